@@ -1,0 +1,62 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package definition holds X-definitions: what a component or trait type is
+// called, which parameters it takes, and the CUE template that makes its objects.
+//
+// The package is pure: it neither reads a cluster nor knows of a controller.
+package definition
+
+import (
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+)
+
+// Kind is what a definition defines.
+type Kind string
+
+// The kinds of definitions.
+const (
+	// Component is a type of component.
+	Component Kind = "component"
+	// Trait is a type of trait.
+	Trait Kind = "trait"
+	// Policy is a type of policy.
+	Policy Kind = "policy"
+	// WorkflowStep is a type of workflow step.
+	WorkflowStep Kind = "workflow-step"
+)
+
+// Definition is one type that applications can use. It must not be changed
+// after it was handed out; it is safe for concurrent use.
+type Definition struct {
+	// Kind says what the definition defines.
+	Kind Kind
+	// Name of the type, as applications write it.
+	Name string
+	// Version of the definition; empty when it has none.
+	Version string
+	// Description says in a sentence what the type is for.
+	Description string
+	// Workload is the kind of the main object of a component type; empty when it differs by use.
+	Workload v1beta1.WorkloadGVK
+	// AppliesTo are the workloads that a trait may be used with; empty means all.
+	AppliesTo []string
+	// ConflictsWith are traits that may not be used together with this one.
+	ConflictsWith []string
+	// Stage says when the objects of a trait are delivered.
+	Stage v1beta1.StageType
+	// PodDisruptive says that a change of the trait restarts pods.
+	PodDisruptive bool
+	// WorkloadRefPath is the path that takes a reference to the workload; empty for none.
+	WorkloadRefPath string
+	// Template is the CUE source that yields the objects.
+	Template string
+	// HealthPolicy is the CUE source that yields isHealth; empty means always healthy.
+	HealthPolicy string
+	// CustomStatus is the CUE source that yields message.
+	CustomStatus string
+	// Details is the CUE source whose top-level fields are shown in the status.
+	Details string
+	// Digest identifies the content of the definition.
+	Digest string
+}
