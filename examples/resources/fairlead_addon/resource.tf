@@ -1,0 +1,3 @@
+resource "fairlead_addon" "hub" {
+  replicas = 2
+}

@@ -1,0 +1,1 @@
+terraform import fairlead_application.hello default/hello

@@ -1,0 +1,1 @@
+terraform import fairlead_cluster_binding.live_hub live-hub

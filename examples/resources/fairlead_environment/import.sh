@@ -1,0 +1,1 @@
+terraform import fairlead_environment.staging staging
