@@ -1,0 +1,65 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The provider binary.
+package main
+
+import (
+	"context"
+	"flag"
+	"log"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+const (
+	// gcPercent trades memory for time: a plan is a short life with much garbage.
+	gcPercent = 400
+	// memoryLimit makes the collector work harder before the process gets larger, in bytes.
+	memoryLimit = 256 << 20
+)
+
+func main() {
+	debugger := flag.Bool("debug", false, "run as a server for a debugger")
+	flag.Parse()
+	quietFramework()
+	tuneCollector()
+	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
+		Address: provider.Address,
+		Debug:   *debugger,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// quietFramework switches the framework's own trace off when nobody reads logs:
+// writing lines that the engine drops is a third of the time of a large plan.
+func quietFramework() {
+	for _, variable := range os.Environ() {
+		if strings.HasPrefix(variable, "TF_LOG") {
+			return
+		}
+	}
+	if err := os.Setenv("TF_LOG_SDK", "OFF"); err != nil {
+		log.Printf("set TF_LOG_SDK: %s", err)
+	}
+}
+
+// tuneCollector leaves GOGC and GOMEMLIMIT to who set them.
+func tuneCollector() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}

@@ -1,0 +1,96 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+// Hub is what resources get from Configure: where the hub is, and what the
+// provider block says for all of them. It connects on first use only.
+type Hub struct {
+	// DefaultNamespace is the namespace of applications that name none.
+	DefaultNamespace string
+	// DefaultLabels are put on every object that a resource writes.
+	DefaultLabels map[string]string
+	// Owner names who manages the objects, such as a workspace; it is written as
+	// their annotation fairlead.dev/owner. Empty when nothing names one.
+	Owner string
+
+	unknown bool
+	config  hub.Config
+	connect func() (*hub.Client, error)
+}
+
+// newHub returns a Hub that connects as config says.
+func newHub(config hub.Config) *Hub {
+	h := &Hub{config: config}
+	h.connect = sync.OnceValues(func() (*hub.Client, error) { return hub.New(config) })
+	return h
+}
+
+// unknownHub returns a Hub whose configuration is not known yet.
+func unknownHub() *Hub { return &Hub{unknown: true} }
+
+// Unknown says whether the provider's configuration depends on something that
+// is known only after apply.
+func (h *Hub) Unknown() bool { return h == nil || h.unknown }
+
+// Client returns the client of the hub. It is nil without a diagnostic when the
+// configuration is unknown: then nothing can be asked, and plans are made offline.
+func (h *Hub) Client(_ context.Context) (*hub.Client, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	if h.Unknown() {
+		return nil, diags
+	}
+	client, err := h.connect()
+	if err != nil {
+		appendError(&diags, err)
+		return nil, diags
+	}
+	return client, diags
+}
+
+// require returns the client for an operation that cannot do without the hub.
+func (h *Hub) require(ctx context.Context, action string) (*hub.Client, diag.Diagnostics) {
+	client, diags := h.Client(ctx)
+	if client == nil && !diags.HasError() {
+		diags.AddError("Hub not known yet", fmt.Sprintf(
+			"Could not %s: the provider's hub depends on values that are known only after apply. "+
+				"Apply what they come from first, or let this depend on it (depends_on).", action))
+	}
+	return client, diags
+}
+
+// labels returns the default labels together with own, which win.
+func (h *Hub) labels(own map[string]string) map[string]string {
+	merged := maps.Clone(h.DefaultLabels)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	maps.Copy(merged, own)
+	return merged
+}
+
+// hubOf takes the Hub out of the data that a Configure request carries. The
+// data is nil while the engine validates.
+func hubOf(data any, diags *diag.Diagnostics) *Hub {
+	if data == nil {
+		return nil
+	}
+	configured, ok := data.(*Hub)
+	if !ok {
+		diags.AddError("Unexpected provider data", fmt.Sprintf("Expected *provider.Hub, got %T. This is a fault of the provider.", data))
+		return nil
+	}
+	return configured
+}
+

@@ -1,0 +1,189 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package hub
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+// FieldManager is the name under which the provider owns fields.
+const FieldManager = "terraform-provider-fairlead"
+
+const (
+	// defaultPatience is how long what should be there may be missing.
+	defaultPatience = 2 * time.Minute
+	// requestTimeout bounds one request that is not a watch.
+	requestTimeout = 30 * time.Second
+	// pollInterval is how often a missing kind or namespace is looked for.
+	pollInterval = time.Second
+)
+
+// Client is a client of one hub. It is safe for concurrent use.
+type Client struct {
+	rest       *rest.Config
+	dynamic    dynamic.Interface
+	discovery  discovery.DiscoveryInterface
+	kinds      *kinds
+	patience   time.Duration
+	origin     string
+	credential string
+}
+
+// New returns a client of the hub that cfg names. It sends no request. A
+// kubeconfig or token file that cannot be used is a *ConfigError.
+func New(cfg Config) (*Client, error) {
+	config, err := restConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("make the HTTP client of the hub: %w", err)
+	}
+	objects, err := dynamic.NewForConfigAndClient(config, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("make the client of the hub: %w", err)
+	}
+	kindsClient, err := discovery.NewDiscoveryClientForConfigAndClient(config, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("make the discovery client of the hub: %w", err)
+	}
+	patience := cfg.Patience
+	if patience == 0 {
+		patience = defaultPatience
+	}
+	return &Client{
+		rest:       config,
+		dynamic:    objects,
+		discovery:  kindsClient,
+		kinds:      newKinds(kindsClient),
+		patience:   patience,
+		origin:     originOf(cfg.Settings),
+		credential: credentialName(cfg.Settings),
+	}, nil
+}
+
+// originOf names where the address of the hub was found.
+func originOf(settings Settings) string {
+	switch {
+	case settings.Host != "":
+		return "the configured host"
+	case settings.Kubeconfig != "":
+		return "the kubeconfig content" + inContext(settings)
+	case settings.ConfigPath != "":
+		return "the kubeconfig " + settings.ConfigPath + inContext(settings)
+	}
+	return "the kubeconfigs " + strings.Join(settings.ConfigPaths, ", ") + inContext(settings)
+}
+
+// inContext names the chosen context.
+func inContext(settings Settings) string {
+	if settings.ConfigContext == "" {
+		return " (current context)"
+	}
+	return fmt.Sprintf(" (context %q)", settings.ConfigContext)
+}
+
+// credentialName names the kind of the credential, never its content.
+func credentialName(settings Settings) string {
+	switch {
+	case settings.Host == "":
+		return originOf(settings)
+	case settings.TokenPath != "":
+		return "the token file " + settings.TokenPath
+	case settings.Token != "":
+		return "the configured token"
+	}
+	return "the configured client certificate"
+}
+
+// Host returns the address of the hub.
+func (c *Client) Host() string { return c.rest.Host }
+
+// RESTConfig returns a copy of the client configuration, for libraries that make
+// their own clients. It holds the credential: never print it.
+func (c *Client) RESTConfig() *rest.Config { return rest.CopyConfig(c.rest) }
+
+// Get reads an object. An object or a kind that does not exist is an error for
+// which IsNotFound holds; IsNoMatch tells the second from the first.
+func (c *Client) Get(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
+	what := attempt{verb: "read", kind: gvk, namespace: key.Namespace, name: key.Name}
+	objects, err := c.objects(gvk, key.Namespace)
+	if err != nil {
+		return nil, c.explain(err, what)
+	}
+	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	object, err := objects.Get(bounded, key.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, c.failed(err, what)
+	}
+	return object, nil
+}
+
+// pageSize is how many objects one request of a list returns at most.
+const pageSize = 500
+
+// List reads the objects of a kind in a namespace (all namespaces when empty)
+// that the label selector selects (all when empty).
+func (c *Client) List(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string) ([]unstructured.Unstructured, error) {
+	what := attempt{verb: "list", kind: gvk, namespace: namespace}
+	objects, err := c.objects(gvk, namespace)
+	if err != nil {
+		return nil, c.explain(err, what)
+	}
+	var items []unstructured.Unstructured
+	options := metav1.ListOptions{LabelSelector: labelSelector, Limit: pageSize}
+	for {
+		page, err := listPage(ctx, objects, options)
+		if err != nil {
+			return nil, c.failed(err, what)
+		}
+		items = append(items, page.Items...)
+		if page.GetContinue() == "" {
+			return items, nil
+		}
+		options.Continue = page.GetContinue()
+	}
+}
+
+// listPage reads one page within the bound of a request.
+func listPage(ctx context.Context, objects dynamic.ResourceInterface, options metav1.ListOptions) (*unstructured.UnstructuredList, error) {
+	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return objects.List(bounded, options)
+}
+
+// objects returns the client of a kind. The namespace is ignored for kinds that
+// have none.
+func (c *Client) objects(gvk schema.GroupVersionKind, namespace string) (dynamic.ResourceInterface, error) {
+	kind, err := c.kinds.lookup(gvk)
+	if err != nil {
+		return nil, err
+	}
+	if kind.namespaced && namespace != "" {
+		return c.dynamic.Resource(kind.resource).Namespace(namespace), nil
+	}
+	return c.dynamic.Resource(kind.resource), nil
+}
+
+// failed explains err and forgets how the kind is served if it is not any more.
+func (c *Client) failed(err error, what attempt) error {
+	explained := c.explain(err, what)
+	if IsNoMatch(explained) {
+		c.kinds.forget(what.kind)
+	}
+	return explained
+}

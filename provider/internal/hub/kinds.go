@@ -1,0 +1,82 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package hub
+
+import (
+	"strings"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+)
+
+// served is how the hub serves a kind.
+type served struct {
+	resource   schema.GroupVersionResource
+	namespaced bool
+}
+
+// kinds answers how the hub serves a kind with one request per group and
+// version, because asking for all groups costs a large hub dozens of requests
+// in every plan. Only answers that hold the kind are kept.
+type kinds struct {
+	discovery discovery.DiscoveryInterface
+	mutex     sync.Mutex
+	known     map[schema.GroupVersionKind]served
+}
+
+// newKinds returns an empty cache.
+func newKinds(client discovery.DiscoveryInterface) *kinds {
+	return &kinds{discovery: client, known: map[schema.GroupVersionKind]served{}}
+}
+
+// lookup returns how the kind is served, a NoKindMatchError if it is not.
+func (k *kinds) lookup(gvk schema.GroupVersionKind) (served, error) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if found, ok := k.known[gvk]; ok {
+		return found, nil
+	}
+	list, err := k.discovery.ServerResourcesForGroupVersion(gvk.GroupVersion().String())
+	if apierrors.IsNotFound(err) {
+		return served{}, noMatch(gvk)
+	}
+	if err != nil {
+		return served{}, err
+	}
+	k.remember(gvk.GroupVersion(), list)
+	found, ok := k.known[gvk]
+	if !ok {
+		return served{}, noMatch(gvk)
+	}
+	return found, nil
+}
+
+// remember keeps the kinds of the list; names with a slash are subresources.
+func (k *kinds) remember(version schema.GroupVersion, list *metav1.APIResourceList) {
+	for _, resource := range list.APIResources {
+		if strings.Contains(resource.Name, "/") {
+			continue
+		}
+		k.known[version.WithKind(resource.Kind)] = served{
+			resource:   version.WithResource(resource.Name),
+			namespaced: resource.Namespaced,
+		}
+	}
+}
+
+// forget makes the next lookup ask again, after the hub stopped serving a kind.
+func (k *kinds) forget(gvk schema.GroupVersionKind) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	delete(k.known, gvk)
+}
+
+// noMatch is the error for a kind that is not served.
+func noMatch(gvk schema.GroupVersionKind) error {
+	return &meta.NoKindMatchError{GroupKind: gvk.GroupKind(), SearchedVersions: []string{gvk.Version}}
+}
