@@ -1,0 +1,109 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// set returns the application with a field set to a value.
+func set(t *testing.T, object *unstructured.Unstructured, value any, path ...string) *unstructured.Unstructured {
+	t.Helper()
+	object = object.DeepCopy()
+	if err := unstructured.SetNestedField(object.Object, value, path...); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+func condition(kind, status, reason, message string) map[string]any {
+	return map[string]any{"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": "2026-01-02T15:04:05Z"}
+}
+
+func TestJudge(t *testing.T) {
+	healthy := loadApplication(t, "healthy")
+	unannotated := healthy.DeepCopy()
+	unannotated.SetAnnotations(nil)
+	specRevision, err := RevisionOf(unannotated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		reason   string
+		object   *unstructured.Unstructured
+		revision string
+		want     Outcome
+		waits    string
+	}{
+		{reason: "delivered and healthy everywhere", object: healthy, want: Healthy},
+		{reason: "ready in the words of conditions, but something is still due",
+			object: set(t, healthy, "runningWorkflow", "status", "status"), want: Waiting, waits: "the addon has not delivered it yet"},
+		{reason: "the phase is running, and Ready is not true",
+			object: set(t, healthy, []any{condition("Ready", "False", "Progressing", "1 of 2 places")}, "status", "conditions"), want: Waiting, waits: "1 of 2 places"},
+		{reason: "the status speaks of an older generation",
+			object: set(t, healthy, int64(2), "status", "observedGeneration"), want: Waiting, waits: "the addon has not looked at this revision yet"},
+		{reason: "the status speaks of an older revision of the same generation, as after a change of labels",
+			object: set(t, healthy, "000000000000", "status", "observedRevision"), want: Waiting, waits: "the addon has not looked at this revision yet"},
+		{reason: "a stall of an older generation says nothing",
+			object: set(t, set(t, healthy, int64(2), "status", "observedGeneration"), []any{condition("Stalled", "True", "Unhealthy", "")}, "status", "conditions"), want: Waiting, waits: "the addon has not looked at this revision yet"},
+		{reason: "a stall of this generation", object: set(t, healthy, []any{condition("Stalled", "True", "Unhealthy", "")}, "status", "conditions"), want: Stalled},
+		{reason: "no status at all", object: set(t, healthy, map[string]any{}, "status"), want: Waiting, waits: "the addon has not looked at this revision yet"},
+		{reason: "no cluster is bound yet", object: loadApplication(t, "not-delivered-yet"), want: Waiting, waits: `no cluster is bound to environment "prod" yet`},
+		{reason: "a place is not healthy yet", object: loadApplication(t, "slow"), want: Waiting, waits: "component web, environment dev, cluster local: 1 of 3 ready"},
+		{reason: "another revision was applied", object: healthy, revision: "ffffffffffff", want: Superseded},
+		{reason: "written by another tool, without the annotation", object: set(t, unannotated, "", "status", "observedRevision"), revision: specRevision, want: Healthy},
+		{reason: "written by another tool, and another spec than the one waited for", object: unannotated, want: Superseded},
+		{reason: "being deleted", object: loadApplication(t, "deleted"), want: Gone},
+		{reason: "deleted", object: nil, want: Gone},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			if c.revision == "" {
+				c.revision = "0123456789ab"
+			}
+			got, err := Judge(c.object, c.revision)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Outcome != c.want || got.Waits != c.waits {
+				t.Errorf("got %s, waiting for %q; want %s, waiting for %q", got.Outcome, got.Waits, c.want, c.waits)
+			}
+		})
+	}
+}
+
+func TestJudgeRefusesWhatIsNoApplication(t *testing.T) {
+	object := set(t, loadApplication(t, "healthy"), "nonsense", "status", "services")
+	if _, err := Judge(object, "0123456789ab"); err == nil {
+		t.Error("got no error for a status that cannot be read")
+	}
+}
+
+func TestRevisionDependsOnTheContentAlone(t *testing.T) {
+	a, err := Revision(map[string]any{"components": []any{map[string]any{"name": "web", "type": "x"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Revision(map[string]any{"components": []any{map[string]any{"type": "x", "name": "web"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Revision(map[string]any{"components": []any{map[string]any{"type": "y", "name": "web"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a != b || a == c || len(a) != revisionDigits {
+		t.Errorf("got %q and %q for equal content, %q for another", a, b, c)
+	}
+}
+
+func TestShort(t *testing.T) {
+	for text, want := range map[string]string{"20m0s": "20m", "1m48s": "1m48s", "10m30s": "10m30s", "1h0m0s": "1h", "1h10m0s": "1h10m", "30s": "30s", "0s": "0s"} {
+		if got := short(duration(t, text)); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+// reportEvery is how often a wait says what it waits for.
+const reportEvery = 10 * time.Second
+
+// Kind is the kind of an Application on the hub.
+func Kind() schema.GroupVersionKind {
+	return v1beta1.GroupVersion.WithKind("Application")
+}
+
+// Target is the revision of an application that is waited for.
+type Target struct {
+	// Namespace of the application on the hub.
+	Namespace string
+	// Name of the application.
+	Name string
+	// Revision that has to be healthy.
+	Revision string
+}
+
+// Source tells of every change of an object until the condition holds. A
+// *hub.Client is one.
+type Source interface {
+	WaitFor(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName, cond hub.Condition) error
+}
+
+// Waiter waits for rollouts.
+type Waiter struct {
+	// Source of the application's state.
+	Source Source
+	// Clock that waits are measured with.
+	Clock clock.WithTicker
+	// Limit is how long to wait at most.
+	Limit time.Duration
+}
+
+// Wait waits until the revision is healthy in all its places. A rollout that
+// failed, or took longer than the limit, is a *Failure; other errors come from
+// the hub.
+func (w *Waiter) Wait(ctx context.Context, target Target) error {
+	started := w.Clock.Now()
+	seen := &sighting{}
+	bounded, cancel := context.WithTimeout(ctx, w.Limit)
+	defer cancel()
+	reporting, stop := context.WithCancel(bounded)
+	defer stop()
+	go w.report(reporting, target, seen)
+
+	key := types.NamespacedName{Namespace: target.Namespace, Name: target.Name}
+	err := w.Source.WaitFor(bounded, Kind(), key, func(object *unstructured.Unstructured) (bool, error) {
+		progress, err := Judge(object, target.Revision)
+		if err != nil {
+			return false, err
+		}
+		seen.set(progress)
+		return progress.Outcome != Waiting, nil
+	})
+	return w.result(err, target, seen.get(), w.Clock.Since(started))
+}
+
+// result turns the end of a wait into what it means.
+func (w *Waiter) result(err error, target Target, last Progress, waited time.Duration) error {
+	ended := hub.ReasonOf(err) == hub.TimedOut || hub.ReasonOf(err) == hub.Canceled
+	if err != nil && (!ended || last.Outcome == "") {
+		return err
+	}
+	if err == nil && last.Outcome == Healthy {
+		return nil
+	}
+	return &Failure{
+		Target:      target,
+		Progress:    last,
+		Waited:      waited,
+		Limit:       w.Limit,
+		Interrupted: err != nil && hub.ReasonOf(err) == hub.Canceled,
+	}
+}
+
+// report logs what is waited for until ctx ends.
+func (w *Waiter) report(ctx context.Context, target Target, seen *sighting) {
+	started := w.Clock.Now()
+	ticker := w.Clock.NewTicker(reportEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+			tflog.Info(ctx, "waiting for the rollout", map[string]any{
+				"application": target.Namespace + "/" + target.Name,
+				"revision":    target.Revision,
+				"waiting_for": seen.get().Waits,
+				"waited":      w.Clock.Since(started).Round(time.Second).String(),
+			})
+		}
+	}
+}
+
+// sighting is the last progress that was seen.
+type sighting struct {
+	mutex sync.Mutex
+	last  Progress
+}
+
+func (s *sighting) set(progress Progress) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.last = progress
+}
+
+func (s *sighting) get() Progress {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.last
+}

@@ -1,0 +1,155 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-log/tflogtest"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+func duration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// script tells of the objects in turn and then ends as a hub's wait does when
+// its context is over.
+type script struct {
+	objects []*unstructured.Unstructured
+	end     error
+	told    chan struct{}
+}
+
+func (s *script) WaitFor(ctx context.Context, _ schema.GroupVersionKind, _ types.NamespacedName, cond hub.Condition) error {
+	for _, object := range s.objects {
+		done, err := cond(object)
+		if done || err != nil {
+			return err
+		}
+	}
+	if s.told != nil {
+		close(s.told)
+		<-ctx.Done()
+	}
+	return s.end
+}
+
+func TestWait(t *testing.T) {
+	healthy, slow, stalled := loadApplication(t, "healthy"), loadApplication(t, "slow"), loadApplication(t, "image-pull")
+	errBoom := errors.New("boom")
+	cases := []struct {
+		reason  string
+		objects []*unstructured.Unstructured
+		end     error
+		want    Outcome
+		failure bool
+		err     error
+	}{
+		{reason: "healthy after a while", objects: []*unstructured.Unstructured{loadApplication(t, "unseen"), slow, healthy}},
+		{reason: "stops as soon as it is stalled", objects: []*unstructured.Unstructured{slow, stalled, healthy}, want: Stalled, failure: true},
+		{reason: "stops when it is deleted", objects: []*unstructured.Unstructured{slow, nil, healthy}, want: Gone, failure: true},
+		{reason: "the time is over", objects: []*unstructured.Unstructured{slow}, end: &hub.Error{Reason: hub.TimedOut}, want: Waiting, failure: true},
+		{reason: "the user interrupts", objects: []*unstructured.Unstructured{slow}, end: &hub.Error{Reason: hub.Canceled}, want: Waiting, failure: true},
+		{reason: "the hub never answered in time: nothing is known of the application", end: &hub.Error{Reason: hub.TimedOut}, err: &hub.Error{Reason: hub.TimedOut}},
+		{reason: "the hub went away", objects: []*unstructured.Unstructured{slow}, end: errBoom, err: errBoom},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			waiter := &Waiter{Source: &script{objects: c.objects, end: c.end}, Clock: clock.RealClock{}, Limit: time.Minute}
+			err := waiter.Wait(t.Context(), Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"})
+			var failure *Failure
+			if got := errors.As(err, &failure); got != c.failure {
+				t.Fatalf("got error %v, want a *Failure: %t", err, c.failure)
+			}
+			if c.failure && failure.Progress.Outcome != c.want {
+				t.Errorf("got outcome %s, want %s", failure.Progress.Outcome, c.want)
+			}
+			if c.failure && failure.Interrupted != (hub.ReasonOf(c.end) == hub.Canceled) {
+				t.Errorf("got interrupted %t", failure.Interrupted)
+			}
+			if !c.failure && (err == nil) != (c.err == nil) {
+				t.Errorf("got error %v, want %v", err, c.err)
+			}
+		})
+	}
+}
+
+// lockedBuffer is a buffer that a logger and a test may use at the same time.
+type lockedBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.String()
+}
+
+// until waits for a condition, and fails the test when ctx ends first.
+func until(t *testing.T, ctx context.Context, what string, condition func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for !condition() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited in vain until %s", what)
+		case <-ticker.C:
+		}
+	}
+}
+
+func TestWaitSaysWhatItWaitsFor(t *testing.T) {
+	var log lockedBuffer
+	ctx, cancel := context.WithTimeout(tflogtest.RootLogger(t.Context(), &log), time.Minute)
+	defer cancel()
+	fake := clocktesting.NewFakeClock(time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC))
+	source := &script{objects: []*unstructured.Unstructured{loadApplication(t, "slow")}, told: make(chan struct{}), end: &hub.Error{Reason: hub.Canceled}}
+	waiter := &Waiter{Source: source, Clock: fake, Limit: time.Minute}
+	result := make(chan error, 1)
+	go func() { result <- waiter.Wait(ctx, Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"}) }()
+	<-source.told
+
+	for round := 1; round <= 3; round++ {
+		until(t, ctx, "something waits for the clock", fake.HasWaiters)
+		fake.Step(reportEvery)
+		until(t, ctx, "there is a line for each 10 s", func() bool {
+			return strings.Count(log.String(), "waiting for the rollout") >= round
+		})
+	}
+	cancel()
+	if err := <-result; err == nil {
+		t.Error("got no error for an interrupted wait")
+	}
+	for _, want := range []string{"component web, environment dev, cluster local: 1 of 3 ready", `"application":"shop/shop"`, `"waited":"30s"`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, log.String())
+		}
+	}
+}
