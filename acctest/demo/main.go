@@ -42,7 +42,7 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), downCommand(), runCommand())
+	root.AddCommand(upCommand(), downCommand(), runCommand(), schemaCommand())
 	return root
 }
 

@@ -4,6 +4,7 @@
 package terraform
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,11 +78,8 @@ func (w Workspace) Prepare(ctx context.Context, source string, variables map[str
 	if err := os.WriteFile(filepath.Join(w.Dir, variablesFile), append(content, '\n'), privateFile); err != nil {
 		return fmt.Errorf("writing the variables of %s: %w", source, err)
 	}
-	out, err := w.Output(ctx, "init", "-input=false")
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
-	}
-	return nil
+	_, err = w.Output(ctx, "init", "-input=false")
+	return err
 }
 
 // link replaces the links in the folder by links to the configuration files in source.
@@ -132,13 +130,15 @@ func (w Workspace) Run(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// Output runs the engine like Run and returns what it prints, errors included.
+// Output runs the engine like Run and returns what it prints; an error ends with what it printed about it.
 func (w Workspace) Output(ctx context.Context, args ...string) ([]byte, error) {
-	out, err := w.command(ctx, args...).CombinedOutput()
-	if err != nil {
-		return out, fmt.Errorf("%s %s in %s: %w", filepath.Base(w.Engine), args[0], w.Dir, err)
+	var out, problems bytes.Buffer
+	cmd := w.command(ctx, args...)
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s %s in %s: %w\n%s", filepath.Base(w.Engine), args[0], w.Dir, err, problems.Bytes())
 	}
-	return out, nil
+	return out.Bytes(), nil
 }
 
 func (w Workspace) command(ctx context.Context, args ...string) *exec.Cmd {

@@ -1,0 +1,99 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/demo/terraform"
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/tools"
+)
+
+// schemaKey is the name under which the generator of the documentation looks for the provider.
+const schemaKey = "fairlead"
+
+func schemaCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "schema",
+		Short: "Print the provider's schema as JSON, for the generator of the documentation",
+		Long: `Print the provider's schema as JSON, for the generator of the documentation.
+
+It is what OpenTofu sees: that version is pinned, so the documentation is the same everywhere.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := o.layout()
+			if err != nil {
+				return err
+			}
+			schema, err := providerSchema(cmd.Context(), l, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(schema)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&o.bin, "bin", "bin", "folder with the built provider")
+	return cmd
+}
+
+func providerSchema(ctx context.Context, l layout, log io.Writer) (schema []byte, err error) {
+	store, err := tools.DefaultStore(log)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := terraform.Find(ctx, terraform.OpenTofu, store)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "fairlead-schema-*")
+	if err != nil {
+		return nil, fmt.Errorf("creating a folder for the engine: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	w := terraform.Workspace{Engine: engine, Dir: dir, CLIConfig: filepath.Join(dir, "terraform.rc"), Out: log}
+	if err := terraform.WriteCLIConfig(w.CLIConfig, l.bin); err != nil {
+		return nil, err
+	}
+	if err := w.Prepare(ctx, l.example("provider"), map[string]any{}); err != nil {
+		return nil, err
+	}
+	out, err := w.Output(ctx, "providers", "schema", "-json")
+	if err != nil {
+		return nil, err
+	}
+	return renameProvider(out)
+}
+
+// renameProvider puts the one provider of schema under schemaKey: engines use its full address, with a host of their own.
+func renameProvider(schema []byte) ([]byte, error) {
+	var document struct {
+		FormatVersion string                     `json:"format_version"`
+		Schemas       map[string]json.RawMessage `json:"provider_schemas"`
+	}
+	if err := json.Unmarshal(schema, &document); err != nil {
+		return nil, fmt.Errorf("decoding the provider's schema: %w", err)
+	}
+	if len(document.Schemas) != 1 {
+		return nil, fmt.Errorf("decoding the provider's schema: it holds %d providers, not one", len(document.Schemas))
+	}
+	renamed := map[string]json.RawMessage{}
+	for _, provider := range document.Schemas {
+		renamed[schemaKey] = provider
+	}
+	document.Schemas = renamed
+	return json.Marshal(document)
+}
