@@ -89,13 +89,18 @@ func (c *ControlPlane) ServiceAccountKubeconfig(ctx context.Context, namespace, 
 	if err != nil {
 		return "", fmt.Errorf("asking %s for a token of service account %s/%s: %w", c.Name, namespace, name, err)
 	}
-	path := filepath.Join(c.dir, fmt.Sprintf("sa-%s-%s.kubeconfig", namespace, name))
+	path := c.serviceAccountKubeconfig(namespace, name)
 	return path, writeKubeconfig(path, c.URL(), c.Name, c.CAPath(), &clientcmdapi.AuthInfo{Token: token.Status.Token})
+}
+
+// serviceAccountKubeconfig is where ServiceAccountKubeconfig writes to.
+func (c *ControlPlane) serviceAccountKubeconfig(namespace, name string) string {
+	return filepath.Join(c.dir, fmt.Sprintf("sa-%s-%s.kubeconfig", namespace, name))
 }
 
 func (c *ControlPlane) pkiDir() string { return filepath.Join(c.dir, "pki") }
 
-// file is the path of a file in the control plane's folder of certificates.
+// pki is the path of a file in the control plane's folder of certificates.
 func (c *ControlPlane) pki(name string) string { return filepath.Join(c.pkiDir(), name) }
 
 const (
@@ -290,5 +295,10 @@ func (c *ControlPlane) scheduler(binary string) command {
 // serviceRange is the range of service addresses: /16, since a /24 is full after 250 Services.
 func (c *ControlPlane) serviceRange() string { return fmt.Sprintf("10.%d.0.0/16", 96+c.index) }
 
-// podRange is the range of pod addresses.
-func (c *ControlPlane) podRange() string { return fmt.Sprintf("10.%d.0.0/16", 160+c.index) }
+// podRange is the range of pod addresses of a node: 32,766 of them.
+func (c *ControlPlane) podRange(node int) string {
+	return fmt.Sprintf("10.%d.%d.0/17", 160+c.index, node*256/nodesPerCluster)
+}
+
+// nodeAddress is the address that all simulated nodes report, from a range that RFC 5737 keeps for documentation.
+func (c *ControlPlane) nodeAddress() string { return fmt.Sprintf("192.0.2.%d", c.index+1) }

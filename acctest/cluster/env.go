@@ -61,7 +61,7 @@ func Start(ctx context.Context, o Options) (*Env, error) {
 	}
 	e, err := newEnv(o, builds)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("preparing clusters: %w", err)
 	}
 	began := time.Now()
 	if err := e.guard(ctx, e.startAllParts); err != nil {
@@ -114,10 +114,14 @@ func newEnv(o Options, builds map[string]tools.Build) (*Env, error) {
 			LeaseDuration: o.LeaseDuration, StatusSyncInterval: o.StatusSyncInterval, AuditLog: o.AuditLog,
 		},
 	}
-	return e, errors.Join(
+	err = errors.Join(
 		register(entry{Dir: dir, Owner: owner, Detached: o.Detached, RemoveDir: e.removeDir}),
 		e.updateState(func(*state) {}),
 	)
+	if err != nil {
+		return nil, errors.Join(err, e.abort())
+	}
+	return e, nil
 }
 
 // makeDir creates the folder and says whether it was not there before. It refuses one that is in use or that holds anything

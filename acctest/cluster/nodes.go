@@ -25,7 +25,8 @@ func (c *ControlPlane) kwok(build tools.Build) (command, error) {
 	args := []string{
 		"--kubeconfig=" + c.KubeconfigPath,
 		"--manage-all-nodes=true",
-		"--cidr=" + c.podRange(),
+		"--cidr=" + c.podRange(0),
+		"--node-ip=" + c.nodeAddress(),
 		// Nothing watches node leases, since the node lifecycle controller does not run.
 		"--node-lease-duration-seconds=0",
 	}
@@ -63,10 +64,15 @@ func stageFiles(dir string) ([]string, error) {
 func (c *ControlPlane) createNodes(ctx context.Context, client kubernetes.Interface) error {
 	for i := range nodesPerCluster {
 		name := fmt.Sprintf("%s-node-%d", c.Name, i+1)
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
-			Name:   name,
-			Labels: map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64"},
-		}}
+		pods := c.podRange(i)
+		node := &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{
+				Name:   name,
+				Labels: map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64"},
+			},
+			// Without a range of its own every node would count pod addresses from the same start.
+			Spec: corev1.NodeSpec{PodCIDR: pods, PodCIDRs: []string{pods}},
+		}
 		_, err := client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("creating node %s: %w", name, err)

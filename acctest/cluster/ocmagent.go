@@ -51,15 +51,11 @@ func (e *Env) join(ctx context.Context, c *ControlPlane) error {
 	if err != nil {
 		return err
 	}
-	bootstrap, err := e.Hub().UserKubeconfig(bootstrapUser)
-	if err != nil {
-		return err
-	}
 	hubDir := filepath.Join(c.dir, "hub-kubeconfig")
 	if err := os.MkdirAll(hubDir, privateDir); err != nil {
 		return fmt.Errorf("creating the folder for the hub's kubeconfig: %w", err)
 	}
-	if err := e.startAll(registrationAgent(c, build, ports[0], bootstrap, hubDir)); err != nil {
+	if err := e.startAll(registrationAgent(c, build, ports[0], e.Hub().serviceAccountKubeconfig(bootstrapNamespace, bootstrapAccount), hubDir)); err != nil {
 		return err
 	}
 	hubKubeconfig := filepath.Join(hubDir, "kubeconfig")

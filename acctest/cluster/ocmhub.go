@@ -33,9 +33,10 @@ const (
 	// defaultClusterSet is the set that OCM puts every cluster in.
 	defaultClusterSet = "default"
 
-	// bootstrapUser is who registration agents are until their certificate is signed.
-	bootstrapUser = "cluster-bootstrap"
-	bootstrapRole = "system:open-cluster-management:bootstrap"
+	// The service account that registration agents are until their certificate is signed, and its role, as in OCM's chart.
+	bootstrapNamespace = "open-cluster-management"
+	bootstrapAccount   = "agent-registration-bootstrap"
+	bootstrapRole      = "open-cluster-management:bootstrap"
 
 	admissionPart = "ocm-admission"
 )
@@ -55,7 +56,7 @@ func (e *Env) startOCMHub(ctx context.Context) error {
 	if err := applyCRDs(ctx, clients.dynamic, filepath.Join(manifests, "crds"), "*.crd.yaml"); err != nil {
 		return err
 	}
-	err = errors.Join(createNamespace(ctx, clients.kube, hubNamespace), allowBootstrap(ctx, clients.kube))
+	err = errors.Join(createNamespace(ctx, clients.kube, hubNamespace), prepareBootstrap(ctx, clients.kube, hub))
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (e *Env) startHubParts(hub *ControlPlane, build tools.Build) (int, error) {
 		},
 		manager("ocm-registration", "registration", "controller", ports[1],
 			"--feature-gates=DefaultClusterSet=true,ManagedClusterAutoApproval=true",
-			"--auto-approved-csr-users="+bootstrapUser),
+			"--auto-approved-csr-users=system:serviceaccount:"+bootstrapNamespace+":"+bootstrapAccount),
 		manager("ocm-placement", "placement", "controller", ports[2]),
 		manager("ocm-work", "work", "manager", ports[3]),
 	}
@@ -136,8 +137,25 @@ func writeWebhookCertificate(hub *ControlPlane, now time.Time) (dir string, err 
 	return dir, ca.issueServing(filepath.Join(dir, "tls"), now)
 }
 
-// allowBootstrap grants the bootstrap user what OCM's bootstrap role grants: to ask for a certificate and to announce a cluster,
-// not to accept it.
+// prepareBootstrap creates the account with which clusters ask to join, and its kubeconfig.
+func prepareBootstrap(ctx context.Context, client kubernetes.Interface, hub *ControlPlane) error {
+	if err := createNamespace(ctx, client, bootstrapNamespace); err != nil {
+		return err
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: bootstrapAccount}}
+	_, err := client.CoreV1().ServiceAccounts(bootstrapNamespace).Create(ctx, account, metav1.CreateOptions{})
+	if err := ignoreExisting(err); err != nil {
+		return fmt.Errorf("creating the account of registration agents: %w", err)
+	}
+	if err := allowBootstrap(ctx, client); err != nil {
+		return err
+	}
+	_, err = hub.ServiceAccountKubeconfig(ctx, bootstrapNamespace, bootstrapAccount, certificateLife)
+	return err
+}
+
+// allowBootstrap grants the bootstrap account what OCM's chart grants it: to ask for a certificate and to announce a cluster, not
+// to accept it.
 func allowBootstrap(ctx context.Context, client kubernetes.Interface) error {
 	role := &rbacv1.ClusterRole{
 		ObjectMeta: metav1.ObjectMeta{Name: bootstrapRole},
@@ -151,7 +169,7 @@ func allowBootstrap(ctx context.Context, client kubernetes.Interface) error {
 			{
 				APIGroups: []string{"cluster.open-cluster-management.io"},
 				Resources: []string{"managedclusters"},
-				Verbs:     []string{"get", "list", "update", "create"},
+				Verbs:     []string{"get", "list", "watch", "create"},
 			},
 			{
 				APIGroups: []string{"cluster.open-cluster-management.io"},
@@ -163,7 +181,7 @@ func allowBootstrap(ctx context.Context, client kubernetes.Interface) error {
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: bootstrapRole},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: bootstrapRole},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: bootstrapUser}},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: bootstrapNamespace, Name: bootstrapAccount}},
 	}
 	_, roleErr := client.RbacV1().ClusterRoles().Create(ctx, role, metav1.CreateOptions{})
 	_, bindingErr := client.RbacV1().ClusterRoleBindings().Create(ctx, binding, metav1.CreateOptions{})

@@ -151,10 +151,11 @@ func processEnvironment(dir string) []string {
 // collect waits for the end of the process. One that nobody asked for is a failure of the environment.
 func (p *Process) collect(cmd *exec.Cmd, gone chan struct{}) {
 	err := cmd.Wait()
-	close(gone)
 	p.mu.Lock()
 	expected := p.expected
 	p.mu.Unlock()
+	// Only now, since who waits for it may start the process again.
+	close(gone)
 	if !expected {
 		p.env.fail(fmt.Errorf("%s ended by itself (%w)%s", p.Name, errors.Join(err, errUnasked), p.tail()))
 	}

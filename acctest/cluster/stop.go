@@ -4,46 +4,56 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/tools/filelock"
 )
 
 // StopDir ends every process that was started in dir and still lives, whoever started it, and removes what was written there.
 // The folder itself goes as well when it was made for the environment. It does nothing when dir holds none.
 func StopDir(dir string) error {
-	dir, err := filepath.Abs(dir)
+	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("resolving %q: %w", dir, err)
 	}
-	all, err := entries()
-	if err != nil {
+	found := false
+	err = stopMatching(func(e entry) bool {
+		found = found || e.Dir == abs
+		return e.Dir == abs
+	})
+	if found || err != nil {
 		return err
 	}
-	for _, e := range all {
-		if e.Dir == dir {
-			return stopEntry(e)
-		}
-	}
-	return stopEntry(entry{Dir: dir})
+	return stopEntry(entry{Dir: abs})
 }
 
 // StopAll ends every environment that this user has running, detached ones included.
 func StopAll() error {
-	all, err := entries()
-	for _, e := range all {
-		err = errors.Join(err, stopEntry(e))
-	}
-	return err
+	return stopMatching(func(entry) bool { return true })
 }
 
 // stopAbandoned ends what runs left that died before they could.
-func stopAbandoned() error {
+func stopAbandoned() error { return stopMatching(entry.abandoned) }
+
+// stopMatching ends the environments that match. Two runs that start at the same time must not both clear the same folder.
+func stopMatching(match func(entry) bool) error {
+	registry, err := registryDir()
+	if err != nil {
+		return err
+	}
+	unlock, err := filelock.Lock(context.Background(), filepath.Join(registry, "lock"), func() {})
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	all, err := entries()
 	for _, e := range all {
-		if e.abandoned() {
+		if match(e) {
 			err = errors.Join(err, stopEntry(e))
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/tools/filelock"
 )
 
 // CacheEnv names the environment variable that overrides the folder in which built tools are kept.
@@ -103,6 +105,10 @@ func (s Store) Ensure(ctx context.Context, name string) (Build, error) {
 	if err != nil {
 		return Build{}, err
 	}
+	return s.ensure(ctx, t)
+}
+
+func (s Store) ensure(ctx context.Context, t Tool) (Build, error) {
 	build, err := s.locate(t)
 	if err != nil || built(build) {
 		return build, err
@@ -111,9 +117,9 @@ func (s Store) Ensure(ctx context.Context, name string) (Build, error) {
 		return Build{}, fmt.Errorf("creating the cache of tools: %w", err)
 	}
 
-	unlock, err := lock(ctx, build.Dir+".lock", s.logf("waiting for another build of %s", t.Name))
+	unlock, err := filelock.Lock(ctx, build.Dir+".lock", s.logf("waiting for another build of %s", t.Name))
 	if err != nil {
-		return Build{}, fmt.Errorf("locking the build of %s: %w", t.Name, err)
+		return Build{}, err
 	}
 	defer unlock()
 	if built(build) {
