@@ -1,0 +1,135 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package delivery decides what of an application goes where, writes what
+// differs through a Target, and removes what is provably ours and no longer
+// wanted. It knows nothing of how a target stores objects.
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// Owner is the application that something was delivered for.
+type Owner struct {
+	// Namespace of the Application on the hub.
+	Namespace string
+	// Name of the Application.
+	Name string
+	// UID of the Application; it proves ownership of what was delivered.
+	UID types.UID
+}
+
+func (o Owner) String() string { return o.Namespace + "/" + o.Name }
+
+// Place is where a component is delivered.
+type Place struct {
+	// Environment that the place belongs to.
+	Environment string
+	// Cluster is the name of a ManagedCluster, or "local" for the hub.
+	Cluster string
+	// Namespace on that cluster.
+	Namespace string
+}
+
+func (p Place) String() string {
+	return fmt.Sprintf("environment %s, cluster %s", p.Environment, p.Cluster)
+}
+
+// Unit is what is delivered and removed as a unit: one component in one place.
+type Unit struct {
+	Owner     Owner
+	Component string
+	Place     Place
+	// Result holds the rendered objects. It is shared and must not be changed.
+	Result *render.Result
+}
+
+// TenantKey identifies a tenant: a target namespace on a cluster.
+type TenantKey struct {
+	Cluster   string
+	Namespace string
+}
+
+// Tenant is what must exist in a target namespace before anything is delivered there.
+type Tenant struct {
+	TenantKey
+	// SourceNamespace is the hub namespace that delivers to the target namespace.
+	SourceNamespace string
+	// Create says that the namespace is made when it does not exist.
+	Create bool
+	// Adopt takes over a namespace that exists and is not ours.
+	Adopt bool
+	// Labels and Annotations of the namespace.
+	Labels      map[string]string
+	Annotations map[string]string
+	// Role is the ClusterRole that the deployer account is bound to.
+	Role string
+}
+
+// State is how far a delivery has come.
+type State int
+
+// The states of a delivery, from the one that needs most attention.
+const (
+	// Refused means that the delivery cannot go on without a change by somebody.
+	Refused State = iota
+	// Away means that the cluster does not report; nothing is known of what it runs.
+	Away
+	// Waiting means that something else must happen first.
+	Waiting
+	// Applying means written and not confirmed yet.
+	Applying
+	// Delivered means that the place confirmed exactly the wanted content.
+	Delivered
+)
+
+// Observation is what a target says of a unit or tenant.
+type Observation struct {
+	State State
+	// Reason is a CamelCase word for conditions, set when State is Refused or Away.
+	Reason string
+	// Message says in a line what is going on; bounded, without secrets.
+	Message string
+	// Output is the observed workload, Outputs are the other observed objects by resource name.
+	Output  map[string]any
+	Outputs map[string]map[string]any
+	// RetryAfter asks for another look, when no event can be expected; 0 means none.
+	RetryAfter time.Duration
+}
+
+// Record is one thing that a target keeps for an application.
+type Record struct {
+	Owner     Owner
+	Component string
+	Place     Place
+	// ID names the thing within its target, such as "Deployment.apps shop/web".
+	ID string
+}
+
+// Target is a kind of place that objects can be delivered to.
+type Target interface {
+	// EnsureTenant makes the tenant's namespace, account and rights. It is
+	// Delivered when units may be written.
+	EnsureTenant(ctx context.Context, tenant Tenant) (Observation, error)
+	// Deliver writes the unit where it differs from what is there, and observes it.
+	Deliver(ctx context.Context, unit Unit) (Observation, error)
+	// Records lists what is kept for the owner.
+	Records(ctx context.Context, owner Owner) ([]Record, error)
+	// Places lists where something is kept for an environment.
+	Places(ctx context.Context, environment string) ([]Place, error)
+	// Remove removes what a record stands for. Delivered means that it is gone.
+	Remove(ctx context.Context, record Record) (Observation, error)
+	// IdleTenants lists the tenants that a hub namespace has here and in which
+	// nothing is delivered.
+	IdleTenants(ctx context.Context, sourceNamespace string) ([]TenantKey, error)
+	// ReleaseTenant removes an idle tenant; its namespace stays, since it may hold
+	// data. Delivered means that it is gone.
+	ReleaseTenant(ctx context.Context, tenant TenantKey) (Observation, error)
+}

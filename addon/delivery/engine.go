@@ -1,0 +1,254 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+)
+
+// Engine carries plans out.
+type Engine struct {
+	// Local delivers to the hub itself.
+	Local Target
+	// OCM delivers to managed clusters.
+	OCM Target
+	// TenantWanted says whether an application other than the owner is to be
+	// delivered to a tenant, though nothing is there yet.
+	TenantWanted func(ctx context.Context, owner Owner, tenant TenantKey) (bool, error)
+}
+
+// UnitReport is a unit with what was observed of it.
+type UnitReport struct {
+	Unit    Unit
+	Observe Observation
+	// Verdict of the unit's health; only meaningful when Observe.State is Delivered.
+	Verdict health.Verdict
+}
+
+// Healthy says that exactly the wanted content is there and healthy.
+func (u UnitReport) Healthy() bool {
+	return u.Observe.State == Delivered && u.Verdict.Healthy
+}
+
+// Removal is something that is on its way out.
+type Removal struct {
+	Record  Record
+	Observe Observation
+}
+
+// Report is what carrying out a plan came to.
+type Report struct {
+	Units []UnitReport
+	// Removals are the records that are not gone yet.
+	Removals []Removal
+	// Tenants that are not released yet.
+	Tenants []TenantKey
+	// Problems of the plan.
+	Problems []Problem
+	// RetryAfter asks for another look; 0 means that events suffice.
+	RetryAfter time.Duration
+}
+
+// Gone says that nothing is left to be removed.
+func (r *Report) Gone() bool {
+	return len(r.Removals) == 0 && len(r.Tenants) == 0
+}
+
+func (r *Report) retry(after time.Duration) {
+	if after > 0 && (r.RetryAfter == 0 || after < r.RetryAfter) {
+		r.RetryAfter = after
+	}
+}
+
+func (e *Engine) target(cluster string) Target {
+	if cluster == v1alpha1.LocalCluster {
+		return e.Local
+	}
+	return e.OCM
+}
+
+// Carry writes what the plan wants and removes what it does not. One place that
+// fails does not keep the others: the errors of all are joined, and the report
+// holds what was reached.
+func (e *Engine) Carry(ctx context.Context, plan *Plan) (*Report, error) {
+	report := &Report{Problems: plan.Problems}
+	tenants, errTenants := e.ensureTenants(ctx, plan, report)
+	errUnits := e.deliverUnits(ctx, plan, tenants, report)
+	errRemove := e.removeUnwanted(ctx, plan, report)
+	errRelease := e.releaseTenants(ctx, plan, report)
+	return report, errors.Join(errTenants, errUnits, errRemove, errRelease)
+}
+
+func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) (map[TenantKey]Observation, error) {
+	observed := make(map[TenantKey]Observation, len(plan.Tenants))
+	var errs []error
+	for _, key := range sortedTenants(plan.Tenants) {
+		observation, err := e.target(key.Cluster).EnsureTenant(ctx, plan.Tenants[key])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err))
+			observation = Observation{State: Waiting, Message: fmt.Sprintf("namespace %q is not prepared yet", key.Namespace)}
+		}
+		observed[key] = observation
+		report.retry(observation.RetryAfter)
+	}
+	return observed, errors.Join(errs...)
+}
+
+func sortedTenants[V any](tenants map[TenantKey]V) []TenantKey {
+	keys := make([]TenantKey, 0, len(tenants))
+	for key := range tenants {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, compareTenants)
+	return keys
+}
+
+func compareTenants(a, b TenantKey) int {
+	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace))
+}
+
+func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[TenantKey]Observation, report *Report) error {
+	var errs []error
+	for _, unit := range plan.Units {
+		observation, err := e.deliverUnit(ctx, unit, tenants)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("deliver component %q to %s: %w", unit.Component, unit.Place, err))
+			observation = Observation{State: Waiting, Message: "the last write did not succeed and is tried again"}
+		}
+		unitReport := UnitReport{Unit: unit, Observe: observation}
+		if unitReport.Verdict, err = judge(unit, observation); err != nil {
+			errs = append(errs, fmt.Errorf("health of component %q in %s: %w", unit.Component, unit.Place, err))
+		}
+		report.Units = append(report.Units, unitReport)
+		report.retry(observation.RetryAfter)
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Engine) deliverUnit(ctx context.Context, unit Unit, tenants map[TenantKey]Observation) (Observation, error) {
+	tenant := tenants[TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}]
+	if tenant.State != Delivered {
+		return tenant, nil
+	}
+	return e.target(unit.Place.Cluster).Deliver(ctx, unit)
+}
+
+func judge(unit Unit, observation Observation) (health.Verdict, error) {
+	if observation.State != Delivered {
+		return health.Verdict{Message: observation.Message}, nil
+	}
+	return health.Evaluate(health.Input{Result: unit.Result, Output: observation.Output, Outputs: observation.Outputs})
+}
+
+func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report) error {
+	var errs []error
+	for _, target := range []Target{e.Local, e.OCM} {
+		records, err := target.Records(ctx, plan.Owner)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("list what application %s delivered: %w", plan.Owner, err))
+			continue
+		}
+		for _, record := range records {
+			if plan.Wants(record) {
+				continue
+			}
+			if err := remove(ctx, target, record, report); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func remove(ctx context.Context, target Target, record Record, report *Report) error {
+	observation, err := target.Remove(ctx, record)
+	if err != nil {
+		report.Removals = append(report.Removals, Removal{Record: record})
+		return fmt.Errorf("remove %s from %s: %w", record.ID, record.Place, err)
+	}
+	report.retry(observation.RetryAfter)
+	if observation.State != Delivered {
+		report.Removals = append(report.Removals, Removal{Record: record, Observe: observation})
+	}
+	return nil
+}
+
+// releaseTenants removes tenants of the owner's namespace that nobody uses. Its
+// own plan's tenants are in use even where nothing was written yet.
+func (e *Engine) releaseTenants(ctx context.Context, plan *Plan, report *Report) error {
+	if anyTrue(plan.unresolved) {
+		return nil // a tenant may belong to an environment that cannot be read now
+	}
+	var errs []error
+	for _, target := range []Target{e.Local, e.OCM} {
+		keys, err := target.IdleTenants(ctx, plan.Owner.Namespace)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("list the tenants of namespace %q: %w", plan.Owner.Namespace, err))
+			continue
+		}
+		for _, key := range keys {
+			if err := e.releaseTenant(ctx, target, plan, key, report); err != nil {
+				errs = append(errs, fmt.Errorf("release namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Engine) releaseTenant(ctx context.Context, target Target, plan *Plan, key TenantKey, report *Report) error {
+	if _, wanted := plan.Tenants[key]; wanted {
+		return nil
+	}
+	wanted, err := e.TenantWanted(ctx, plan.Owner, key)
+	if err != nil || wanted {
+		return err
+	}
+	observation, err := target.ReleaseTenant(ctx, key)
+	report.retry(observation.RetryAfter)
+	if err != nil || observation.State != Delivered {
+		report.Tenants = append(report.Tenants, key)
+	}
+	return err
+}
+
+// ReleaseTenants removes the tenants of a hub namespace that nobody uses, and
+// returns those that are not gone yet.
+func (e *Engine) ReleaseTenants(ctx context.Context, namespace string) ([]TenantKey, error) {
+	report := &Report{}
+	err := e.releaseTenants(ctx, RemovalPlan(Owner{Namespace: namespace}), report)
+	return report.Tenants, err
+}
+
+// Places lists where something is delivered for an environment.
+func (e *Engine) Places(ctx context.Context, environment string) ([]Place, error) {
+	var places []Place
+	for _, target := range []Target{e.Local, e.OCM} {
+		found, err := target.Places(ctx, environment)
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, found...)
+	}
+	slices.SortFunc(places, func(a, b Place) int {
+		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace))
+	})
+	return places, nil
+}
+
+func anyTrue(values map[string]bool) bool {
+	for _, value := range values {
+		if value {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,261 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+)
+
+// Problem says why something is not delivered.
+type Problem struct {
+	// Reason is a CamelCase word for conditions.
+	Reason string
+	// Message names the path of the field, the cause and the remedy.
+	Message string
+	// Waiting means that the problem is expected to pass without anybody's change.
+	Waiting bool
+}
+
+// Reasons of problems.
+const (
+	ReasonEnvironmentNotFound  = "EnvironmentNotFound"
+	ReasonEnvironmentDeleting  = "EnvironmentDeleting"
+	ReasonNamespaceNotAdmitted = "NamespaceNotAdmitted"
+	ReasonReservedNamespace    = "ReservedNamespace"
+	ReasonInvalidNamespace     = "InvalidTargetNamespace"
+	ReasonNotImplemented       = "NotImplemented"
+	ReasonNoClusterBound       = "NoClusterBound"
+	ReasonClusterNotFound      = "ClusterNotFound"
+	ReasonClusterNotAccepted   = "ClusterNotAccepted"
+	ReasonOCMNotInstalled      = "OCMNotInstalled"
+	ReasonPlacementPending     = "PlacementPending"
+	ReasonPlacementInvalid     = "PlacementInvalid"
+	ReasonBindingDeleting      = "BindingDeleting"
+	ReasonInvalidParameters    = "InvalidParameters"
+	ReasonUnknownType          = "UnknownType"
+	ReasonRenderFailed         = "RenderFailed"
+	ReasonPlacementConflict    = "PlacementConflict"
+	ReasonForeignObject        = "ForeignObject"
+	ReasonNamespaceNotOurs     = "NamespaceNotOurs"
+	ReasonApplyFailed          = "ApplyFailed"
+	ReasonForbidden            = "Forbidden"
+	ReasonClusterAway          = "ClusterAway"
+)
+
+// Binding is a ClusterBinding with the clusters that it stands for now.
+type Binding struct {
+	Name string
+	// Clusters are sorted. Those named by the binding and not found are left out.
+	Clusters []string
+	// Overrides of the binding.
+	Overrides []v1alpha1.ClusterOverride
+	// Problems of the binding; Clusters is complete in spite of them unless Unresolved.
+	Problems []Problem
+	// Unresolved means that the clusters are not known now, so that nothing may be concluded from their absence.
+	Unresolved bool
+}
+
+// Environment is an Environment with its bindings, sorted by name.
+type Environment struct {
+	Name     string
+	Spec     v1alpha1.EnvironmentSpec
+	Deleting bool
+	Bindings []Binding
+}
+
+// World is what is known of all environments, by name.
+type World map[string]*Environment
+
+// SourceNamespace is a hub namespace that applications live in.
+type SourceNamespace struct {
+	Name   string
+	Labels map[string]string
+}
+
+// Reserved says whether a namespace may neither deliver nor be delivered to.
+func Reserved(namespace string) bool {
+	return namespace == v1alpha1.SystemNamespace || namespace == "vela-system" ||
+		strings.HasPrefix(namespace, "kube-") || strings.HasPrefix(namespace, "open-cluster-management")
+}
+
+// Admits says whether applications of the namespace may be delivered to the
+// environment. It returns an error for a selector that cannot be parsed.
+func (e *Environment) Admits(source SourceNamespace) (bool, error) {
+	admitted := e.Spec.ApplicationNamespaces
+	if admitted == nil {
+		return false, nil
+	}
+	if slices.Contains(admitted.Names, source.Name) {
+		return true, nil
+	}
+	if admitted.Selector == nil {
+		return false, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(admitted.Selector)
+	if err != nil {
+		return false, fmt.Errorf("spec.applicationNamespaces.selector of environment %q: %w", e.Name, err)
+	}
+	return selector.Matches(labels.Set(source.Labels)), nil
+}
+
+// TargetNamespace is the namespace on the clusters that applications of the
+// source namespace are delivered to. It returns an error for a name that is not
+// a valid namespace or is reserved.
+func (e *Environment) TargetNamespace(source string) (string, *Problem) {
+	target := targetName(e.Spec.TargetNamespace, source)
+	if errs := validation.IsDNS1123Label(target); len(errs) > 0 {
+		return "", &Problem{Reason: ReasonInvalidNamespace, Message: fmt.Sprintf(
+			"environment %q: spec.targetNamespace makes %q for namespace %q, which is no name of a namespace (%s): shorten the prefix or suffix",
+			e.Name, target, source, errs[0])}
+	}
+	if Reserved(target) {
+		return "", &Problem{Reason: ReasonReservedNamespace, Message: fmt.Sprintf(
+			"environment %q: spec.targetNamespace makes %q for namespace %q, which is reserved (kube-*, %s, vela-system, open-cluster-management*): choose another",
+			e.Name, target, source, v1alpha1.SystemNamespace)}
+	}
+	return target, nil
+}
+
+func targetName(rule *v1alpha1.TargetNamespace, source string) string {
+	if rule == nil {
+		return source
+	}
+	if rule.Name != "" {
+		return rule.Name
+	}
+	return rule.Prefix + source + rule.Suffix
+}
+
+// NotImplemented lists the fields of an environment that are accepted and not
+// implemented in this version, each with what to do. Nothing is delivered to
+// such an environment: acting as if the field were absent could break what it protects.
+func NotImplemented(spec v1alpha1.EnvironmentSpec) []string {
+	var fields []string
+	add := func(used bool, field string) {
+		if used {
+			fields = append(fields, field)
+		}
+	}
+	add(len(spec.After) > 0, "spec.after")
+	add(spec.Approval != nil && spec.Approval.Required, "spec.approval")
+	add(spec.Propagation != nil && spec.Propagation.Type == "Rolling", "spec.propagation")
+	add(hasConstraints(spec.Constraints), "spec.constraints")
+	if options := spec.NamespaceOptions; options != nil {
+		add(len(options.ImagePullSecrets) > 0, "spec.namespaceOptions.imagePullSecrets")
+		add(len(options.Objects) > 0, "spec.namespaceOptions.objects")
+	}
+	if deletion := spec.Deletion; deletion != nil {
+		add(deletion.Policy == "Orphan", "spec.deletion.policy: Orphan")
+		add(deletion.Unreachable == "Orphan", "spec.deletion.unreachable: Orphan")
+		add(deletion.Timeout != nil, "spec.deletion.timeout")
+	}
+	return fields
+}
+
+func hasConstraints(c *v1alpha1.Constraints) bool {
+	if c == nil {
+		return false
+	}
+	return len(c.AllowedRegistries) > 0 || c.RequireImageDigest || len(c.AllowedKinds) > 0 ||
+		len(c.DeniedKinds) > 0 || c.MaxReplicas != nil
+}
+
+// BindingNotImplemented is NotImplemented for a ClusterBinding.
+func BindingNotImplemented(spec v1alpha1.ClusterBindingSpec) []string {
+	if spec.Rollout == nil {
+		return nil
+	}
+	var fields []string
+	if spec.Rollout.Type != "" && spec.Rollout.Type != "All" {
+		fields = append(fields, "spec.rollout.type: "+spec.Rollout.Type)
+	}
+	if spec.Rollout.MinSuccessTime != nil || spec.Rollout.ProgressDeadline != nil || spec.Rollout.MaxFailures != nil ||
+		spec.Rollout.StallAfter != nil || spec.Rollout.Replacement == "DeleteFirst" {
+		fields = append(fields, "spec.rollout")
+	}
+	return fields
+}
+
+// Tenant is what must exist in a target namespace on a cluster for the
+// environments that deliver there from the source namespace. It depends on the
+// environments alone, so that two applications never ask for different tenants.
+func (w World) Tenant(source SourceNamespace, key TenantKey) (Tenant, *Problem) {
+	tenant := Tenant{TenantKey: key, SourceNamespace: source.Name}
+	for _, name := range w.Names() {
+		env := w[name]
+		if !env.Delivers(source, key) {
+			continue
+		}
+		if tenant.Role != "" && tenant.Role != env.role() {
+			return tenant, &Problem{Reason: ReasonPlacementConflict, Message: fmt.Sprintf(
+				"environment %q: spec.permissions is %q, while another environment gives %q in namespace %q of cluster %q: use one, or another target namespace",
+				name, env.role(), tenant.Role, key.Namespace, key.Cluster)}
+		}
+		tenant.Role = env.role()
+		tenant.merge(env.Spec.NamespaceOptions)
+	}
+	return tenant, nil
+}
+
+// Names of the environments, sorted.
+func (w World) Names() []string {
+	names := make([]string, 0, len(w))
+	for name := range w {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Delivers says whether applications of the source namespace that use the
+// environment are delivered to the tenant.
+func (e *Environment) Delivers(source SourceNamespace, key TenantKey) bool {
+	if admitted, err := e.Admits(source); err != nil || !admitted || e.Deleting {
+		return false
+	}
+	if target, problem := e.TargetNamespace(source.Name); problem != nil || target != key.Namespace {
+		return false
+	}
+	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return slices.Contains(b.Clusters, key.Cluster) })
+}
+
+func (e *Environment) role() string {
+	if e.Spec.Permissions == "" {
+		return v1alpha1.DeployerRole
+	}
+	return e.Spec.Permissions
+}
+
+func (t *Tenant) merge(options *v1alpha1.NamespaceOptions) {
+	if options == nil {
+		t.Create = true
+		return
+	}
+	t.Create = t.Create || options.Create == nil || *options.Create
+	t.Adopt = t.Adopt || options.Adopt
+	t.Labels = mergeStrings(t.Labels, options.Labels)
+	t.Annotations = mergeStrings(t.Annotations, options.Annotations)
+}
+
+func mergeStrings(base, over map[string]string) map[string]string {
+	if len(over) == 0 {
+		return base
+	}
+	merged := make(map[string]string, len(base)+len(over))
+	for k, v := range base {
+		merged[k] = v
+	}
+	for k, v := range over {
+		merged[k] = v
+	}
+	return merged
+}

@@ -1,0 +1,434 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package local delivers into the hub itself: by server-side apply, as the
+// deployer account of the target namespace.
+package local
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// FieldManager is what objects on the hub are applied as.
+const FieldManager = "fairlead-addon"
+
+const (
+	// unseen is how long a write may take to show in the cache before it is read from the API server.
+	unseen = 10 * time.Second
+	// newRights is how long the API server may take to know of a new RoleBinding,
+	// which it learns by a watch of its own; rightsRetry is when a forbidden write
+	// is tried again meanwhile, and forbiddenRetry later.
+	newRights      = 10 * time.Second
+	rightsRetry    = 250 * time.Millisecond
+	forbiddenRetry = time.Minute
+)
+
+// Target delivers to the hub. It is safe for concurrent use.
+type Target struct {
+	// Reader reads delivered objects, namespaces and accounts from the cache.
+	Reader client.Reader
+	// Writer writes namespaces, accounts and role bindings with the addon's own rights.
+	Writer client.Client
+	// Tenant applies objects as the deployer account; see NewTenantClient.
+	Tenant dynamic.Interface
+	// Mapper finds the resource of a kind.
+	Mapper meta.RESTMapper
+	// Kinds that are watched. Others cannot be delivered, since what is not watched is not found again.
+	Kinds []schema.GroupVersionKind
+	// Clock is the time.
+	Clock clock.PassiveClock
+	// Written is called after each write, for metrics.
+	Written func(kind string)
+
+	mu      sync.Mutex
+	written map[objectKey]write
+	// pending are answers to writes that the cache has not shown yet.
+	pending map[objectKey]pendingWrite
+	tenants map[delivery.TenantKey]tenantWrite
+	// tenantMu lets one of the applications of a new namespace prepare it for all.
+	tenantMu sync.Mutex
+}
+
+type objectKey struct {
+	gvk schema.GroupVersionKind
+	key types.NamespacedName
+}
+
+// write remembers what the API server answered to the last write of an object,
+// so that its own defaults are not taken for somebody's edit.
+type write struct {
+	uid      types.UID
+	revision string // of the content that was written
+	digest   string // of the content as the API server has it since
+}
+
+type pendingWrite struct {
+	object *unstructured.Unstructured
+	at     time.Time
+}
+
+var _ delivery.Target = (*Target)(nil)
+
+// Deliver applies the objects of a unit where they differ.
+func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
+	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}}
+	for _, object := range unit.Result.Objects {
+		live, problem, err := t.deliverObject(ctx, unit, object)
+		if err != nil || problem != nil {
+			return deref(problem), err
+		}
+		if object.Resource == "" && object.Trait == "" {
+			observation.Output = live.Object
+			continue
+		}
+		observation.Outputs[object.Resource] = live.Object
+	}
+	return observation, nil
+}
+
+func deref(observation *delivery.Observation) delivery.Observation {
+	if observation == nil {
+		return delivery.Observation{}
+	}
+	return *observation
+}
+
+func (t *Target) deliverObject(ctx context.Context, unit delivery.Unit, object render.Object) (*unstructured.Unstructured, *delivery.Observation, error) {
+	gvk := object.GroupVersionKind()
+	if !slices.Contains(t.Kinds, gvk) {
+		return nil, &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, Message: fmt.Sprintf(
+			"%s %s: objects of this kind cannot be delivered to the hub in this version; delivered are: %s", describeKind(gvk), object.Name(), kindNames(t.Kinds))}, nil
+	}
+	wanted := &unstructured.Unstructured{Object: delivery.WithOwner(delivery.WithRevision(object), unit.Owner)}
+	key := objectKey{gvk: gvk, key: client.ObjectKeyFromObject(wanted)}
+	live, err := t.live(ctx, key)
+	if err != nil {
+		return t.failed(key, "read", err)
+	}
+	if live != nil {
+		if problem := foreign(live, unit); problem != nil {
+			return nil, problem, nil
+		}
+		if !live.GetDeletionTimestamp().IsZero() {
+			return nil, &delivery.Observation{State: delivery.Waiting, Message: describe(key) + ": an earlier version is still being removed"}, nil
+		}
+		if t.upToDate(key, wanted, live) {
+			return live, nil, nil
+		}
+	}
+	return t.apply(ctx, key, wanted)
+}
+
+// live is the object as it is: from the cache, from the answer to a write that
+// the cache has not seen yet, or from the API server, where somebody else's
+// object of that name may be.
+func (t *Target) live(ctx context.Context, key objectKey) (*unstructured.Unstructured, error) {
+	object := NewObject(key.gvk)
+	err := t.Reader.Get(ctx, key.key, object)
+	if err == nil {
+		return object, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	if object := t.pendingObject(key); object != nil {
+		return object, nil
+	}
+	resource, err := t.resource(key.gvk)
+	if err != nil {
+		return nil, err
+	}
+	object, err = t.Tenant.Resource(resource).Namespace(key.key.Namespace).Get(asTenant(ctx, key.key.Namespace), key.key.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return object, err
+}
+
+// foreign says whose object it is, when it is not the unit's.
+func foreign(live *unstructured.Unstructured, unit delivery.Unit) *delivery.Observation {
+	labels := live.GetLabels()
+	name := fmt.Sprintf("%s %s/%s", live.GetKind(), live.GetNamespace(), live.GetName())
+	uid := labels[v1alpha1.LabelApplicationUID]
+	if uid == "" {
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, Message: fmt.Sprintf(
+			"%s exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, or rename the component", name)}
+	}
+	if uid == string(unit.Owner.UID) && labels[v1alpha1.LabelEnvironment] == unit.Place.Environment && labels[v1beta1.LabelAppComponent] == unit.Component {
+		return nil
+	}
+	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, Message: fmt.Sprintf(
+		"%s on cluster local belongs to component %q of application %s/%s in environment %q already: rename the component or use another target namespace",
+		name, labels[v1beta1.LabelAppComponent], labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
+}
+
+// upToDate says that the object has the wanted content, and that nobody changed it since.
+func (t *Target) upToDate(key objectKey, wanted, live *unstructured.Unstructured) bool {
+	revision := wanted.GetAnnotations()[v1alpha1.AnnotationRevision]
+	if live.GetAnnotations()[v1alpha1.AnnotationRevision] != revision {
+		return false
+	}
+	digest := live.GetAnnotations()[observedDigest]
+	if digest == "" {
+		digest = contentDigest(live.Object)
+	}
+	last, ok := t.lastWrite(key)
+	if ok && last.uid == live.GetUID() && last.revision == revision && last.digest == digest {
+		return true
+	}
+	if !contains(live.Object, wanted.Object) {
+		return false
+	}
+	t.remember(key, write{uid: live.GetUID(), revision: revision, digest: digest}, nil)
+	return true
+}
+
+// contains says that every field of wanted is in live with the same value.
+func contains(live, wanted any) bool {
+	switch wanted := wanted.(type) {
+	case map[string]any:
+		current, ok := live.(map[string]any)
+		if !ok {
+			return false
+		}
+		for key, value := range wanted {
+			if value != nil && !contains(current[key], value) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		current, ok := live.([]any)
+		if !ok || len(current) != len(wanted) {
+			return false
+		}
+		for i := range wanted {
+			if !contains(current[i], wanted[i]) {
+				return false
+			}
+		}
+		return true
+	default:
+		return live == wanted
+	}
+}
+
+func (t *Target) apply(ctx context.Context, key objectKey, wanted *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
+	resource, err := t.resource(key.gvk)
+	if err != nil {
+		return t.failed(key, "find the resource of", err)
+	}
+	applied, err := t.Tenant.Resource(resource).Namespace(key.key.Namespace).Apply(asTenant(ctx, key.key.Namespace), key.key.Name, wanted,
+		metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	if err != nil {
+		return t.failed(key, "apply", err)
+	}
+	t.remember(key, write{
+		uid: applied.GetUID(), revision: wanted.GetAnnotations()[v1alpha1.AnnotationRevision],
+		digest: contentDigest(applied.Object),
+	}, applied)
+	if t.Written != nil {
+		t.Written(key.gvk.Kind)
+	}
+	return applied, nil, nil
+}
+
+// failed tells what a change by somebody can mend from what passes.
+func (t *Target) failed(key objectKey, verb string, err error) (*unstructured.Unstructured, *delivery.Observation, error) {
+	if apierrors.HasStatusCause(err, "NamespaceTerminating") {
+		return nil, &delivery.Observation{State: delivery.Waiting, RetryAfter: 2 * time.Second,
+			Message: fmt.Sprintf("namespace %q is being deleted: waiting for its end", key.key.Namespace)}, nil
+	}
+	if apierrors.IsForbidden(err) {
+		return nil, t.forbidden(key, verb, err), nil
+	}
+	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		return nil, &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
+			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), bounded(err))}, nil
+	}
+	return nil, nil, fmt.Errorf("%s %s: %w", verb, describe(key), err)
+}
+
+func (t *Target) resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, error) {
+	mapping, err := t.Mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		return schema.GroupVersionResource{}, fmt.Errorf("find the resource of %s: %w", describeKind(gvk), err)
+	}
+	return mapping.Resource, nil
+}
+
+func (t *Target) lastWrite(key objectKey) (write, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, ok := t.written[key]
+	return last, ok
+}
+
+func (t *Target) remember(key objectKey, last write, answer *unstructured.Unstructured) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.written == nil {
+		t.written, t.pending = map[objectKey]write{}, map[objectKey]pendingWrite{}
+	}
+	t.written[key] = last
+	if answer != nil {
+		t.pending[key] = pendingWrite{object: answer, at: t.Clock.Now()}
+	}
+}
+
+func (t *Target) pendingObject(key objectKey) *unstructured.Unstructured {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, ok := t.pending[key]
+	if !ok || t.Clock.Since(last.at) > unseen {
+		delete(t.pending, key)
+		return nil
+	}
+	return last.object
+}
+
+// Forget is to be called for every object that the cache drops, so that a
+// deleted object is not taken for one that the cache has not seen yet.
+func (t *Target) Forget(object client.Object) {
+	key := keyOf(object)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.written[key].uid == object.GetUID() {
+		delete(t.written, key)
+		delete(t.pending, key)
+	}
+}
+
+// Seen is to be called for every object that the cache adds or updates: the
+// answer to the write need not be kept any longer.
+func (t *Target) Seen(object client.Object) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.pending, keyOf(object))
+}
+
+func keyOf(object client.Object) objectKey {
+	return objectKey{gvk: object.GetObjectKind().GroupVersionKind(), key: client.ObjectKeyFromObject(object)}
+}
+
+// Records lists the objects that are labelled as the owner's.
+func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.Record, error) {
+	var records []delivery.Record
+	for _, gvk := range t.Kinds {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		if err := t.Reader.List(ctx, list, client.MatchingFields{indexOwner: string(owner.UID)}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list %s: %w", describeKind(gvk), err)
+		}
+		for i := range list.Items {
+			records = append(records, recordOf(owner, gvk, &list.Items[i]))
+		}
+	}
+	return append(records, t.unseenRecords(owner, records)...), nil
+}
+
+func recordOf(owner delivery.Owner, gvk schema.GroupVersionKind, object *unstructured.Unstructured) delivery.Record {
+	labels := object.GetLabels()
+	return delivery.Record{
+		Owner: owner, Component: labels[v1beta1.LabelAppComponent],
+		Place: delivery.Place{Environment: labels[v1alpha1.LabelEnvironment], Cluster: v1alpha1.LocalCluster, Namespace: object.GetNamespace()},
+		ID:    strings.Join([]string{gvk.Group, gvk.Version, gvk.Kind, object.GetNamespace(), object.GetName()}, "/"),
+	}
+}
+
+// parse is the reverse of recordOf's ID.
+func parse(record delivery.Record) (objectKey, error) {
+	parts := strings.Split(record.ID, "/")
+	if len(parts) != 5 {
+		return objectKey{}, fmt.Errorf("record %q names no object", record.ID)
+	}
+	return objectKey{
+		gvk: schema.GroupVersionKind{Group: parts[0], Version: parts[1], Kind: parts[2]},
+		key: types.NamespacedName{Namespace: parts[3], Name: parts[4]},
+	}, nil
+}
+
+// Places lists where objects of an environment are.
+func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Place, error) {
+	places := map[delivery.Place]bool{}
+	for _, gvk := range t.Kinds {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		if err := t.Reader.List(ctx, list, client.MatchingLabels{v1alpha1.LabelEnvironment: environment}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list %s of environment %q: %w", describeKind(gvk), environment, err)
+		}
+		for i := range list.Items {
+			places[delivery.Place{Environment: environment, Cluster: v1alpha1.LocalCluster, Namespace: list.Items[i].GetNamespace()}] = true
+		}
+	}
+	return slices.Collect(maps.Keys(places)), nil
+}
+
+// unseenRecords are objects that were written and that the cache has not seen.
+func (t *Target) unseenRecords(owner delivery.Owner, seen []delivery.Record) []delivery.Record {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var records []delivery.Record
+	for key, last := range t.pending {
+		if last.object.GetLabels()[v1alpha1.LabelApplicationUID] != string(owner.UID) || t.Clock.Since(last.at) > unseen {
+			continue
+		}
+		record := recordOf(owner, key.gvk, last.object)
+		if !slices.ContainsFunc(seen, func(r delivery.Record) bool { return r.ID == record.ID }) {
+			records = append(records, record)
+		}
+	}
+	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
+	return records
+}
+
+func describe(key objectKey) string {
+	return describeKind(key.gvk) + " " + key.key.String()
+}
+
+func describeKind(gvk schema.GroupVersionKind) string {
+	if gvk.Group == "" {
+		return gvk.Kind
+	}
+	return gvk.Kind + "." + gvk.Group
+}
+
+func kindNames(kinds []schema.GroupVersionKind) string {
+	names := make([]string, len(kinds))
+	for i, gvk := range kinds {
+		names[i] = gvk.Kind
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// bounded is the text of an error, cut to what fits a condition.
+func bounded(err error) string {
+	const most = 512
+	text := err.Error()
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}

@@ -1,0 +1,337 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// tenantWrite remembers when a tenant was written, until the cache shows it.
+type tenantWrite struct {
+	role string
+	at   time.Time
+}
+
+// AccountCacheOptions restrict the caches of service accounts and role bindings
+// to the deployer's, by name: the addon may read no others.
+func AccountCacheOptions() cache.ByObject {
+	return cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", v1alpha1.DeployerAccount)}
+}
+
+// NewNamespace is an empty namespace as it is cached: its metadata alone.
+func NewNamespace() *metav1.PartialObjectMetadata {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return namespace
+}
+
+// EnsureTenant makes the namespace, the deployer account and its rights.
+func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
+	ready := delivery.Observation{State: delivery.Delivered}
+	if done, err := t.prepared(ctx, tenant); err != nil || done {
+		return ready, err
+	}
+	t.tenantMu.Lock()
+	defer t.tenantMu.Unlock()
+	if done, err := t.prepared(ctx, tenant); err != nil || done {
+		return ready, err
+	}
+	if problem, err := t.ensureNamespace(ctx, tenant); problem != nil || err != nil {
+		return deref(problem), err
+	}
+	if err := t.dropOtherRole(ctx, tenant); err != nil {
+		return delivery.Observation{}, err
+	}
+	for _, object := range delivery.AccountObjects(tenant) {
+		if problem, err := t.writeOwn(ctx, object); problem != nil || err != nil {
+			return deref(problem), err
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tenants == nil {
+		t.tenants = map[delivery.TenantKey]tenantWrite{}
+	}
+	t.tenants[tenant.TenantKey] = tenantWrite{role: tenant.Role, at: t.Clock.Now()}
+	return ready, nil
+}
+
+// prepared says that the cache shows the tenant as wanted, or that it was
+// written so lately that the cache may not show it yet.
+func (t *Target) prepared(ctx context.Context, tenant delivery.Tenant) (bool, error) {
+	t.mu.Lock()
+	last, ok := t.tenants[tenant.TenantKey]
+	t.mu.Unlock()
+	if ok && last.role == tenant.Role && t.Clock.Since(last.at) < unseen {
+		return true, nil
+	}
+	same, err := t.sameNamespace(ctx, tenant)
+	if err != nil || !same {
+		return false, err
+	}
+	var account corev1.ServiceAccount
+	if err := t.Reader.Get(ctx, accountKey(tenant.Namespace), &account); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	var binding rbacv1.RoleBinding
+	if err := t.Reader.Get(ctx, accountKey(tenant.Namespace), &binding); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return account.DeletionTimestamp.IsZero() && owned(&account, tenant) && owned(&binding, tenant) && sameBinding(&binding, tenant), nil
+}
+
+func accountKey(namespace string) types.NamespacedName {
+	return types.NamespacedName{Namespace: namespace, Name: v1alpha1.DeployerAccount}
+}
+
+func owned(object client.Object, tenant delivery.Tenant) bool {
+	return object.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.LabelManagedByValue &&
+		object.GetLabels()[delivery.LabelSourceNamespace] == tenant.SourceNamespace
+}
+
+func sameBinding(binding *rbacv1.RoleBinding, tenant delivery.Tenant) bool {
+	subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: v1alpha1.DeployerAccount, Namespace: tenant.Namespace}
+	return binding.RoleRef.Kind == "ClusterRole" && binding.RoleRef.Name == tenant.Role &&
+		equality.Semantic.DeepEqual(binding.Subjects, []rbacv1.Subject{subject})
+}
+
+// sameNamespace says that the namespace is as wanted. The application's own
+// namespace is whoever made it's, and left alone.
+func (t *Target) sameNamespace(ctx context.Context, tenant delivery.Tenant) (bool, error) {
+	if tenant.Namespace == tenant.SourceNamespace {
+		return true, nil
+	}
+	namespace := NewNamespace()
+	if err := t.Reader.Get(ctx, types.NamespacedName{Name: tenant.Namespace}, namespace); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	wanted := &unstructured.Unstructured{Object: delivery.NamespaceObject(tenant)}
+	return namespace.DeletionTimestamp.IsZero() && subset(wanted.GetLabels(), namespace.Labels) &&
+		subset(wanted.GetAnnotations(), namespace.Annotations), nil
+}
+
+func subset(part, whole map[string]string) bool {
+	for key, value := range part {
+		if whole[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *Target) ensureNamespace(ctx context.Context, tenant delivery.Tenant) (*delivery.Observation, error) {
+	if same, err := t.sameNamespace(ctx, tenant); same || err != nil {
+		return nil, err
+	}
+	namespace := NewNamespace()
+	err := t.Reader.Get(ctx, types.NamespacedName{Name: tenant.Namespace}, namespace)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("get namespace %q: %w", tenant.Namespace, err)
+	}
+	if exists := err == nil; exists {
+		if problem := usable(namespace, tenant); problem != nil {
+			return problem, nil
+		}
+	} else if !tenant.Create {
+		return &delivery.Observation{State: delivery.Waiting, Message: fmt.Sprintf(
+			"namespace %q does not exist, and spec.namespaceOptions.create of its environment is false: waiting for somebody to create it", tenant.Namespace)}, nil
+	}
+	return t.writeOwn(ctx, delivery.NamespaceObject(tenant))
+}
+
+func usable(namespace *metav1.PartialObjectMetadata, tenant delivery.Tenant) *delivery.Observation {
+	if !namespace.DeletionTimestamp.IsZero() {
+		return &delivery.Observation{State: delivery.Waiting, RetryAfter: 2 * time.Second,
+			Message: fmt.Sprintf("namespace %q is being deleted: waiting for its end", tenant.Namespace)}
+	}
+	source := namespace.Labels[delivery.LabelSourceNamespace]
+	if source != "" && source != tenant.SourceNamespace {
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, Message: fmt.Sprintf(
+			"namespace %q on the hub belongs to applications of namespace %q: choose another spec.targetNamespace", tenant.Namespace, source)}
+	}
+	if namespace.Labels[v1alpha1.LabelManagedBy] != v1alpha1.LabelManagedByValue && !tenant.Adopt {
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNamespaceNotOurs, Message: fmt.Sprintf(
+			"namespace %q exists on the hub and was not made by Fairlead: set spec.namespaceOptions.adopt of its environment, or choose another spec.targetNamespace",
+			tenant.Namespace)}
+	}
+	return nil
+}
+
+// dropOtherRole removes a binding to another role: roleRef cannot be changed.
+func (t *Target) dropOtherRole(ctx context.Context, tenant delivery.Tenant) error {
+	var binding rbacv1.RoleBinding
+	if err := t.Reader.Get(ctx, accountKey(tenant.Namespace), &binding); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if binding.RoleRef.Name == tenant.Role && binding.RoleRef.Kind == "ClusterRole" {
+		return nil
+	}
+	uid := binding.UID
+	if err := t.Writer.Delete(ctx, &binding, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("replace RoleBinding %s: %w", accountKey(tenant.Namespace), err)
+	}
+	return nil
+}
+
+// writeOwn applies an object with the addon's own rights.
+func (t *Target) writeOwn(ctx context.Context, content map[string]any) (*delivery.Observation, error) {
+	object := &unstructured.Unstructured{Object: content}
+	err := t.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(FieldManager), client.ForceOwnership)
+	if apierrors.HasStatusCause(err, "NamespaceTerminating") || apierrors.IsNotFound(err) {
+		return &delivery.Observation{State: delivery.Waiting, RetryAfter: 2 * time.Second,
+			Message: fmt.Sprintf("namespace %q is being deleted: waiting for its end", object.GetNamespace())}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("apply %s %s: %w", object.GetKind(), client.ObjectKeyFromObject(object), err)
+	}
+	if t.Written != nil {
+		t.Written(object.GetKind())
+	}
+	return nil, nil
+}
+
+// forbidden waits for rights that are new, and reports those that are missing.
+func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Observation {
+	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s", describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, bounded(err))
+	t.mu.Lock()
+	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: key.key.Namespace}]
+	t.mu.Unlock()
+	if ok && t.Clock.Since(last.at) < newRights {
+		return &delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry, Message: message}
+	}
+	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, RetryAfter: forbiddenRetry, Message: message}
+}
+
+// IdleTenants lists the tenants of a hub namespace that hold no delivered object.
+func (t *Target) IdleTenants(ctx context.Context, sourceNamespace string) ([]delivery.TenantKey, error) {
+	var accounts corev1.ServiceAccountList
+	if err := t.Reader.List(ctx, &accounts, client.MatchingLabels{
+		v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: sourceNamespace,
+	}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the deployer accounts of namespace %q: %w", sourceNamespace, err)
+	}
+	var idle []delivery.TenantKey
+	for i := range accounts.Items {
+		used, err := t.used(ctx, accounts.Items[i].Namespace)
+		if err != nil {
+			return nil, err
+		}
+		if !used {
+			idle = append(idle, delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: accounts.Items[i].Namespace})
+		}
+	}
+	return idle, nil
+}
+
+func (t *Target) used(ctx context.Context, namespace string) (bool, error) {
+	for _, gvk := range t.Kinds {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		if err := t.Reader.List(ctx, list, client.InNamespace(namespace), client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
+			return false, fmt.Errorf("list %s in namespace %q: %w", describeKind(gvk), namespace, err)
+		}
+		if len(list.Items) > 0 {
+			return true, nil
+		}
+	}
+	return t.pendingIn(namespace), nil
+}
+
+func (t *Target) pendingIn(namespace string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key := range t.pending {
+		if key.key.Namespace == namespace {
+			return true
+		}
+	}
+	return false
+}
+
+// ReleaseTenant removes the deployer's rights and account.
+func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (delivery.Observation, error) {
+	t.tenantMu.Lock()
+	defer t.tenantMu.Unlock()
+	t.mu.Lock()
+	delete(t.tenants, key)
+	t.mu.Unlock()
+	// The account goes last: it is what shows that there is something to be released.
+	for _, object := range []client.Object{&rbacv1.RoleBinding{}, &corev1.ServiceAccount{}} {
+		gone, err := t.removeOwn(ctx, object, accountKey(key.Namespace))
+		if err != nil || !gone {
+			return delivery.Observation{State: delivery.Applying}, err
+		}
+	}
+	return delivery.Observation{State: delivery.Delivered}, nil
+}
+
+// removeOwn deletes an object of the tenant if it is ours, and says whether it is gone.
+func (t *Target) removeOwn(ctx context.Context, object client.Object, key types.NamespacedName) (bool, error) {
+	if err := t.Reader.Get(ctx, key, object); err != nil {
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	}
+	if object.GetLabels()[v1alpha1.LabelManagedBy] != v1alpha1.LabelManagedByValue {
+		return true, nil
+	}
+	uid := object.GetUID()
+	err := t.Writer.Delete(ctx, object, client.Preconditions{UID: &uid})
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("delete %T %s: %w", object, key, err)
+	}
+	return true, nil
+}
+
+// Remove deletes an object that is labelled as the owner's.
+func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.Observation, error) {
+	key, err := parse(record)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	live, err := t.live(ctx, key)
+	if err != nil {
+		return t.removalFailed(key, err)
+	}
+	if live == nil || live.GetLabels()[v1alpha1.LabelApplicationUID] != string(record.Owner.UID) {
+		return delivery.Observation{State: delivery.Delivered}, nil
+	}
+	removing := delivery.Observation{State: delivery.Applying, Message: describe(key) + ": waiting for its end"}
+	if !live.GetDeletionTimestamp().IsZero() {
+		return removing, nil
+	}
+	resource, err := t.resource(key.gvk)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	uid, propagation := live.GetUID(), metav1.DeletePropagationBackground
+	err = t.Tenant.Resource(resource).Namespace(key.key.Namespace).Delete(asTenant(ctx, key.key.Namespace), key.key.Name,
+		metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &propagation})
+	if apierrors.IsNotFound(err) {
+		return delivery.Observation{State: delivery.Delivered}, nil
+	}
+	if err != nil {
+		return t.removalFailed(key, err)
+	}
+	return removing, nil
+}
+
+func (t *Target) removalFailed(key objectKey, err error) (delivery.Observation, error) {
+	_, observation, err := t.failed(key, "delete", err)
+	return deref(observation), err
+}

@@ -1,0 +1,84 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"maps"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// WithRevision is the content of an object with the annotation that carries the
+// digest of that content, by which a reader tells which version it looks at.
+// The object itself stays as it is.
+func WithRevision(object render.Object) map[string]any {
+	return withMetadata(object.Content, "annotations", v1alpha1.AnnotationRevision, object.Digest())
+}
+
+// WithOwner is content with the label that proves to which application it belongs.
+func WithOwner(content map[string]any, owner Owner) map[string]any {
+	return withMetadata(content, "labels", v1alpha1.LabelApplicationUID, string(owner.UID))
+}
+
+func withMetadata(content map[string]any, field, key, value string) map[string]any {
+	metadata, _ := content["metadata"].(map[string]any)
+	values, _ := metadata[field].(map[string]any)
+	values = cloneOrMake(values)
+	values[key] = value
+	metadata = cloneOrMake(metadata)
+	metadata[field] = values
+	content = cloneOrMake(content)
+	content["metadata"] = metadata
+	return content
+}
+
+func cloneOrMake(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return maps.Clone(m)
+}
+
+// NamespaceObject is the namespace of a tenant.
+func NamespaceObject(tenant Tenant) map[string]any {
+	labels := tenant.ownLabels()
+	for k, v := range tenant.Labels {
+		labels[k] = v
+	}
+	metadata := map[string]any{"name": tenant.Namespace, "labels": labels}
+	if len(tenant.Annotations) > 0 {
+		annotations := map[string]any{}
+		for k, v := range tenant.Annotations {
+			annotations[k] = v
+		}
+		metadata["annotations"] = annotations
+	}
+	return map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+}
+
+// AccountObjects are the deployer account of a tenant and the binding that gives it its rights.
+func AccountObjects(tenant Tenant) []map[string]any {
+	metadata := func() map[string]any {
+		return map[string]any{"name": v1alpha1.DeployerAccount, "namespace": tenant.Namespace, "labels": tenant.ownLabels()}
+	}
+	account := map[string]any{
+		"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(),
+		// The account is only ever checked or impersonated: no pod runs as it.
+		"automountServiceAccountToken": false,
+	}
+	binding := map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata(),
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": tenant.Role},
+		"subjects": []any{map[string]any{"kind": "ServiceAccount", "name": v1alpha1.DeployerAccount, "namespace": tenant.Namespace}},
+	}
+	return []map[string]any{account, binding}
+}
+
+// LabelSourceNamespace is, on the objects of a tenant, the hub namespace that delivers there.
+const LabelSourceNamespace = "fairlead.dev/source-namespace"
+
+func (t Tenant) ownLabels() map[string]any {
+	return map[string]any{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, LabelSourceNamespace: t.SourceNamespace}
+}

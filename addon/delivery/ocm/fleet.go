@@ -1,0 +1,146 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	clusterv1 "open-cluster-management.io/api/cluster/v1"
+	clusterv1beta1 "open-cluster-management.io/api/cluster/v1beta1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// Fleet reads the managed clusters and the decisions of placements. Until OCM
+// is installed it knows none.
+type Fleet struct {
+	reader    client.Reader
+	installed atomic.Bool
+}
+
+// NewFleet makes a Fleet that reads from a cache.
+func NewFleet(reader client.Reader) *Fleet {
+	return &Fleet{reader: reader}
+}
+
+// SetInstalled records that OCM's kinds are served and cached.
+func (f *Fleet) SetInstalled() { f.installed.Store(true) }
+
+// Installed says whether OCM's kinds are served and cached.
+func (f *Fleet) Installed() bool { return f.installed.Load() }
+
+// ClusterState is what the hub knows of a managed cluster.
+type ClusterState struct {
+	// Accepted says that the hub's administrator accepted the cluster.
+	Accepted bool
+	// Available says that OCM heard from the cluster within its lease.
+	Available bool
+	// Since is when Available changed last.
+	Since time.Time
+	// Version of the cluster's Kubernetes.
+	Version string
+}
+
+// Cluster is the state of a managed cluster; nil when there is none of that name.
+func (f *Fleet) Cluster(ctx context.Context, name string) (*ClusterState, error) {
+	if !f.Installed() {
+		return nil, nil
+	}
+	var cluster clusterv1.ManagedCluster
+	if err := f.reader.Get(ctx, types.NamespacedName{Name: name}, &cluster); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("get ManagedCluster %q: %w", name, err)
+	}
+	return stateOf(&cluster), nil
+}
+
+func stateOf(cluster *clusterv1.ManagedCluster) *ClusterState {
+	state := &ClusterState{Accepted: cluster.Spec.HubAcceptsClient, Version: bounded(cluster.Status.Version.Kubernetes)}
+	if condition := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1.ManagedClusterConditionAvailable); condition != nil {
+		state.Available = condition.Status == metav1.ConditionTrue
+		state.Since = condition.LastTransitionTime.Time
+	}
+	return state
+}
+
+// Available says whether a managed cluster exists and reports.
+func (f *Fleet) Available(ctx context.Context, name string) (bool, error) {
+	state, err := f.Cluster(ctx, name)
+	return state != nil && state.Available, err
+}
+
+// Decisions are the clusters that the placement of a binding chose, sorted.
+// While the placement has not been decided, problem says why.
+func (f *Fleet) Decisions(ctx context.Context, binding string) (clusters []string, problem *delivery.Problem, err error) {
+	var placement clusterv1beta1.Placement
+	key := types.NamespacedName{Namespace: v1alpha1.SystemNamespace, Name: PlacementName(binding)}
+	if err := f.reader.Get(ctx, key, &placement); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, pending(binding, "its Placement is being made"), nil
+		}
+		return nil, nil, fmt.Errorf("get Placement %s: %w", key, err)
+	}
+	if problem := undecided(binding, &placement); problem != nil {
+		return nil, problem, nil
+	}
+	clusters, err = f.decided(ctx, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	if int32(len(clusters)) != placement.Status.NumberOfSelectedClusters {
+		// The decisions and the placement's status are separate objects; between
+		// their writes the list must not be taken for complete.
+		return nil, pending(binding, "its decisions are being written"), nil
+	}
+	return clusters, nil, nil
+}
+
+func (f *Fleet) decided(ctx context.Context, placement types.NamespacedName) ([]string, error) {
+	var list clusterv1beta1.PlacementDecisionList
+	err := f.reader.List(ctx, &list, client.InNamespace(placement.Namespace), client.MatchingLabels{clusterv1beta1.PlacementLabel: placement.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list the decisions of Placement %s: %w", placement, err)
+	}
+	var clusters []string
+	for i := range list.Items {
+		for _, decision := range list.Items[i].Status.Decisions {
+			clusters = append(clusters, decision.ClusterName)
+		}
+	}
+	slices.Sort(clusters)
+	return slices.Compact(clusters), nil
+}
+
+func undecided(binding string, placement *clusterv1beta1.Placement) *delivery.Problem {
+	if misconfigured := meta.FindStatusCondition(placement.Status.Conditions, clusterv1beta1.PlacementConditionMisconfigured); misconfigured != nil &&
+		misconfigured.Status == metav1.ConditionTrue {
+		return &delivery.Problem{Reason: delivery.ReasonPlacementInvalid, Message: fmt.Sprintf(
+			"ClusterBinding %q: spec.placement: OCM refuses it: %s", binding, bounded(misconfigured.Message))}
+	}
+	satisfied := meta.FindStatusCondition(placement.Status.Conditions, clusterv1beta1.PlacementConditionSatisfied)
+	if satisfied == nil {
+		return pending(binding, "OCM has not decided yet")
+	}
+	if satisfied.Reason == "NoManagedClusterSetBindings" {
+		return pending(binding, "the cluster sets "+fmt.Sprint(placement.Spec.ClusterSets)+" are not bound yet; a set that does not exist never is")
+	}
+	return nil
+}
+
+func pending(binding, why string) *delivery.Problem {
+	return &delivery.Problem{Reason: delivery.ReasonPlacementPending, Waiting: true,
+		Message: fmt.Sprintf("ClusterBinding %q: waiting for its placement: %s", binding, why)}
+}

@@ -1,0 +1,168 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	workv1 "open-cluster-management.io/api/work/v1"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+func appliedCondition(work *workv1.ManifestWork) *metav1.Condition {
+	return meta.FindStatusCondition(work.Status.Conditions, workv1.WorkApplied)
+}
+
+// applied says whether the agent applied the work's present generation.
+func (t *Target) applied(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
+	if away, err := t.away(ctx, work.Namespace); away != nil || err != nil {
+		return deref(away), err
+	}
+	condition := appliedCondition(work)
+	if condition == nil || condition.ObservedGeneration != work.Generation {
+		return delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"}, nil
+	}
+	if condition.Status == metav1.ConditionTrue {
+		return delivery.Observation{State: delivery.Delivered}, nil
+	}
+	return notApplied(work), nil
+}
+
+// notApplied explains a work that the agent could not apply. A missing right is
+// waited for, since rights arrive by a work of their own.
+func notApplied(work *workv1.ManifestWork) delivery.Observation {
+	for i := range work.Status.ResourceStatus.Manifests {
+		manifest := &work.Status.ResourceStatus.Manifests[i]
+		applied := meta.FindStatusCondition(manifest.Conditions, workv1.ManifestApplied)
+		if applied == nil || applied.Status != metav1.ConditionFalse {
+			continue
+		}
+		message := fmt.Sprintf("%s %s: the cluster cannot apply it: %s", manifest.ResourceMeta.Kind,
+			bounded(manifest.ResourceMeta.Namespace+"/"+manifest.ResourceMeta.Name), bounded(applied.Message))
+		if strings.Contains(applied.Message, "not allowed to apply") {
+			return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, Message: message}
+		}
+		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, Message: message}
+	}
+	return delivery.Observation{State: delivery.Applying, Message: "the cluster could not apply it yet"}
+}
+
+// awayOr is the observation, unless the cluster is away, which explains more.
+func (t *Target) awayOr(ctx context.Context, cluster string, observation delivery.Observation) (delivery.Observation, error) {
+	away, err := t.away(ctx, cluster)
+	if away != nil {
+		away.RetryAfter = observation.RetryAfter
+		return *away, err
+	}
+	return observation, err
+}
+
+func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observation, error) {
+	state, err := t.Fleet.Cluster(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return &delivery.Observation{State: delivery.Away, Reason: delivery.ReasonClusterAway,
+			Message: fmt.Sprintf("cluster is away: there is no ManagedCluster %q any more", cluster)}, nil
+	}
+	if state.Available {
+		return nil, nil
+	}
+	message := "cluster is away: its agent has not reported yet"
+	if !state.Since.IsZero() {
+		message = fmt.Sprintf("cluster is away since %s: its agent does not report", state.Since.UTC().Format(time.RFC3339))
+	}
+	return &delivery.Observation{State: delivery.Away, Reason: delivery.ReasonClusterAway, Message: message}, nil
+}
+
+// observe reads the feedback of a work that was applied. Ready is believed only
+// when the object exists and the feedback is of the wanted version of it:
+// Available comes before Applied, and a missing object keeps its last values.
+func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.ManifestWork) (delivery.Observation, error) {
+	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}}
+	for _, object := range unit.Result.Objects {
+		manifest := find(work, object)
+		if manifest == nil || !available(manifest) {
+			return t.missing(ctx, work, object)
+		}
+		values := feedbackValues(manifest)
+		if values[revisionPath.JSONPath()] != object.Digest() {
+			return delivery.Observation{State: delivery.Applying,
+				Message: fmt.Sprintf("%s %s: waiting for feedback of this version", object.GroupVersionKind().Kind, object.Name())}, nil
+		}
+		observed := health.Overlay(object.Content, values)
+		if object.Resource == "" && object.Trait == "" {
+			observation.Output = observed
+			continue
+		}
+		observation.Outputs[object.Resource] = observed
+	}
+	return observation, nil
+}
+
+func (t *Target) missing(ctx context.Context, work *workv1.ManifestWork, object render.Object) (delivery.Observation, error) {
+	observation := delivery.Observation{State: delivery.Applying, Message: fmt.Sprintf(
+		"%s %s/%s: the cluster does not have it; its agent was asked to apply it again",
+		object.GroupVersionKind().Kind, object.Namespace(), object.Name())}
+	settled, wait := t.settled(work)
+	if !settled {
+		observation.Message = fmt.Sprintf("%s %s/%s: not reported yet", object.GroupVersionKind().Kind, object.Namespace(), object.Name())
+		observation.RetryAfter = wait
+		return observation, nil
+	}
+	touched, err := t.touch(ctx, work)
+	if err != nil || touched {
+		return observation, err
+	}
+	observation.RetryAfter = repairInterval
+	return observation, nil
+}
+
+func find(work *workv1.ManifestWork, object render.Object) *workv1.ManifestCondition {
+	gvk := object.GroupVersionKind()
+	i := slices.IndexFunc(work.Status.ResourceStatus.Manifests, func(m workv1.ManifestCondition) bool {
+		return m.ResourceMeta.Group == gvk.Group && m.ResourceMeta.Kind == gvk.Kind &&
+			m.ResourceMeta.Namespace == object.Namespace() && m.ResourceMeta.Name == object.Name()
+	})
+	if i < 0 {
+		return nil
+	}
+	return &work.Status.ResourceStatus.Manifests[i]
+}
+
+func available(manifest *workv1.ManifestCondition) bool {
+	return meta.IsStatusConditionTrue(manifest.Conditions, workv1.ManifestAvailable)
+}
+
+// maxFeedback bounds how many values of one object are read: a cluster is not trusted.
+const maxFeedback = 64
+
+func feedbackValues(manifest *workv1.ManifestCondition) map[string]any {
+	values := map[string]any{}
+	for i := range manifest.StatusFeedbacks.Values {
+		if i == maxFeedback {
+			return values
+		}
+		value := &manifest.StatusFeedbacks.Values[i]
+		switch {
+		case value.Value.Integer != nil:
+			values[value.Name] = *value.Value.Integer
+		case value.Value.Boolean != nil:
+			values[value.Name] = *value.Value.Boolean
+		case value.Value.String != nil:
+			values[value.Name] = bounded(*value.Value.String)
+		}
+	}
+	return values
+}

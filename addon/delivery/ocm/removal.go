@@ -1,0 +1,161 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// Records lists the owner's works.
+func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.Record, error) {
+	if !t.Fleet.Installed() {
+		return nil, nil
+	}
+	var works workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexOwner: string(owner.UID)}); err != nil {
+		return nil, err
+	}
+	records := make([]delivery.Record, 0, len(works.Items))
+	for i := range works.Items {
+		records = append(records, recordOf(&works.Items[i]))
+	}
+	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
+	return records, nil
+}
+
+func recordOf(work *workv1.ManifestWork) delivery.Record {
+	labels := work.Labels
+	return delivery.Record{
+		Owner: delivery.Owner{
+			Namespace: labels[v1beta1.LabelAppNamespace], Name: labels[v1beta1.LabelAppName], UID: types.UID(labels[v1alpha1.LabelApplicationUID]),
+		},
+		Component: labels[v1beta1.LabelAppComponent],
+		Place:     delivery.Place{Environment: labels[v1alpha1.LabelEnvironment], Cluster: work.Namespace, Namespace: labels[LabelTargetNamespace]},
+		ID:        work.Namespace + "/" + work.Name,
+	}
+}
+
+// Places lists where works of an environment are.
+func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Place, error) {
+	if !t.Fleet.Installed() {
+		return nil, nil
+	}
+	var works workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &works, client.MatchingLabels{LabelPurpose: PurposeApplication, v1alpha1.LabelEnvironment: environment}); err != nil {
+		return nil, err
+	}
+	places := map[delivery.Place]bool{}
+	for i := range works.Items {
+		places[recordOf(&works.Items[i]).Place] = true
+	}
+	return slices.Collect(maps.Keys(places)), nil
+}
+
+// Remove deletes a work; its agent removes the objects, and the work is gone
+// only after they are.
+func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.Observation, error) {
+	namespace, name, _ := strings.Cut(record.ID, "/")
+	return t.delete(ctx, types.NamespacedName{Namespace: namespace, Name: name})
+}
+
+func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery.Observation, error) {
+	work, err := t.get(ctx, key)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if work == nil {
+		return delivery.Observation{State: delivery.Delivered}, nil
+	}
+	removing := delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to remove it"}
+	if !work.DeletionTimestamp.IsZero() {
+		return t.awayOr(ctx, key.Namespace, removing)
+	}
+	if wait, ok := t.deletable(work); !ok {
+		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,
+			Message: "waiting until the cluster has applied it: a work that goes before can leave its objects behind"})
+	}
+	uid, version := work.UID, work.ResourceVersion
+	err = t.Writer.Delete(ctx, work, client.Preconditions{UID: &uid, ResourceVersion: &version})
+	if apierrors.IsConflict(err) {
+		removing.RetryAfter = coalesce
+		return removing, nil
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return delivery.Observation{}, fmt.Errorf("delete work %s: %w", key, err)
+	}
+	return t.awayOr(ctx, key.Namespace, removing)
+}
+
+// deletable says whether the agent has reported the work once, or will not have
+// begun to apply it.
+func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bool) {
+	if appliedCondition(work) != nil {
+		return 0, true
+	}
+	age := t.Clock.Since(work.CreationTimestamp.Time)
+	if len(work.Finalizers) == 0 && age >= unseenAge {
+		return 0, true
+	}
+	return max(unseenAge-age, coalesce), false
+}
+
+// IdleTenants lists the tenants of a hub namespace that no application work uses.
+func (t *Target) IdleTenants(ctx context.Context, sourceNamespace string) ([]delivery.TenantKey, error) {
+	if !t.Fleet.Installed() {
+		return nil, nil
+	}
+	var works workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexSource: sourceNamespace}); err != nil {
+		return nil, err
+	}
+	var idle []delivery.TenantKey
+	for i := range works.Items {
+		key := delivery.TenantKey{Cluster: works.Items[i].Namespace, Namespace: works.Items[i].Labels[LabelTargetNamespace]}
+		used, err := t.used(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if !used {
+			idle = append(idle, key)
+		}
+	}
+	return idle, nil
+}
+
+func (t *Target) used(ctx context.Context, key delivery.TenantKey) (bool, error) {
+	var works workv1.ManifestWorkList
+	err := t.Reader.List(ctx, &works, client.MatchingFields{indexTenant: tenantIndexKey(key.Cluster, key.Namespace)}, client.Limit(1))
+	return len(works.Items) > 0, err
+}
+
+// ReleaseTenant deletes the tenant work. With the last one of a cluster goes the
+// work with its roles, and before it: the tenant work is what shows that there
+// is something left to be released.
+func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (delivery.Observation, error) {
+	var tenants workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &tenants, client.InNamespace(key.Cluster), client.MatchingLabels{LabelPurpose: PurposeTenant}); err != nil {
+		return delivery.Observation{}, err
+	}
+	if len(tenants.Items) <= 1 {
+		roles, err := t.delete(ctx, types.NamespacedName{Namespace: key.Cluster, Name: RolesWorkName})
+		if err != nil || roles.State != delivery.Delivered {
+			return roles, err
+		}
+	}
+	return t.delete(ctx, types.NamespacedName{Namespace: key.Cluster, Name: TenantWorkName(key.Namespace)})
+}

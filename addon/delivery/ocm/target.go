@@ -1,0 +1,392 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+const (
+	// settle is how old Applied must be before a manifest may be dropped or
+	// renamed: the agent records what it applied after it reported it, and what is
+	// dropped in between stays on the cluster.
+	settle = time.Second
+	// coalesce bounds spec writes to one per work in this time.
+	coalesce = time.Second
+	// repairInterval bounds how often the agent is asked to apply a work again.
+	repairInterval = 30 * time.Second
+	// unseenAge is how long a work that no agent has seen is kept before it may be
+	// deleted: deleting earlier can race with the agent's first apply and leave
+	// objects behind.
+	unseenAge = 30 * time.Second
+)
+
+// Target delivers to managed clusters by ManifestWorks. It is safe for
+// concurrent use.
+type Target struct {
+	// Reader reads works from the cache, stripped of their payload.
+	Reader client.Reader
+	// Writer writes works.
+	Writer client.Client
+	// Roles reads ClusterRoles by name from the API server.
+	Roles client.Reader
+	// Fleet knows the clusters.
+	Fleet *Fleet
+	// Clock is the time.
+	Clock clock.PassiveClock
+	// Written is called after each write of a work, for metrics.
+	Written func(cluster string)
+
+	mu       sync.Mutex
+	lastSpec map[types.NamespacedName]time.Time
+	roles    map[string]cachedRole
+}
+
+type cachedRole struct {
+	role rbacv1.ClusterRole
+	read time.Time
+}
+
+var _ delivery.Target = (*Target)(nil)
+
+// EnsureTenant writes the tenant work, and the work with the cluster's roles.
+func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
+	roles, observation, err := t.ensureRoles(ctx, tenant)
+	if err != nil || observation.State != delivery.Delivered {
+		return observation, err
+	}
+	work, err := tenantWork(tenant)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	observation, err = t.ensure(ctx, work, roles)
+	observation.Message = prefixed("namespace "+tenant.Namespace, observation)
+	return observation, err
+}
+
+func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (string, delivery.Observation, error) {
+	names := map[string]bool{v1alpha1.DeployerRole: true, tenant.Role: true}
+	var others workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &others, client.InNamespace(tenant.Cluster), client.MatchingLabels{LabelPurpose: PurposeRoles}); err != nil {
+		return "", delivery.Observation{}, fmt.Errorf("list the works of cluster %q: %w", tenant.Cluster, err)
+	}
+	for i := range others.Items {
+		for _, id := range identities(&others.Items[i]) {
+			names[id.Name] = true // a role that another tenant needs stays
+		}
+	}
+	roles, err := t.readRoles(ctx, names)
+	if err != nil {
+		return "", delivery.Observation{}, err
+	}
+	work, err := rolesWork(tenant.Cluster, roles)
+	if err != nil {
+		return "", delivery.Observation{}, err
+	}
+	observation, err := t.ensure(ctx, work, "")
+	observation.Message = prefixed("the deployer's roles", observation)
+	return work.Annotations[v1alpha1.AnnotationHash], observation, err
+}
+
+func prefixed(subject string, observation delivery.Observation) string {
+	if observation.Message == "" || observation.State == delivery.Away {
+		return observation.Message
+	}
+	return subject + ": " + observation.Message
+}
+
+// roleTTL is how long a ClusterRole that was read is used: the roles are not
+// watched, since the addon may read only those that it hands out.
+const roleTTL = time.Minute
+
+func (t *Target) readRoles(ctx context.Context, names map[string]bool) ([]rbacv1.ClusterRole, error) {
+	var roles []rbacv1.ClusterRole
+	for _, name := range sorted(names) {
+		role, err := t.readRole(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		roles = append(roles, role)
+	}
+	return roles, nil
+}
+
+func (t *Target) readRole(ctx context.Context, name string) (rbacv1.ClusterRole, error) {
+	t.mu.Lock()
+	cached, ok := t.roles[name]
+	t.mu.Unlock()
+	if ok && t.Clock.Since(cached.read) < roleTTL {
+		return cached.role, nil
+	}
+	var role rbacv1.ClusterRole
+	if err := t.Roles.Get(ctx, types.NamespacedName{Name: name}, &role); err != nil {
+		return role, fmt.Errorf("read ClusterRole %q, which an environment gives to its deployer: %w", name, err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.roles == nil {
+		t.roles = map[string]cachedRole{}
+	}
+	t.roles[name] = cachedRole{role: role, read: t.Clock.Now()}
+	return role, nil
+}
+
+// Deliver writes the work of a unit and reads back what its cluster says.
+func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
+	work, err := applicationWork(unit)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if observation, err := t.conflict(ctx, work); err != nil || observation != nil {
+		return deref(observation), err
+	}
+	tenant, err := t.get(ctx, types.NamespacedName{Namespace: unit.Place.Cluster, Name: TenantWorkName(unit.Place.Namespace)})
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	rights := ""
+	if tenant != nil {
+		rights = tenant.Annotations[v1alpha1.AnnotationHash]
+	}
+	observation, err := t.ensure(ctx, work, rights)
+	if err != nil || observation.State != delivery.Delivered {
+		return observation, err
+	}
+	current, err := t.get(ctx, client.ObjectKeyFromObject(work))
+	if err != nil || current == nil {
+		return delivery.Observation{State: delivery.Applying, Message: "written"}, err
+	}
+	return t.observe(ctx, unit, current)
+}
+
+func deref(observation *delivery.Observation) delivery.Observation {
+	if observation == nil {
+		return delivery.Observation{}
+	}
+	return *observation
+}
+
+// conflict says who else delivers one of the work's objects to the cluster: two
+// works with one object would overwrite each other for ever.
+func (t *Target) conflict(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
+	for _, id := range identities(work) {
+		var others workv1.ManifestWorkList
+		if err := t.Reader.List(ctx, &others, client.MatchingFields{indexManifest: manifestKey(work.Namespace, id)}); err != nil {
+			return nil, fmt.Errorf("look for other works with %s: %w", describe(id), err)
+		}
+		for i := range others.Items {
+			if other := &others.Items[i]; other.Name != work.Name {
+				return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, Message: fmt.Sprintf(
+					"%s on cluster %q belongs to application %s/%s in environment %q already: rename the component or use another target namespace",
+					describe(id), work.Namespace, other.Labels[v1beta1.LabelAppNamespace], other.Labels[v1beta1.LabelAppName], other.Labels[v1alpha1.LabelEnvironment])}, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (t *Target) get(ctx context.Context, key types.NamespacedName) (*workv1.ManifestWork, error) {
+	var work workv1.ManifestWork
+	if err := t.Reader.Get(ctx, key, &work); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("get work %s: %w", key, err)
+	}
+	return &work, nil
+}
+
+// labelRights is the digest of the tenant work that a work was last tried
+// with: when it changes, a work that was refused is tried again at once.
+const labelRights = "fairlead.dev/rights"
+
+// ensure writes the work where it differs. Delivered means that the agent
+// applied exactly this content.
+func (t *Target) ensure(ctx context.Context, wanted *workv1.ManifestWork, rights string) (delivery.Observation, error) {
+	if rights != "" {
+		wanted.Labels[labelRights] = rights
+	}
+	current, err := t.get(ctx, client.ObjectKeyFromObject(wanted))
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if current == nil {
+		return t.create(ctx, wanted)
+	}
+	if !current.DeletionTimestamp.IsZero() {
+		// An apply onto a work that is being deleted is answered with success and lost.
+		return delivery.Observation{State: delivery.Waiting, Message: "an earlier version is still being removed"}, nil
+	}
+	if !sameWork(wanted, current) {
+		return t.update(ctx, wanted, current)
+	}
+	return t.applied(ctx, current)
+}
+
+func sameWork(wanted, current *workv1.ManifestWork) bool {
+	if wanted.Annotations[v1alpha1.AnnotationHash] != current.Annotations[observedDigest] ||
+		wanted.Annotations[v1alpha1.AnnotationHash] != current.Annotations[v1alpha1.AnnotationHash] ||
+		len(current.OwnerReferences) > 0 {
+		return false
+	}
+	for key, value := range wanted.Labels {
+		if current.Labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (delivery.Observation, error) {
+	key := client.ObjectKeyFromObject(wanted)
+	if wait := t.tooEarly(key); wait > 0 {
+		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: wait}, nil
+	}
+	if err := t.Writer.Create(ctx, wanted); err != nil {
+		if apierrors.IsAlreadyExists(err) {
+			// The cache has not seen it yet; its event brings us back.
+			return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: coalesce}, nil
+		}
+		return refusedOrError("create", key, err)
+	}
+	t.wrote(key)
+	return t.awayOr(ctx, wanted.Namespace, delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"})
+}
+
+func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWork) (delivery.Observation, error) {
+	key := client.ObjectKeyFromObject(wanted)
+	if wait := t.tooEarly(key); wait > 0 {
+		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
+	}
+	if drops(wanted, current) {
+		if settled, wait := t.settled(current); !settled {
+			return t.awayOr(ctx, wanted.Namespace, delivery.Observation{
+				State: delivery.Waiting, RetryAfter: wait,
+				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"})
+		}
+	}
+	update := current.DeepCopy()
+	update.Spec, update.Annotations = wanted.Spec, wanted.Annotations
+	// The cluster's agent may change its own works; a foreign owner would have the work garbage collected.
+	update.OwnerReferences = nil
+	for label, value := range wanted.Labels {
+		update.Labels[label] = value
+	}
+	if err := t.Writer.Update(ctx, update); err != nil {
+		if apierrors.IsConflict(err) {
+			return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: 100 * time.Millisecond}, nil
+		}
+		return refusedOrError("update", key, err)
+	}
+	t.wrote(key)
+	return t.awayOr(ctx, wanted.Namespace, delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"})
+}
+
+// refusedOrError tells an answer that the same request would get again from one
+// that may pass.
+func refusedOrError(verb string, key types.NamespacedName, err error) (delivery.Observation, error) {
+	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
+		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
+			Message: fmt.Sprintf("the hub refuses work %s: %s", key, bounded(err.Error()))}, nil
+	}
+	return delivery.Observation{}, fmt.Errorf("%s work %s: %w", verb, key, err)
+}
+
+// drops says that an object of the current work is not in the wanted one.
+func drops(wanted, current *workv1.ManifestWork) bool {
+	kept := map[string]bool{}
+	for _, id := range identities(wanted) {
+		kept[manifestKey("", id)] = true
+	}
+	for _, id := range identities(current) {
+		if !kept[manifestKey("", id)] {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *Target) settled(work *workv1.ManifestWork) (bool, time.Duration) {
+	applied := appliedCondition(work)
+	if applied == nil || applied.Status != "True" || applied.ObservedGeneration != work.Generation {
+		return false, 0
+	}
+	if age := t.Clock.Since(applied.LastTransitionTime.Time); age < settle {
+		return false, settle - age
+	}
+	return true, 0
+}
+
+func (t *Target) tooEarly(key types.NamespacedName) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, ok := t.lastSpec[key]
+	if !ok {
+		return 0
+	}
+	return max(0, coalesce-t.Clock.Since(last))
+}
+
+func (t *Target) wrote(key types.NamespacedName) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.Clock.Now()
+	if t.lastSpec == nil {
+		t.lastSpec = map[types.NamespacedName]time.Time{}
+	}
+	for other, last := range t.lastSpec {
+		if now.Sub(last) > coalesce {
+			delete(t.lastSpec, other)
+		}
+	}
+	t.lastSpec[key] = now
+	if t.Written != nil {
+		t.Written(key.Namespace)
+	}
+}
+
+// touch changes a label of the work, which makes the agent apply it at once and
+// forget its back-off; a change of an annotation would not.
+func (t *Target) touch(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
+	now := t.Clock.Now()
+	if last, err := strconv.ParseInt(work.Labels[v1alpha1.LabelReapply], 10, 64); err == nil && now.Sub(time.Unix(last, 0)) < repairInterval {
+		return false, nil
+	}
+	patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"labels":{%q:"%d"}}}`, work.ResourceVersion, v1alpha1.LabelReapply, now.Unix())
+	target := &workv1.ManifestWork{}
+	target.Namespace, target.Name = work.Namespace, work.Name
+	err := t.Writer.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return false, nil // it changed meanwhile; the event brings us back
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask the agent to apply work %s/%s again: %w", work.Namespace, work.Name, err)
+	}
+	return true, nil
+}
+
+func sorted(names map[string]bool) []string {
+	list := make([]string, 0, len(names))
+	for name := range names {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}

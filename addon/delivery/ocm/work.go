@@ -1,0 +1,212 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	workv1 "open-cluster-management.io/api/work/v1"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+)
+
+// revisionPath is where a delivered object carries the digest of its content.
+// It is fed back, since no other value of the feedback says which version of
+// the object it was read from.
+var revisionPath = health.Path{"metadata", "annotations", v1alpha1.AnnotationRevision}
+
+// applicationWork is the work of a unit.
+func applicationWork(unit delivery.Unit) (*workv1.ManifestWork, error) {
+	work := newWork(unit.Place.Cluster, WorkName(unit.Owner, unit.Component, unit.Place.Environment, "0"), PurposeApplication)
+	work.Labels[v1beta1.LabelAppName] = unit.Owner.Name
+	work.Labels[v1beta1.LabelAppNamespace] = unit.Owner.Namespace
+	work.Labels[v1beta1.LabelAppComponent] = unit.Component
+	work.Labels[v1alpha1.LabelEnvironment] = unit.Place.Environment
+	work.Labels[v1alpha1.LabelApplicationUID] = string(unit.Owner.UID)
+	work.Labels[LabelTargetNamespace] = unit.Place.Namespace
+	work.Spec.Executor = &workv1.ManifestWorkExecutor{Subject: workv1.ManifestWorkExecutorSubject{
+		Type:           workv1.ExecutorSubjectTypeServiceAccount,
+		ServiceAccount: &workv1.ManifestWorkSubjectServiceAccount{Namespace: unit.Place.Namespace, Name: v1alpha1.DeployerAccount},
+	}}
+	feedback := health.Feedback(unit.Result)
+	for i, object := range unit.Result.Objects {
+		if err := addManifest(work, delivery.WithRevision(object), feedback[i]); err != nil {
+			return nil, err
+		}
+	}
+	return seal(work)
+}
+
+func addManifest(work *workv1.ManifestWork, content map[string]any, feedback []health.Path) error {
+	raw, err := json.Marshal(content)
+	if err != nil {
+		return fmt.Errorf("encode an object of work %s: %w", work.Name, err)
+	}
+	work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, workv1.Manifest{RawExtension: runtime.RawExtension{Raw: raw}})
+	work.Spec.ManifestConfigs = append(work.Spec.ManifestConfigs, manifestConfig(content, feedback))
+	return nil
+}
+
+// manifestConfig asks the agent to take the object over by server-side apply
+// with force, since without it a hand edit is never repaired, and to watch it,
+// since polling reads every object every 10 s.
+func manifestConfig(content map[string]any, feedback []health.Path) workv1.ManifestConfigOption {
+	config := workv1.ManifestConfigOption{
+		ResourceIdentifier: identify(content),
+		UpdateStrategy: &workv1.UpdateStrategy{
+			Type:            workv1.UpdateStrategyTypeServerSideApply,
+			ServerSideApply: &workv1.ServerSideApplyConfig{Force: true, FieldManager: fieldManager},
+		},
+		FeedbackScrapeType: workv1.FeedbackWatchType,
+	}
+	if feedback == nil {
+		return config
+	}
+	rule := workv1.FeedbackRule{Type: workv1.JSONPathsType}
+	seen := map[string]bool{}
+	for _, path := range append([]health.Path{revisionPath}, feedback...) {
+		if name := feedbackName(path); !seen[name] {
+			seen[name] = true
+			rule.JsonPaths = append(rule.JsonPaths, workv1.JsonPath{Name: name, Path: path.JSONPath()})
+		}
+	}
+	config.FeedbackRules = []workv1.FeedbackRule{rule}
+	return config
+}
+
+// feedbackName is the name of a feedback value: its JSONPath, so that reading
+// feedback needs no table.
+func feedbackName(path health.Path) string { return path.JSONPath() }
+
+func identify(content map[string]any) workv1.ResourceIdentifier {
+	object := &metav1.PartialObjectMetadata{}
+	object.APIVersion, _ = content["apiVersion"].(string)
+	object.Kind, _ = content["kind"].(string)
+	metadata, _ := content["metadata"].(map[string]any)
+	name, _ := metadata["name"].(string)
+	namespace, _ := metadata["namespace"].(string)
+	resource, _ := meta.UnsafeGuessKindToResource(object.GroupVersionKind())
+	return workv1.ResourceIdentifier{Group: resource.Group, Resource: resource.Resource, Name: name, Namespace: namespace}
+}
+
+// tenantWork is the work that makes a tenant. It has no executor: the account
+// that others are applied as comes from here.
+func tenantWork(tenant delivery.Tenant) (*workv1.ManifestWork, error) {
+	work := newWork(tenant.Cluster, TenantWorkName(tenant.Namespace), PurposeTenant)
+	work.Labels[LabelTargetNamespace] = tenant.Namespace
+	work.Labels[delivery.LabelSourceNamespace] = tenant.SourceNamespace
+	if tenant.Create {
+		if err := addManifest(work, delivery.NamespaceObject(tenant), nil); err != nil {
+			return nil, err
+		}
+		orphan := workv1.OrphaningRule{Resource: "namespaces", Name: tenant.Namespace}
+		work.Spec.DeleteOption = &workv1.DeleteOption{
+			PropagationPolicy: workv1.DeletePropagationPolicyTypeSelectivelyOrphan,
+			SelectivelyOrphan: &workv1.SelectivelyOrphan{OrphaningRules: []workv1.OrphaningRule{orphan}},
+		}
+	}
+	for _, object := range delivery.AccountObjects(tenant) {
+		if err := addManifest(work, object, nil); err != nil {
+			return nil, err
+		}
+	}
+	return seal(work)
+}
+
+// rolesWork is the one work with a cluster's deployer roles. They are in a work
+// of their own because no object may be in two works.
+func rolesWork(cluster string, roles []rbacv1.ClusterRole) (*workv1.ManifestWork, error) {
+	work := newWork(cluster, RolesWorkName, PurposeRoles)
+	for _, role := range roles {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&rbacv1.ClusterRole{Rules: role.Rules})
+		if err != nil {
+			return nil, fmt.Errorf("encode ClusterRole %q: %w", role.Name, err)
+		}
+		content["apiVersion"], content["kind"] = rbacv1.SchemeGroupVersion.String(), "ClusterRole"
+		content["metadata"] = map[string]any{
+			"name":   role.Name,
+			"labels": map[string]any{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue},
+		}
+		if err := addManifest(work, content, nil); err != nil {
+			return nil, err
+		}
+	}
+	return seal(work)
+}
+
+func newWork(cluster, name, purpose string) *workv1.ManifestWork {
+	return &workv1.ManifestWork{ObjectMeta: metav1.ObjectMeta{
+		Namespace: cluster, Name: name,
+		Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, LabelPurpose: purpose},
+	}}
+}
+
+// seal sets what OCM's CRD would default, so that what is read back is what
+// was written, and stamps the digest of the content.
+func seal(work *workv1.ManifestWork) (*workv1.ManifestWork, error) {
+	if work.Spec.DeleteOption == nil {
+		work.Spec.DeleteOption = &workv1.DeleteOption{PropagationPolicy: workv1.DeletePropagationPolicyTypeForeground}
+	}
+	digest, err := specDigest(work.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("digest of work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	work.Annotations = map[string]string{v1alpha1.AnnotationHash: digest}
+	return work, nil
+}
+
+// specDigest is a digest of a work's spec that does not depend on how its JSON was written.
+func specDigest(spec workv1.ManifestWorkSpec) (string, error) {
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return "", err
+	}
+	var canonical any
+	if err := json.Unmarshal(raw, &canonical); err != nil {
+		return "", err
+	}
+	if raw, err = json.Marshal(canonical); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])[:16], nil
+}
+
+// describe names an object for people, as "Deployment shop/web".
+func describe(id workv1.ResourceIdentifier) string {
+	resource := id.Resource
+	if id.Group != "" {
+		resource += "." + id.Group
+	}
+	if id.Namespace == "" {
+		return resource + " " + id.Name
+	}
+	return resource + " " + id.Namespace + "/" + id.Name
+}
+
+// bounded cuts text that a cluster sent: a cluster is not trusted.
+func bounded(text string) string {
+	const most = 512
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}

@@ -1,0 +1,358 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// Request is an application that is to be delivered.
+type Request struct {
+	Owner      Owner
+	Source     SourceNamespace
+	Uses       []policy.EnvironmentUse
+	Components []render.Component
+	// Labels and Annotations of the Application that definitions may read.
+	Labels      map[string]string
+	Annotations map[string]string
+	// Revision is the name of the application's revision.
+	Revision string
+}
+
+// Renderer renders one component in one context.
+type Renderer interface {
+	Render(ctx render.Context, component render.Component) (*render.Result, error)
+}
+
+// Plan is what of a request goes where.
+type Plan struct {
+	Owner Owner
+	// Units in the order of environments as requested, then cluster, then component.
+	Units []Unit
+	// Tenants that the units need.
+	Tenants map[TenantKey]Tenant
+	// Problems that keep parts of the application from being delivered.
+	Problems []Problem
+	// unresolved are environments whose places are not fully known.
+	unresolved map[string]bool
+	// clusters of each environment that is not being deleted.
+	clusters map[string][]string
+	// away says that a cluster does not report.
+	away func(cluster string) bool
+	// wanted are the units by environment, cluster, namespace and component.
+	wanted map[unitKey]bool
+}
+
+type unitKey struct {
+	place     Place
+	component string
+}
+
+// MakePlan decides what goes where. It returns an error when the application
+// itself cannot be rendered: then nothing may be delivered or removed. away says
+// which clusters do not report.
+func MakePlan(world World, renderer Renderer, request Request, away func(cluster string) bool) (*Plan, error) {
+	plan := &Plan{
+		Owner: request.Owner, Tenants: map[TenantKey]Tenant{},
+		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]bool{}, away: away,
+	}
+	for _, use := range request.Uses {
+		if err := plan.addEnvironment(world, renderer, request, use); err != nil {
+			return nil, err
+		}
+	}
+	return plan, nil
+}
+
+// RemovalPlan is the plan of an application that goes away: it wants nothing.
+func RemovalPlan(owner Owner) *Plan {
+	return &Plan{Owner: owner}
+}
+
+// Wants says whether a record belongs to something that is to stay as it is or
+// as it will be written. A cluster that left an environment while it is away
+// keeps what it has: lost contact must not empty a cluster.
+func (p *Plan) Wants(record Record) bool {
+	environment, cluster := record.Place.Environment, record.Place.Cluster
+	if p.wanted[unitKey{record.Place, record.Component}] || p.unresolved[environment] {
+		return true
+	}
+	clusters, delivered := p.clusters[environment]
+	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster)
+}
+
+func (p *Plan) problem(problem Problem) { p.Problems = append(p.Problems, problem) }
+
+func (p *Plan) addEnvironment(world World, renderer Renderer, request Request, use policy.EnvironmentUse) error {
+	env, problem := admit(world, request.Source, use)
+	if problem != nil {
+		p.problem(*problem)
+		// A deleted environment is emptied; of any other that fails nothing is concluded.
+		p.unresolved[use.Environment] = problem.Reason != ReasonEnvironmentDeleting
+		return nil
+	}
+	target, problem := env.TargetNamespace(request.Source.Name)
+	if problem != nil {
+		p.problem(*problem)
+		p.unresolved[env.Name] = true
+		return nil
+	}
+	return p.addBindings(world, renderer, request, use, env, target)
+}
+
+func admit(world World, source SourceNamespace, use policy.EnvironmentUse) (*Environment, *Problem) {
+	env, ok := world[use.Environment]
+	if !ok {
+		return nil, &Problem{Reason: ReasonEnvironmentNotFound, Message: fmt.Sprintf(
+			"%s: environment %q does not exist; there are: %s", pathOf(use), use.Environment, enumerate(world.Names()))}
+	}
+	if env.Deleting {
+		return nil, &Problem{Reason: ReasonEnvironmentDeleting, Waiting: true, Message: fmt.Sprintf(
+			"%s: environment %q is being deleted; what was delivered there is removed", pathOf(use), use.Environment)}
+	}
+	admitted, err := env.Admits(source)
+	if err != nil {
+		return nil, &Problem{Reason: ReasonNamespaceNotAdmitted, Message: err.Error()}
+	}
+	if !admitted {
+		return nil, &Problem{Reason: ReasonNamespaceNotAdmitted, Message: fmt.Sprintf(
+			"%s: environment %q does not admit namespace %q: ask the platform team to add it to spec.applicationNamespaces, or use one of: %s",
+			pathOf(use), use.Environment, source.Name, enumerate(world.admitting(source)))}
+	}
+	if fields := NotImplemented(env.Spec); len(fields) > 0 {
+		return nil, &Problem{Reason: ReasonNotImplemented, Message: fmt.Sprintf(
+			"environment %q uses %s, which this version does not implement: nothing is delivered there until it is removed",
+			env.Name, strings.Join(fields, ", "))}
+	}
+	return env, nil
+}
+
+func (w World) admitting(source SourceNamespace) []string {
+	return slices.DeleteFunc(w.Names(), func(name string) bool {
+		admitted, err := w[name].Admits(source)
+		return err != nil || !admitted || w[name].Deleting
+	})
+}
+
+func pathOf(use policy.EnvironmentUse) string {
+	if use.Path == "" {
+		return "spec.policies (none names an environment)"
+	}
+	return use.Path + ".properties.environment"
+}
+
+func enumerate(names []string) string {
+	if len(names) == 0 {
+		return "(none)"
+	}
+	const most = 10
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (p *Plan) addBindings(world World, renderer Renderer, request Request, use policy.EnvironmentUse, env *Environment, target string) error {
+	overrides := map[string][]v1alpha1.ClusterOverride{}
+	for _, binding := range env.Bindings {
+		p.Problems = append(p.Problems, binding.Problems...)
+		p.unresolved[env.Name] = p.unresolved[env.Name] || binding.Unresolved
+		for _, cluster := range binding.Clusters {
+			overrides[cluster] = append(overrides[cluster], binding.Overrides...)
+		}
+	}
+	clusters := make([]string, 0, len(overrides))
+	for cluster := range overrides {
+		clusters = append(clusters, cluster)
+	}
+	slices.Sort(clusters)
+	p.clusters[env.Name] = clusters
+	if len(clusters) == 0 {
+		p.noCluster(env)
+	}
+	for _, cluster := range clusters {
+		place := Place{Environment: env.Name, Cluster: cluster, Namespace: target}
+		if err := p.addPlace(world, renderer, request, use, env, place, overrides[cluster]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Plan) noCluster(env *Environment) {
+	for _, binding := range env.Bindings {
+		if len(binding.Problems) > 0 {
+			return // which says more than "no cluster"
+		}
+	}
+	p.problem(Problem{Reason: ReasonNoClusterBound, Waiting: true, Message: fmt.Sprintf(
+		"environment %q has no cluster yet: waiting for a ClusterBinding with spec.environment %q that selects one", env.Name, env.Name)})
+}
+
+func (p *Plan) addPlace(world World, renderer Renderer, request Request, use policy.EnvironmentUse, env *Environment, place Place, overrides []v1alpha1.ClusterOverride) error {
+	key := TenantKey{Cluster: place.Cluster, Namespace: place.Namespace}
+	tenant, problem := world.Tenant(request.Source, key)
+	if problem != nil {
+		p.problem(*problem)
+		p.unresolved[place.Environment] = true
+		return nil
+	}
+	p.Tenants[key] = tenant
+	for _, component := range request.Components {
+		if len(use.Selector) > 0 && !slices.Contains(use.Selector, component.Name) {
+			continue
+		}
+		if err := p.addUnit(renderer, request, use, env, place, component, overrides); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Plan) addUnit(renderer Renderer, request Request, use policy.EnvironmentUse, env *Environment, place Place, component render.Component, overrides []v1alpha1.ClusterOverride) error {
+	merged, err := mergeLayers(env, use, request.Owner.Name, component, overrides)
+	if err != nil {
+		return fmt.Errorf("%s: component %q: %w", place, component.Name, err)
+	}
+	result, err := renderer.Render(request.context(place), merged)
+	if err != nil {
+		return &RenderError{Place: place, Component: component.Name, Err: err}
+	}
+	p.Units = append(p.Units, Unit{Owner: request.Owner, Component: component.Name, Place: place, Result: result})
+	p.wanted[unitKey{place, component.Name}] = true
+	return nil
+}
+
+func (r Request) context(place Place) render.Context {
+	names := make([]string, len(r.Components))
+	for i, component := range r.Components {
+		names[i] = component.Name
+	}
+	return render.Context{
+		AppName: r.Owner.Name, AppNamespace: r.Owner.Namespace, TargetNamespace: place.Namespace,
+		Environment: place.Environment, Cluster: place.Cluster, AppLabels: r.Labels, AppAnnotations: r.Annotations,
+		AppRevision: r.Revision, Components: names,
+	}
+}
+
+// RenderError says that a component cannot be rendered for a place.
+type RenderError struct {
+	Place     Place
+	Component string
+	Err       error
+}
+
+func (e *RenderError) Error() string {
+	return fmt.Sprintf("%s: %v", e.Place, e.Err)
+}
+
+// Unwrap gives the renderer's error.
+func (e *RenderError) Unwrap() error { return e.Err }
+
+// Reason of the failure, as a word for conditions.
+func (e *RenderError) Reason() string {
+	var detail *render.Error
+	if errors.As(e.Err, &detail) && detail.Reason != "" {
+		return detail.Reason
+	}
+	return ReasonRenderFailed
+}
+
+// mergeLayers applies the layers in the order that api.md fixes: environment
+// defaults, component, the application's overrides, the binding's overrides.
+func mergeLayers(env *Environment, use policy.EnvironmentUse, application string, component render.Component, overrides []v1alpha1.ClusterOverride) (render.Component, error) {
+	merged, err := underDefaults(env, component)
+	if err != nil {
+		return merged, err
+	}
+	for _, override := range use.Overrides {
+		if matches(override.Component, component.Name) && matches(override.Type, component.Type) {
+			merged = policy.Merge(merged, override)
+		}
+	}
+	for i, override := range overrides {
+		if !overrideMatches(override, application, component) {
+			continue
+		}
+		layer, err := overrideLayer(override.Properties, override.Traits)
+		if err != nil {
+			return merged, fmt.Errorf("spec.overrides[%d] of a binding of environment %q: %w", i, env.Name, err)
+		}
+		merged = policy.Merge(merged, layer)
+	}
+	return merged, nil
+}
+
+func overrideMatches(override v1alpha1.ClusterOverride, application string, component render.Component) bool {
+	if override.Application != "" {
+		// A malformed glob matches nothing, as path.Match says with its error.
+		if ok, err := path.Match(override.Application, application); err != nil || !ok {
+			return false
+		}
+	}
+	return matches(override.Component, component.Name) && matches(override.ComponentType, component.Type)
+}
+
+func matches(pattern, value string) bool { return pattern == "" || pattern == value }
+
+func underDefaults(env *Environment, component render.Component) (render.Component, error) {
+	for _, defaults := range env.Spec.Defaults {
+		if defaults.Type != component.Type {
+			continue
+		}
+		layer, err := overrideLayer(defaults.Properties, defaults.Traits)
+		if err != nil {
+			return component, fmt.Errorf("spec.defaults of environment %q for type %q: %w", env.Name, defaults.Type, err)
+		}
+		base := policy.Merge(render.Component{Name: component.Name, Type: component.Type}, layer)
+		return policy.Merge(base, asLayer(component)), nil
+	}
+	return component, nil
+}
+
+func asLayer(component render.Component) policy.ComponentOverride {
+	layer := policy.ComponentOverride{Properties: component.Properties}
+	for _, trait := range component.Traits {
+		layer.Traits = append(layer.Traits, policy.TraitOverride{Type: trait.Type, Properties: trait.Properties})
+	}
+	return layer
+}
+
+func overrideLayer(properties *runtime.RawExtension, traits []v1alpha1.TraitPatch) (policy.ComponentOverride, error) {
+	decoded, err := decode(properties)
+	if err != nil {
+		return policy.ComponentOverride{}, fmt.Errorf("properties: %w", err)
+	}
+	layer := policy.ComponentOverride{Properties: decoded}
+	for _, trait := range traits {
+		decoded, err := decode(trait.Properties)
+		if err != nil {
+			return layer, fmt.Errorf("traits, type %q: properties: %w", trait.Type, err)
+		}
+		layer.Traits = append(layer.Traits, policy.TraitOverride{Type: trait.Type, Properties: decoded, Disable: trait.Disable})
+	}
+	return layer, nil
+}
+
+func decode(raw *runtime.RawExtension) (map[string]any, error) {
+	if raw == nil || len(raw.Raw) == 0 {
+		return nil, nil
+	}
+	var decoded map[string]any
+	if err := json.Unmarshal(raw.Raw, &decoded); err != nil {
+		return nil, fmt.Errorf("want an object: %w", err)
+	}
+	return decoded, nil
+}
