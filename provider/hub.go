@@ -93,4 +93,3 @@ func hubOf(data any, diags *diag.Diagnostics) *Hub {
 	}
 	return configured
 }
-

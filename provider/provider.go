@@ -139,7 +139,9 @@ func namespaceOr(configured types.String, fallback string) string {
 
 // Resources lists the resources.
 func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{}
+	return []func() resource.Resource{
+		NewEnvironmentResource,
+	}
 }
 
 // DataSources lists the data sources.

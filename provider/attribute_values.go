@@ -1,0 +1,178 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// The functions below turn what was read from the hub into attribute values,
+// given the prior ones. What means the same stays as it was written: a default
+// of the server that was not asked for is null, false and absent are one, and a
+// duration keeps its spelling. So nothing that nobody changed is ever shown as
+// a difference.
+
+// keepString returns live as a string; fallback is the server's default.
+func keepString(live, fallback string, prior types.String) types.String {
+	if live == "" || (live == fallback && prior.IsNull()) {
+		return types.StringNull()
+	}
+	return types.StringValue(live)
+}
+
+// keepBool returns live as a bool, where false and absent are one.
+func keepBool(live bool, prior types.Bool) types.Bool {
+	if !live && prior.IsNull() {
+		return types.BoolNull()
+	}
+	return types.BoolValue(live)
+}
+
+// keepBoolPointer returns live as a bool, where fallback and absent are one.
+func keepBoolPointer(live *bool, fallback bool, prior types.Bool) types.Bool {
+	value := fallback
+	if live != nil {
+		value = *live
+	}
+	if value == fallback && prior.IsNull() {
+		return types.BoolNull()
+	}
+	return types.BoolValue(value)
+}
+
+// keepInt32 returns live as a number; fallback is the server's default.
+func keepInt32(live *int32, fallback int32, prior types.Int32) types.Int32 {
+	if live == nil || (*live == fallback && prior.IsNull()) {
+		return types.Int32Null()
+	}
+	return types.Int32Value(*live)
+}
+
+// noDefault is a fallback that no live value equals.
+const noDefault = -1
+
+// keepDuration returns live as text in prior's spelling where it is the same time.
+func keepDuration(live *metav1.Duration, prior types.String) types.String {
+	if live == nil {
+		return types.StringNull()
+	}
+	written, err := time.ParseDuration(prior.ValueString())
+	if err == nil && written == live.Duration {
+		return prior
+	}
+	return types.StringValue(shortDuration(live.Duration))
+}
+
+// shortDuration writes 24h rather than 24h0m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if len(text) > len(zero) && text[len(text)-len(zero):] == zero {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
+// duration converts text that a validator has checked; nil when null.
+func duration(value types.String) *metav1.Duration {
+	if value.IsNull() || value.IsUnknown() {
+		return nil
+	}
+	parsed, err := time.ParseDuration(value.ValueString())
+	if err != nil {
+		return nil
+	}
+	return &metav1.Duration{Duration: parsed}
+}
+
+// keepIntOrString returns a number or percentage as text.
+func keepIntOrString(live *intstr.IntOrString) types.String {
+	if live == nil {
+		return types.StringNull()
+	}
+	return types.StringValue(live.String())
+}
+
+// intOrString converts text to a number, or to a percentage; nil when null.
+func intOrString(value types.String) *intstr.IntOrString {
+	if value.IsNull() || value.IsUnknown() {
+		return nil
+	}
+	parsed := intstr.Parse(value.ValueString())
+	return &parsed
+}
+
+// keepSet returns live as a set of strings, where empty and absent are one.
+func keepSet(live []string, prior types.Set) types.Set {
+	if len(live) == 0 && prior.IsNull() {
+		return types.SetNull(types.StringType)
+	}
+	return types.SetValueMust(types.StringType, stringValues(live))
+}
+
+// keepList returns live as a list of strings, where empty and absent are one.
+func keepList(live []string, prior types.List) types.List {
+	if len(live) == 0 && prior.IsNull() {
+		return types.ListNull(types.StringType)
+	}
+	return types.ListValueMust(types.StringType, stringValues(live))
+}
+
+// stringValues converts strings to attribute values.
+func stringValues(texts []string) []attr.Value {
+	values := make([]attr.Value, 0, len(texts))
+	for _, text := range texts {
+		values = append(values, types.StringValue(text))
+	}
+	return values
+}
+
+// keepMap returns live as a map of strings, where empty and absent are one.
+func keepMap(live map[string]string, prior types.Map) types.Map {
+	if len(live) == 0 && prior.IsNull() {
+		return types.MapNull(types.StringType)
+	}
+	values := make(map[string]attr.Value, len(live))
+	for key, text := range live {
+		values[key] = types.StringValue(text)
+	}
+	return types.MapValueMust(types.StringType, values)
+}
+
+// stringsOf returns the elements of a set or list; sets come sorted, so that
+// equal configurations write equal objects.
+func stringsOf(ctx context.Context, value interface {
+	IsNull() bool
+	IsUnknown() bool
+	ElementsAs(ctx context.Context, target any, allowUnhandled bool) diag.Diagnostics
+}, diags *diag.Diagnostics) []string {
+	if value.IsNull() || value.IsUnknown() {
+		return nil
+	}
+	var texts []string
+	diags.Append(value.ElementsAs(ctx, &texts, false)...)
+	if _, isSet := value.(types.Set); isSet {
+		slices.Sort(texts)
+	}
+	return texts
+}
+
+// stringMap returns the elements of a map of strings.
+func stringMap(ctx context.Context, value types.Map, diags *diag.Diagnostics) map[string]string {
+	if value.IsNull() || value.IsUnknown() {
+		return nil
+	}
+	texts := map[string]string{}
+	diags.Append(value.ElementsAs(ctx, &texts, false)...)
+	return texts
+}

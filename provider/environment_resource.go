@@ -1,0 +1,309 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+var (
+	_ resource.Resource                   = (*environmentResource)(nil)
+	_ resource.ResourceWithConfigure      = (*environmentResource)(nil)
+	_ resource.ResourceWithIdentity       = (*environmentResource)(nil)
+	_ resource.ResourceWithImportState    = (*environmentResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*environmentResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*environmentResource)(nil)
+)
+
+const (
+	// defaultWriteTimeout bounds create and update.
+	defaultWriteTimeout = 5 * time.Minute
+	// defaultDeleteTimeout bounds the wait until an object is gone.
+	defaultDeleteTimeout = 10 * time.Minute
+)
+
+// environmentResource is fairlead_environment.
+type environmentResource struct {
+	hub *Hub
+}
+
+// NewEnvironmentResource returns the resource fairlead_environment.
+func NewEnvironmentResource() resource.Resource { return &environmentResource{} }
+
+// Metadata names the resource.
+func (r *environmentResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_environment"
+}
+
+// Schema describes the resource.
+func (r *environmentResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = environmentSchema(ctx)
+}
+
+// IdentitySchema describes the identity: the name.
+func (r *environmentResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = nameIdentity("Name of the environment.")
+}
+
+// nameIdentity is the identity of an object that its name identifies.
+func nameIdentity(description string) identityschema.Schema {
+	return identityschema.Schema{Attributes: map[string]identityschema.Attribute{
+		"name": identityschema.StringAttribute{RequiredForImport: true, Description: description},
+	}}
+}
+
+// Configure takes the Hub over.
+func (r *environmentResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// object returns the life of environments over that client.
+func (r *environmentResource) object(client *hub.Client) platformObject {
+	return platformObject{
+		gvk:      v1alpha1.GroupVersion.WithKind(v1alpha1.EnvironmentKind),
+		resource: "fairlead_environment",
+		client:   client,
+		hub:      r.hub,
+	}
+}
+
+// ValidateConfig checks what can be seen in the configuration alone.
+func (r *environmentResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var name types.String
+	var after types.Set
+	var defaults types.Dynamic
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("after"), &after)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("defaults"), &defaults)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !name.IsUnknown() && slices.ContainsFunc(after.Elements(), name.Equal) {
+		resp.Diagnostics.AddAttributeError(path.Root("after"), "Invalid after",
+			fmt.Sprintf("after: the environment %q cannot come after itself. Remove it from the list.", name.ValueString()))
+	}
+	if _, err := expandDefaults(defaults); err != nil {
+		resp.Diagnostics.AddAttributeError(path.Root("defaults"), "Invalid defaults", err.Error()+".")
+	}
+}
+
+// ModifyPlan makes id and ref, which follow from the configuration, known, keeps
+// defaults that mean the same as they were, and refuses to destroy what is protected.
+func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		refuseProtected(ctx, req, &resp.Diagnostics)
+		return
+	}
+	keepDynamic(ctx, path.Root("defaults"), req, resp)
+	keepDynamic(ctx, path.Root("namespace_options").AtName("objects"), req, resp)
+	var name types.String
+	var target types.Object
+	var after types.Set
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("target_namespace"), &target)...)
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("after"), &after)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after))...)
+}
+
+// refuseProtected fails the plan of a destroy while deletion.protection is set.
+func refuseProtected(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
+	var deletion types.Object
+	diags.Append(req.State.GetAttribute(ctx, path.Root("deletion"), &deletion)...)
+	if diags.HasError() || deletion.IsNull() {
+		return
+	}
+	protection, ok := deletion.Attributes()["protection"].(types.Bool)
+	if ok && protection.ValueBool() {
+		var name types.String
+		diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
+		diags.AddAttributeError(path.Root("deletion").AtName("protection"), "Environment is protected", protectedDetail(name.ValueString()))
+	}
+}
+
+// protectedDetail says how to delete what is protected.
+func protectedDetail(name string) string {
+	return fmt.Sprintf("The environment %q has deletion.protection = true. Set it to false and apply, then destroy it.", name)
+}
+
+// Create writes the environment, and the namespaces that it is to create. It
+// does not wait for the addon.
+func (r *environmentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan environmentModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "create the environment")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	object := r.object(client)
+	environment := plan.expand(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	desired, err := object.desired(environment)
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	adopt := plan.AdoptExisting.ValueBool()
+	if err := object.prepare(ctx, desired, adopt); err != nil {
+		appendObjectError(&resp.Diagnostics, err)
+		return
+	}
+	if err := r.createNamespaces(ctx, client, environment, plan.createsNamespaces()); err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	live, err := object.write(ctx, desired, adopt)
+	if err != nil {
+		appendObjectError(&resp.Diagnostics, err)
+		return
+	}
+	plan.ID = plan.Name
+	plan.Ref = plan.ref()
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
+	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+}
+
+// createNamespaces creates the namespaces that the environment names, if it is to.
+func (r *environmentResource) createNamespaces(ctx context.Context, client *hub.Client, environment *v1alpha1.Environment, create bool) error {
+	if !create || environment.Spec.ApplicationNamespaces == nil {
+		return nil
+	}
+	return hubNamespaces{client: client, hub: r.hub}.create(ctx, environment.Spec.ApplicationNamespaces.Names)
+}
+
+// Read reads the environment. While the hub cannot be asked the state stays.
+func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state environmentModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), state.Name)...)
+	client, diags := r.hub.Client(ctx)
+	if client == nil {
+		keepUnread(&resp.Diagnostics, diags, state.ID.IsNull(), fmt.Sprintf("fairlead_environment %q", state.Name.ValueString()))
+		return
+	}
+	object := r.object(client)
+	live, err := client.Get(ctx, object.gvk, object.key(state.Name.ValueString()))
+	if hub.IsNotFound(err) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if hub.IsAway(err) && !state.ID.IsNull() {
+		appendKept(&resp.Diagnostics, err)
+		return
+	}
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	var environment v1alpha1.Environment
+	if err := decode(live, &environment); err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	model, err := flattenEnvironment(&environment, state)
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
+	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+}
+
+// Update writes the environment.
+func (r *environmentResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan environmentModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "update the environment")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	object := r.object(client)
+	environment := plan.expand(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	desired, err := object.desired(environment)
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if err := r.createNamespaces(ctx, client, environment, plan.createsNamespaces()); err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool())
+	if err != nil {
+		appendObjectError(&resp.Diagnostics, err)
+		return
+	}
+	plan.Ref = plan.ref()
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
+	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+}
+
+// Delete deletes the environment and waits until it is gone, then removes the
+// namespaces that it had created and that are empty.
+func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state environmentModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "delete the environment")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if orZero(state.Deletion).Protection.ValueBool() {
+		resp.Diagnostics.AddError("Environment is protected", protectedDetail(state.Name.ValueString()))
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := r.object(client).remove(ctx, state.Name.ValueString(), loadUID(ctx, req.Private)); err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if !state.createsNamespaces() {
+		return
+	}
+	names := stringsOf(ctx, state.ApplicationNamespaces.Names, &resp.Diagnostics)
+	hubNamespaces{client: client, hub: r.hub}.removeEmpty(ctx, names, &resp.Diagnostics)
+}
+
+// ImportState takes the name as the import id, or the identity.
+func (r *environmentResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("name"), path.Root("name"), req, resp)
+}

@@ -1,0 +1,310 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	fwtypes "github.com/hashicorp/terraform-plugin-framework/types"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+// platformObject is what the life of an environment and of a cluster binding
+// have in common: one cluster-scoped object of the hub.
+type platformObject struct {
+	gvk      schema.GroupVersionKind
+	resource string
+	client   *hub.Client
+	hub      *Hub
+}
+
+// key is the name of the object.
+func (o platformObject) key(name string) types.NamespacedName {
+	return types.NamespacedName{Name: name}
+}
+
+// desired completes a typed object with our labels and owner.
+func (o platformObject) desired(typed runtime.Object) (*unstructured.Unstructured, error) {
+	object, err := hub.ToUnstructured(typed)
+	if err != nil {
+		return nil, err
+	}
+	if labels := o.hub.labels(object.GetLabels()); len(labels) > 0 {
+		object.SetLabels(labels)
+	}
+	if o.hub.Owner == "" {
+		return object, nil
+	}
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[v1alpha1.AnnotationOwner] = o.hub.Owner
+	object.SetAnnotations(annotations)
+	return object, nil
+}
+
+// prepare makes sure that the object can be created: the hub accepts it, and
+// whatever has its name already is ours, or is to be adopted. Nothing is written.
+func (o platformObject) prepare(ctx context.Context, desired *unstructured.Unstructured, adopt bool) error {
+	existing, err := o.client.Get(ctx, o.gvk, o.key(desired.GetName()))
+	if hub.IsNotFound(err) {
+		_, err = o.client.Apply(ctx, desired, hub.ApplyOptions{DryRun: true})
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if existing.GetDeletionTimestamp() != nil {
+		return o.waitGone(ctx, existing.GetName(), existing.GetUID())
+	}
+	if adopt || o.owned(existing) {
+		_, err = o.client.Apply(ctx, desired, hub.ApplyOptions{DryRun: true, Force: true})
+		return err
+	}
+	if o.leftByUs(ctx, existing, desired) {
+		return nil
+	}
+	return o.foreign(existing)
+}
+
+// owned says whether the object names us as its owner.
+func (o platformObject) owned(existing *unstructured.Unstructured) bool {
+	return o.hub.Owner != "" && existing.GetAnnotations()[v1alpha1.AnnotationOwner] == o.hub.Owner
+}
+
+// leftByUs says whether the object is what an apply that was killed has left:
+// our field manager wrote it, and writing it again would change nothing.
+func (o platformObject) leftByUs(ctx context.Context, existing, desired *unstructured.Unstructured) bool {
+	ours := slices.ContainsFunc(existing.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == hub.FieldManager
+	})
+	if !ours || existing.GetAnnotations()[v1alpha1.AnnotationOwner] != o.hub.Owner {
+		return false
+	}
+	dry, err := o.client.Apply(ctx, desired, hub.ApplyOptions{DryRun: true})
+	return err == nil &&
+		equality.Semantic.DeepEqual(dry.Object["spec"], existing.Object["spec"]) &&
+		equality.Semantic.DeepEqual(dry.GetLabels(), existing.GetLabels()) &&
+		equality.Semantic.DeepEqual(dry.GetAnnotations(), existing.GetAnnotations())
+}
+
+// foreign says that an object exists and how to take it over.
+func (o platformObject) foreign(existing *unstructured.Unstructured) error {
+	name := existing.GetName()
+	return &hub.ConfigError{
+		Field:   "name",
+		Summary: o.gvk.Kind + " exists already",
+		Detail: fmt.Sprintf("The hub has %s %q already, and %s. To manage it here, import it:\n\n"+
+			"  import {\n    to = %s.%s\n    id = %q\n  }\n\n"+
+			"or set adopt_existing = true, which overwrites it. Otherwise choose another name.",
+			o.gvk.Kind, name, managedBy(existing), o.resource, strings.ReplaceAll(name, "-", "_"), name),
+	}
+}
+
+// managedBy names who manages an object, as far as can be seen.
+func managedBy(existing *unstructured.Unstructured) string {
+	if owner := existing.GetAnnotations()[v1alpha1.AnnotationOwner]; owner != "" {
+		return fmt.Sprintf("its owner is %q", owner)
+	}
+	var managers []string
+	for _, entry := range existing.GetManagedFields() {
+		if entry.Subresource == "" && !slices.Contains(managers, entry.Manager) {
+			managers = append(managers, entry.Manager)
+		}
+	}
+	if len(managers) == 0 {
+		return "it was not made here"
+	}
+	return "it was written by " + strings.Join(managers, ", ")
+}
+
+// write creates or updates the object. The plan showed what somebody edited by
+// hand, so applying it undoes the edit; fields that another tool sets are a
+// conflict unless they are to be adopted.
+func (o platformObject) write(ctx context.Context, desired *unstructured.Unstructured, adopt bool) (*unstructured.Unstructured, error) {
+	return o.client.Apply(ctx, desired, hub.ApplyOptions{Force: adopt, TakeFromPeople: true})
+}
+
+// waitGone waits until the object is gone; when it takes too long the error says
+// what holds it.
+func (o platformObject) waitGone(ctx context.Context, name string, uid types.UID) error {
+	last, err := o.client.WaitGone(ctx, o.gvk, o.key(name), uid)
+	if err == nil {
+		return nil
+	}
+	if last == nil || hub.ReasonOf(err) != hub.TimedOut {
+		return err
+	}
+	return &hub.ConfigError{
+		Summary: o.gvk.Kind + " is not gone yet",
+		Detail:  fmt.Sprintf("%s %q is being deleted and still exists.\n%s", o.gvk.Kind, name, held(o.gvk.Kind, last)),
+	}
+}
+
+// held explains what holds an object that is being deleted.
+func held(kind string, object *unstructured.Unstructured) string {
+	var lines []string
+	for _, finalizer := range object.GetFinalizers() {
+		lines = append(lines, fmt.Sprintf("  finalizer %s%s", finalizer, finalizerOwner(finalizer)))
+	}
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+	for _, item := range conditions {
+		condition, ok := item.(map[string]any)
+		if !ok || condition["message"] == nil || condition["message"] == "" {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("  condition %v=%v (%v): %v", condition["type"], condition["status"], condition["reason"], condition["message"]))
+	}
+	lines = append(lines, "", fmt.Sprintf("Remove what still uses it, and check that the addon runs: kubectl -n %s get pods. "+
+		"Then apply again, if need be with a longer timeouts.delete. See also: kubectl get %s %s -o yaml.",
+		v1alpha1.SystemNamespace, strings.ToLower(kind), object.GetName()))
+	return strings.Join(lines, "\n")
+}
+
+// finalizerOwner says who removes a finalizer, if that is known.
+func finalizerOwner(finalizer string) string {
+	if strings.HasPrefix(finalizer, "fairlead.dev/") {
+		return ": the addon removes it when nothing is delivered through it any more"
+	}
+	return ": another controller removes it"
+}
+
+// remove deletes the object with that UID and waits until it is gone. Without a
+// UID it is the object that has the name now.
+func (o platformObject) remove(ctx context.Context, name string, uid types.UID) error {
+	if uid == "" {
+		existing, err := o.client.Get(ctx, o.gvk, o.key(name))
+		if hub.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		uid = existing.GetUID()
+	}
+	if err := o.client.Delete(ctx, o.gvk, o.key(name), uid); err != nil {
+		return err
+	}
+	return o.waitGone(ctx, name, uid)
+}
+
+// privateStore is the private state of a request or response.
+type privateStore interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+}
+
+// privateWriter is the private state of a response.
+type privateWriter interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+}
+
+// privateUID is where the UID of the object is kept.
+const privateUID = "uid"
+
+// keepUnread says that an object was not read because there is no client: its
+// state stays, but an import needs the hub.
+func keepUnread(diags *diag.Diagnostics, cause diag.Diagnostics, importing bool, address string) {
+	if cause.HasError() {
+		diags.Append(cause...)
+		return
+	}
+	if importing {
+		diags.AddError("Hub not known yet", fmt.Sprintf("%s cannot be imported: the provider's hub depends on values that are known only after apply. "+
+			"Apply what they come from first, then import.", address))
+		return
+	}
+	diags.AddWarning("Hub not known yet", "The provider's hub depends on values that are known only after apply. "+
+		"The state is kept as it is; the plan does not show what changed on the hub.")
+}
+
+// keepDynamic plans the value of the state where a Dynamic attribute is the same
+// JSON as before, so that a change of types alone changes nothing.
+func keepDynamic(ctx context.Context, at path.Path, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.State.Raw.IsNull() {
+		return
+	}
+	var before, planned fwtypes.Dynamic
+	resp.Diagnostics.Append(req.State.GetAttribute(ctx, at, &before)...)
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, at, &planned)...)
+	if resp.Diagnostics.HasError() || before.Equal(planned) || !hclvalue.SemanticallyEqual(before, planned) {
+		return
+	}
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, before)...)
+}
+
+// storeUID keeps the UID, so that a delete concerns this very object.
+func storeUID(ctx context.Context, private privateWriter, uid types.UID) diag.Diagnostics {
+	encoded, err := json.Marshal(string(uid))
+	if err != nil {
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Private state not writable", err.Error())}
+	}
+	return private.SetKey(ctx, privateUID, encoded)
+}
+
+// loadUID returns the UID that was kept, empty when none was.
+func loadUID(ctx context.Context, private privateStore) types.UID {
+	encoded, diags := private.GetKey(ctx, privateUID)
+	if diags.HasError() || len(encoded) == 0 {
+		return ""
+	}
+	var uid string
+	if err := json.Unmarshal(encoded, &uid); err != nil {
+		return ""
+	}
+	return types.UID(uid)
+}
+
+// decode converts what the hub holds into a typed object.
+func decode(live *unstructured.Unstructured, typed runtime.Object) error {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, typed); err != nil {
+		return fmt.Errorf("read %s %q as the hub holds it: %w", live.GetKind(), live.GetName(), err)
+	}
+	return nil
+}
+
+// appendObjectError adds err with the fields of the object named as attributes.
+func appendObjectError(diags *diag.Diagnostics, err error) {
+	var failure *hub.Error
+	if !errors.As(err, &failure) || len(failure.Fields) == 0 {
+		appendError(diags, err)
+		return
+	}
+	detail := failure.Detail
+	for _, field := range failure.Fields {
+		detail = strings.ReplaceAll(detail, field, attributeName(field))
+	}
+	diags.AddError(failure.Summary, detail)
+}
+
+// attributeName converts spec.targetNamespace.suffix to target_namespace.suffix.
+func attributeName(field string) string {
+	name := strings.TrimPrefix(field, "spec.")
+	var b strings.Builder
+	for _, r := range name {
+		if r >= 'A' && r <= 'Z' {
+			b.WriteByte('_')
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
