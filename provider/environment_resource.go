@@ -203,23 +203,11 @@ func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest
 		return
 	}
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), state.Name)...)
-	client, diags := r.hub.Client(ctx)
-	if client == nil {
-		keepUnread(&resp.Diagnostics, diags, state.ID.IsNull(), fmt.Sprintf("fairlead_environment %q", state.Name.ValueString()))
-		return
-	}
-	object := r.object(client)
-	live, err := client.Get(ctx, object.gvk, object.key(state.Name.ValueString()))
-	if hub.IsNotFound(err) {
-		resp.State.RemoveResource(ctx)
-		return
-	}
-	if hub.IsAway(err) && !state.ID.IsNull() {
-		appendKept(&resp.Diagnostics, err)
-		return
-	}
-	if err != nil {
-		appendError(&resp.Diagnostics, err)
+	live, known := readObject(ctx, r.hub, r.object, state.Name.ValueString(), state.ID.IsNull(), &resp.Diagnostics)
+	if live == nil {
+		if known {
+			resp.State.RemoveResource(ctx)
+		}
 		return
 	}
 	var environment v1alpha1.Environment

@@ -220,6 +220,29 @@ type privateWriter interface {
 // privateUID is where the UID of the object is kept.
 const privateUID = "uid"
 
+// readObject reads the object of that name. Without one, known says whether it
+// does not exist; otherwise the state is to be kept, and the diagnostics say why.
+func readObject(ctx context.Context, configured *Hub, of func(*hub.Client) platformObject, name string, importing bool, diags *diag.Diagnostics) (live *unstructured.Unstructured, known bool) {
+	client, cause := configured.Client(ctx)
+	if client == nil {
+		keepUnread(diags, cause, importing, fmt.Sprintf("%s %q", of(nil).resource, name))
+		return nil, false
+	}
+	object := of(client)
+	live, err := client.Get(ctx, object.gvk, object.key(name))
+	switch {
+	case err == nil:
+		return live, true
+	case hub.IsNotFound(err):
+		return nil, true
+	case hub.IsAway(err) && !importing:
+		appendKept(diags, err)
+	default:
+		appendError(diags, err)
+	}
+	return nil, false
+}
+
 // keepUnread says that an object was not read because there is no client: its
 // state stays, but an import needs the hub.
 func keepUnread(diags *diag.Diagnostics, cause diag.Diagnostics, importing bool, address string) {

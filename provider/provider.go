@@ -141,6 +141,7 @@ func namespaceOr(configured types.String, fallback string) string {
 func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		NewEnvironmentResource,
+		NewClusterBindingResource,
 	}
 }
 

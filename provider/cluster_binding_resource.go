@@ -1,0 +1,213 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+var (
+	_ resource.Resource                   = (*clusterBindingResource)(nil)
+	_ resource.ResourceWithConfigure      = (*clusterBindingResource)(nil)
+	_ resource.ResourceWithIdentity       = (*clusterBindingResource)(nil)
+	_ resource.ResourceWithImportState    = (*clusterBindingResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*clusterBindingResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*clusterBindingResource)(nil)
+)
+
+// clusterBindingResource is fairlead_cluster_binding.
+type clusterBindingResource struct {
+	hub *Hub
+}
+
+// NewClusterBindingResource returns the resource fairlead_cluster_binding.
+func NewClusterBindingResource() resource.Resource { return &clusterBindingResource{} }
+
+// Metadata names the resource.
+func (r *clusterBindingResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_cluster_binding"
+}
+
+// Schema describes the resource.
+func (r *clusterBindingResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = clusterBindingSchema(ctx)
+}
+
+// IdentitySchema describes the identity: the name.
+func (r *clusterBindingResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = nameIdentity("Name of the binding.")
+}
+
+// Configure takes the Hub over.
+func (r *clusterBindingResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// object returns the life of bindings over that client.
+func (r *clusterBindingResource) object(client *hub.Client) platformObject {
+	return platformObject{
+		gvk:      v1alpha1.GroupVersion.WithKind(v1alpha1.ClusterBindingKind),
+		resource: "fairlead_cluster_binding",
+		client:   client,
+		hub:      r.hub,
+	}
+}
+
+// ValidateConfig checks that one of clusters and placement is given, and overrides.
+func (r *clusterBindingResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var clusters types.Set
+	var placement types.Object
+	var overrides types.Dynamic
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("clusters"), &clusters)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("placement"), &placement)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("overrides"), &overrides)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if clusters.IsNull() && placement.IsNull() {
+		resp.Diagnostics.AddError("No clusters given", "Give clusters with names of managed clusters (or \"local\" for the hub itself), "+
+			"or placement with cluster_sets to let Open Cluster Management choose.")
+	}
+	if _, err := expandOverrides(overrides); err != nil {
+		resp.Diagnostics.AddAttributeError(path.Root("overrides"), "Invalid overrides", err.Error()+".")
+	}
+}
+
+// ModifyPlan makes id known and keeps overrides that mean the same as they were.
+func (r *clusterBindingResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	keepDynamic(ctx, path.Root("overrides"), req, resp)
+	var name types.String
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
+}
+
+// Create writes the binding. It does not wait for the addon.
+func (r *clusterBindingResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan clusterBindingModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "create the binding")
+	resp.Diagnostics.Append(diags...)
+	binding := plan.expand(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	object := r.object(client)
+	desired, err := object.desired(binding)
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	adopt := plan.AdoptExisting.ValueBool()
+	if err := object.prepare(ctx, desired, adopt); err != nil {
+		appendObjectError(&resp.Diagnostics, err)
+		return
+	}
+	live, err := object.write(ctx, desired, adopt)
+	if err != nil {
+		appendObjectError(&resp.Diagnostics, err)
+		return
+	}
+	plan.ID = plan.Name
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
+	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+}
+
+// Read reads the binding. While the hub cannot be asked the state stays.
+func (r *clusterBindingResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state clusterBindingModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	name := state.Name.ValueString()
+	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), state.Name)...)
+	live, known := readObject(ctx, r.hub, r.object, name, state.ID.IsNull(), &resp.Diagnostics)
+	if live == nil {
+		if known {
+			resp.State.RemoveResource(ctx)
+		}
+		return
+	}
+	var binding v1alpha1.ClusterBinding
+	if err := decode(live, &binding); err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	model, err := flattenClusterBinding(&binding, state)
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
+	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+}
+
+// Update writes the binding.
+func (r *clusterBindingResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan clusterBindingModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "update the binding")
+	resp.Diagnostics.Append(diags...)
+	binding := plan.expand(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	object := r.object(client)
+	desired, err := object.desired(binding)
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool())
+	if err != nil {
+		appendObjectError(&resp.Diagnostics, err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
+	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+}
+
+// Delete deletes the binding and waits until it is gone: until nothing is
+// delivered through it any more.
+func (r *clusterBindingResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state clusterBindingModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "delete the binding")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := r.object(client).remove(ctx, state.Name.ValueString(), loadUID(ctx, req.Private)); err != nil {
+		appendError(&resp.Diagnostics, err)
+	}
+}
+
+// ImportState takes the name as the import id, or the identity.
+func (r *clusterBindingResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("name"), path.Root("name"), req, resp)
+}
