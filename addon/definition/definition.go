@@ -8,7 +8,10 @@
 package definition
 
 import (
+	"sync"
+
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
 // Kind is what a definition defines.
@@ -59,4 +62,82 @@ type Definition struct {
 	Details string
 	// Digest identifies the content of the definition.
 	Digest string
+
+	compiled compiled
+}
+
+// Part is a piece of CUE source of a definition.
+type Part string
+
+// The parts of a definition.
+const (
+	// TemplatePart yields the objects.
+	TemplatePart Part = "template"
+	// HealthPart yields isHealth.
+	HealthPart Part = "healthPolicy"
+	// StatusPart yields message.
+	StatusPart Part = "customStatus"
+	// DetailsPart yields the details of the status.
+	DetailsPart Part = "details"
+)
+
+// compiled is what is made of the source when it is first needed.
+type compiled struct {
+	mutex    sync.Mutex
+	programs map[Part]*program.Program
+	schema   *schema
+}
+
+// Program is the compiled source of a part; nil when the definition has no such part.
+func (d *Definition) Program(part Part) *program.Program {
+	source := d.source(part)
+	if source == "" {
+		return nil
+	}
+	d.compiled.mutex.Lock()
+	defer d.compiled.mutex.Unlock()
+	return d.program(part, source)
+}
+
+// program must be called with the mutex held.
+func (d *Definition) program(part Part, source string) *program.Program {
+	if p, ok := d.compiled.programs[part]; ok {
+		return p
+	}
+	if d.compiled.programs == nil {
+		d.compiled.programs = map[Part]*program.Program{}
+	}
+	p := program.New(string(d.Kind)+"/"+d.Name+"/"+string(part), source)
+	d.compiled.programs[part] = p
+	return p
+}
+
+func (d *Definition) source(part Part) string {
+	switch part {
+	case TemplatePart:
+		return d.Template
+	case HealthPart:
+		return d.HealthPolicy
+	case StatusPart:
+		return d.CustomStatus
+	case DetailsPart:
+		return d.Details
+	}
+	return ""
+}
+
+// parameters is the schema of the parameters. Source that does not compile
+// takes any parameters: rendering says what is wrong with it.
+func (d *Definition) parameters() *schema {
+	d.compiled.mutex.Lock()
+	defer d.compiled.mutex.Unlock()
+	if d.compiled.schema == nil {
+		d.compiled.schema = newSchema(d.program(TemplatePart, d.Template))
+	}
+	return d.compiled.schema
+}
+
+// title names the definition in messages.
+func (d *Definition) title() string {
+	return string(d.Kind) + " type \"" + d.Name + "\""
 }

@@ -1,0 +1,151 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package definition
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/parser"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
+)
+
+// header is the part of a definition file that describes the type.
+type header struct {
+	Type        string     `json:"type"`
+	Description string     `json:"description"`
+	Attributes  attributes `json:"attributes"`
+}
+
+type attributes struct {
+	Workload           v1beta1.WorkloadTypeDescriptor `json:"workload"`
+	Status             v1beta1.Status                 `json:"status"`
+	AppliesToWorkloads []string                       `json:"appliesToWorkloads"`
+	ConflictsWith      []string                       `json:"conflictsWith"`
+	PodDisruptive      bool                           `json:"podDisruptive"`
+	Stage              v1beta1.StageType              `json:"stage"`
+	WorkloadRefPath    string                         `json:"workloadRefPath"`
+	Version            string                         `json:"version"`
+}
+
+// Parse reads a definition file: imports, one field named after the type that
+// describes it, and the field template. The name of the file appears in errors.
+func Parse(file string, source []byte) (*Definition, error) {
+	syntax, err := parser.ParseFile(file, source)
+	if err != nil {
+		return nil, fmt.Errorf("parse definition %s: %w", file, err)
+	}
+	parts, err := split(syntax, string(source))
+	if err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", file, err)
+	}
+	h, err := parts.decode(file)
+	if err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", file, err)
+	}
+	return parts.definition(h), nil
+}
+
+// parts are the pieces of a definition file as text.
+type parts struct {
+	name     string
+	header   string
+	template string
+}
+
+func split(file *ast.File, source string) (parts, error) {
+	var p parts
+	var imports strings.Builder
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.ImportDecl:
+			imports.WriteString(slice(source, d) + "\n")
+		case *ast.Field:
+			if err := p.add(d, source); err != nil {
+				return p, err
+			}
+		}
+	}
+	if p.name == "" {
+		return p, fmt.Errorf("no field describes the type")
+	}
+	p.template = imports.String() + p.template
+	return p, nil
+}
+
+func (p *parts) add(f *ast.Field, source string) error {
+	name, _, err := ast.LabelName(f.Label)
+	if err != nil {
+		return fmt.Errorf("read the label at %s: %w", f.Pos(), err)
+	}
+	if name != "template" {
+		if p.name != "" {
+			return fmt.Errorf("both %q and %q describe a type; one file holds one definition", p.name, name)
+		}
+		p.name, p.header = name, slice(source, f)
+		return nil
+	}
+	body, ok := f.Value.(*ast.StructLit)
+	if !ok {
+		return fmt.Errorf("template is no struct")
+	}
+	p.template = source[body.Lbrace.Offset()+1 : body.Rbrace.Offset()]
+	return nil
+}
+
+func slice(source string, n ast.Node) string {
+	return source[n.Pos().Offset():n.End().Offset()]
+}
+
+func (p parts) decode(file string) (header, error) {
+	var h header
+	fields, err := program.New(file, p.header).Run(nil, p.name)
+	if err != nil {
+		return h, err
+	}
+	raw, err := json.Marshal(fields[p.name])
+	if err != nil {
+		return h, fmt.Errorf("encode %q: %w", p.name, err)
+	}
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return h, fmt.Errorf("decode %q: %w", p.name, err)
+	}
+	return h, nil
+}
+
+func (p parts) definition(h header) *Definition {
+	d := &Definition{
+		Kind:            Kind(h.Type),
+		Name:            p.name,
+		Version:         h.Attributes.Version,
+		Description:     h.Description,
+		Workload:        h.Attributes.Workload.Definition,
+		AppliesTo:       h.Attributes.AppliesToWorkloads,
+		ConflictsWith:   h.Attributes.ConflictsWith,
+		Stage:           h.Attributes.Stage,
+		PodDisruptive:   h.Attributes.PodDisruptive,
+		WorkloadRefPath: h.Attributes.WorkloadRefPath,
+		Template:        p.template,
+		HealthPolicy:    h.Attributes.Status.HealthPolicy,
+		CustomStatus:    h.Attributes.Status.CustomStatus,
+		Details:         h.Attributes.Status.Details,
+	}
+	d.Digest = d.digest()
+	return d
+}
+
+// digest covers all that decides what the definition renders and reports.
+func (d *Definition) digest() string {
+	h := sha256.New()
+	for _, s := range []string{string(d.Kind), d.Name, d.Version, d.WorkloadRefPath, d.Template, d.HealthPolicy, d.CustomStatus, d.Details} {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
