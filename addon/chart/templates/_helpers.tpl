@@ -27,7 +27,7 @@ system:serviceaccount:{{ .Release.Namespace }}:fairlead-addon
 {{- /* A CEL expression: is the namespace, given as a CEL expression, one that nothing may be delivered to?
        Arguments: a dict of namespace and root. */ -}}
 {{- define "fairlead.reserved" -}}
-({{ .namespace }}.startsWith('kube-') || {{ .namespace }}.startsWith('open-cluster-management') || {{ .namespace }} in {{ list "fairlead-system" "vela-system" .root.Release.Namespace | uniq | toJson }})
+({{ .namespace }}.startsWith('kube-') || {{ .namespace }}.startsWith('open-cluster-management') || {{ .namespace }} in ['{{ list "fairlead-system" "vela-system" .root.Release.Namespace | uniq | join "', '" }}'])
 {{- end -}}
 
 {{- /* The match condition of policies over the addon's own account. */ -}}
