@@ -27,6 +27,8 @@ const (
 	privateFile = 0o600
 	// poll is how often an ending program is looked at.
 	poll = 50 * time.Millisecond
+	// killGrace is how long the kernel may take to end a killed program on a busy machine.
+	killGrace = 15 * time.Second
 	// idLimit bounds what is read of the file that holds the id, in bytes.
 	idLimit = 32
 )
@@ -137,7 +139,7 @@ func (d Daemon) Stop(ctx context.Context, grace time.Duration) error {
 	if err := d.end(patience, pid, syscall.SIGTERM); err == nil {
 		return nil
 	}
-	killing, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	killing, cancel := context.WithTimeout(context.WithoutCancel(ctx), killGrace)
 	defer cancel()
 	return d.end(killing, pid, syscall.SIGKILL)
 }
