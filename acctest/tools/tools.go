@@ -102,7 +102,7 @@ func kwok() Tool {
 		Module:   "sigs.k8s.io/kwok",
 		Binaries: map[string]string{"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
 		Estimate: "about 1 min",
-		assets:   []string{"kustomize/stage/node/fast", "kustomize/stage/pod/fast", "kustomize/stage/volume/fast"},
+		assets:   []string{"kustomize/stage/node/fast", "kustomize/stage/pod/fast"},
 	}
 }
 
