@@ -127,15 +127,15 @@ func newEnv(o Options, builds map[string]tools.Build) (*Env, error) {
 // makeDir creates the folder and says whether it was not there before. It refuses one that is in use or that holds anything
 // else, since whatever a failed start left in it is removed.
 func makeDir(dir string) (abs string, created bool, err error) {
+	abs, err = filepath.Abs(dir)
+	created = !exists(abs)
 	if dir == "" {
 		abs, err = os.MkdirTemp("", "fairlead-clusters-*")
-	} else {
-		abs, err = filepath.Abs(dir)
+		created = true
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("creating the folder of the environment: %w", err)
 	}
-	created = dir == "" || !exists(abs)
 	if err := clearDir(abs); err != nil {
 		return "", false, err
 	}
