@@ -142,6 +142,8 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 	return []func() resource.Resource{
 		NewEnvironmentResource,
 		NewClusterBindingResource,
+		NewApplicationResource,
+		NewRolloutResource,
 	}
 }
 

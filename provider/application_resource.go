@@ -1,0 +1,261 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/rollout"
+)
+
+var (
+	_ resource.Resource                   = (*applicationResource)(nil)
+	_ resource.ResourceWithConfigure      = (*applicationResource)(nil)
+	_ resource.ResourceWithIdentity       = (*applicationResource)(nil)
+	_ resource.ResourceWithImportState    = (*applicationResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*applicationResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*applicationResource)(nil)
+)
+
+// applicationResource is fairlead_application.
+type applicationResource struct {
+	hub *Hub
+	// newInstance makes a name that no other instance of a resource has.
+	newInstance func() string
+}
+
+// NewApplicationResource returns the resource fairlead_application.
+func NewApplicationResource() resource.Resource {
+	return &applicationResource{newInstance: rand.Text}
+}
+
+// Metadata names the resource.
+func (r *applicationResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_application"
+}
+
+// Schema describes the resource.
+func (r *applicationResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = applicationSchema(ctx)
+}
+
+// IdentitySchema describes the identity: namespace and name.
+func (r *applicationResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = applicationIdentity()
+}
+
+// Configure takes the Hub over.
+func (r *applicationResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// object returns the application on the hub.
+func (r *applicationResource) object(client *hub.Client, m *applicationModel) applicationObject {
+	return applicationObject{
+		hub:       r.hub,
+		client:    client,
+		namespace: m.Namespace.ValueString(),
+		name:      m.Name.ValueString(),
+	}
+}
+
+// Create hands the application over to the addon. It does not wait for it, and
+// does nothing after the write that can fail: an error beside a state would
+// taint the application.
+func (r *applicationResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan applicationModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "create the application")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	object := r.object(client, &plan)
+	object.instance = r.newInstance()
+	desired, spec := object.desired(ctx, &plan, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	force, err := object.prepare(ctx, desired, plan.AdoptExisting.ValueBool())
+	if err != nil {
+		appendApplicationError(&resp.Diagnostics, err)
+		return
+	}
+	object.requireTypes(ctx, spec.foreign, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	live, err := client.Apply(ctx, desired, hub.ApplyOptions{Force: force, TakeFromPeople: true})
+	if err != nil {
+		appendApplicationError(&resp.Diagnostics, err)
+		return
+	}
+	r.save(ctx, &plan, object.written(live, desired), &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
+}
+
+// Read reads the application. While the hub cannot be asked the state stays.
+func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state applicationModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	// Before anything can go wrong: engines without identities in their state
+	// refuse an answer that lacks it, also one that keeps the state as it is.
+	resp.Diagnostics.Append(setApplicationIdentity(ctx, resp.Identity, &state)...)
+	importing := state.Components.IsNull()
+	client, diags := r.hub.Client(ctx)
+	if client == nil {
+		keepUnread(&resp.Diagnostics, diags, importing, fmt.Sprintf("fairlead_application %q", state.ID.ValueString()))
+		return
+	}
+	object := r.object(client, &state)
+	live, err := client.Get(ctx, rollout.Kind(), object.key())
+	if hub.IsNotFound(err) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if hub.IsAway(err) && !importing {
+		appendKept(&resp.Diagnostics, err)
+		return
+	}
+	if err == nil {
+		err = object.read(live, &state, importing, &resp.Diagnostics)
+	}
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	if loadInstance(ctx, req.Private) == "" {
+		resp.Diagnostics.Append(storeInstance(ctx, resp.Private, live.GetAnnotations()[annotationInstance])...)
+	}
+}
+
+// Update writes the application. An error leaves the prior state, so that the
+// next plan shows the change again.
+func (r *applicationResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan applicationModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "update the application")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	object := r.object(client, &plan)
+	if object.instance = loadInstance(ctx, req.Private); object.instance == "" {
+		object.instance = r.newInstance()
+	}
+	desired, spec := object.desired(ctx, &plan, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	object.requireTypes(ctx, spec.foreign, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	live, err := client.Apply(ctx, desired, hub.ApplyOptions{Force: plan.AdoptExisting.ValueBool(), TakeFromPeople: true})
+	if err != nil {
+		appendApplicationError(&resp.Diagnostics, err)
+		return
+	}
+	r.save(ctx, &plan, object.written(live, desired), &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
+}
+
+// save stores what was written.
+func (r *applicationResource) save(ctx context.Context, plan *applicationModel, w written, state *tfsdk.State, identity *tfsdk.ResourceIdentity, private privateWriter, diags *diag.Diagnostics) {
+	plan.ID = applicationID(plan)
+	plan.Revision = types.StringValue(w.revision)
+	diags.Append(state.Set(ctx, plan)...)
+	diags.Append(setApplicationIdentity(ctx, identity, plan)...)
+	diags.Append(storeUID(ctx, private, w.uid)...)
+	diags.Append(storeInstance(ctx, private, w.instance)...)
+}
+
+// Delete deletes the application and waits until nothing of it is left.
+func (r *applicationResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state applicationModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "delete the application")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	object := r.object(client, &state)
+	object.instance = loadInstance(ctx, req.Private)
+	if err := object.remove(ctx, loadUID(ctx, req.Private)); err != nil {
+		appendError(&resp.Diagnostics, err)
+	}
+}
+
+// ImportState takes `namespace/name` as the import id, or the identity.
+func (r *applicationResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	model := applicationModel{}
+	if req.ID == "" {
+		resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("namespace"), &model.Namespace)...)
+		resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("name"), &model.Name)...)
+	} else {
+		namespace, name, ok := splitApplicationID(req.ID)
+		if !ok {
+			resp.Diagnostics.AddError("Invalid import id", "The id of an application is namespace/name, such as shop/web.")
+			return
+		}
+		model.Namespace, model.Name = types.StringValue(namespace), types.StringValue(name)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("namespace"), model.Namespace)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), model.Name)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), applicationID(&model))...)
+	resp.Diagnostics.Append(setApplicationIdentity(ctx, resp.Identity, &model)...)
+}
+
+// applicationID is namespace/name, unknown while either is.
+func applicationID(m *applicationModel) types.String {
+	if m.Namespace.IsUnknown() || m.Name.IsUnknown() {
+		return types.StringUnknown()
+	}
+	return types.StringValue(m.Namespace.ValueString() + "/" + m.Name.ValueString())
+}
+
+// splitApplicationID splits namespace/name.
+func splitApplicationID(id string) (namespace, name string, ok bool) {
+	namespace, name, ok = strings.Cut(id, "/")
+	return namespace, name, ok && namespace != "" && name != "" && !strings.Contains(name, "/")
+}
+
+// setApplicationIdentity sets the identity, where the engine keeps one.
+func setApplicationIdentity(ctx context.Context, identity *tfsdk.ResourceIdentity, m *applicationModel) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if identity == nil {
+		return diags
+	}
+	diags.Append(identity.SetAttribute(ctx, path.Root("namespace"), m.Namespace)...)
+	diags.Append(identity.SetAttribute(ctx, path.Root("name"), m.Name)...)
+	return diags
+}

@@ -1,0 +1,115 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"maps"
+	"reflect"
+
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
+)
+
+// ModifyPlan plans what follows from the configuration, and plans the state's
+// own value where a change means nothing to the hub, so that a change of types
+// alone, and the first plan after an import, are empty.
+func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan, config applicationModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	var state *applicationModel
+	if !req.State.Raw.IsNull() {
+		state = &applicationModel{}
+		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	plan.Namespace = r.plannedNamespace(&config)
+	plan.ID = applicationID(&plan)
+	plan.Revision = types.StringUnknown()
+	if state != nil {
+		planUpdate(&plan, state)
+		if !plan.Namespace.Equal(state.Namespace) {
+			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
+		}
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+}
+
+// plannedNamespace is the configured namespace, else the provider's default one.
+func (r *applicationResource) plannedNamespace(config *applicationModel) types.String {
+	if !config.Namespace.IsNull() || r.hub == nil {
+		return config.Namespace
+	}
+	return types.StringValue(r.hub.DefaultNamespace)
+}
+
+// planUpdate keeps what the state says where nothing changes for the hub.
+func planUpdate(plan, state *applicationModel) {
+	after, before := newApplicationSpec(plan), newApplicationSpec(state)
+	same := true
+	parts := []struct {
+		plan, state   *types.Dynamic
+		after, before any
+	}{
+		{&plan.Components, &state.Components, after.components, before.components},
+		{&plan.Environments, &state.Environments, after.environments, before.environments},
+		{&plan.Policies, &state.Policies, after.policies, before.policies},
+		{&plan.Workflow, &state.Workflow, after.workflow, before.workflow},
+	}
+	for _, part := range parts {
+		if !sameContent(part.after, part.before) {
+			same = false
+			continue
+		}
+		// As a whole or not at all: engines refuse a mixture of the prior and the
+		// configured value, and print it, with what is sensitive, when they do.
+		if !part.plan.IsNull() && !part.state.IsNull() {
+			*part.plan = *part.state
+		}
+	}
+	if len(after.findings)+len(before.findings) > 0 {
+		same = false
+	}
+	same = same && sameStrings(plan.Labels, state.Labels) && sameStrings(plan.Annotations, state.Annotations) &&
+		plan.ID.Equal(state.ID)
+	if same && !state.Revision.IsNull() {
+		plan.Revision = state.Revision
+	}
+}
+
+// sameContent says whether two parts of a spec are known and write the same.
+func sameContent(after, before any) bool {
+	if hclvalue.HasUnknownJSON(after) || hclvalue.HasUnknownJSON(before) {
+		return false
+	}
+	return reflect.DeepEqual(noneIfEmpty(after), noneIfEmpty(before))
+}
+
+// sameStrings says whether two maps are known and hold the same.
+func sameStrings(after, before types.Map) bool {
+	if hclvalue.HasUnknown(after) || hclvalue.HasUnknown(before) {
+		return false
+	}
+	return maps.Equal(stringsIn(after), stringsIn(before))
+}
+
+// stringsIn are the strings of a known map, without those that are null.
+func stringsIn(m types.Map) map[string]string {
+	out := make(map[string]string, len(m.Elements()))
+	for key, v := range m.Elements() {
+		if text, ok := v.(types.String); ok && !text.IsNull() {
+			out[key] = text.ValueString()
+		}
+	}
+	return out
+}

@@ -1,0 +1,192 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	k8stypes "k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/rollout"
+)
+
+var (
+	_ resource.Resource              = (*rolloutResource)(nil)
+	_ resource.ResourceWithConfigure = (*rolloutResource)(nil)
+)
+
+const (
+	// defaultRolloutTimeout bounds the wait for a rollout.
+	defaultRolloutTimeout = 20 * time.Minute
+	// privatePending is where a rollout that was let pass with a warning keeps
+	// the revision that was complete before it.
+	privatePending = "pending"
+)
+
+// rolloutResource is fairlead_rollout.
+type rolloutResource struct {
+	hub   *Hub
+	clock clock.WithTicker
+}
+
+// NewRolloutResource returns the resource fairlead_rollout.
+func NewRolloutResource() resource.Resource {
+	return &rolloutResource{clock: clock.RealClock{}}
+}
+
+// Metadata names the resource.
+func (r *rolloutResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_rollout"
+}
+
+// Schema describes the resource.
+func (r *rolloutResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = rolloutSchema(ctx)
+}
+
+// Configure takes the Hub over.
+func (r *rolloutResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// Create waits for the rollout. A failed one leaves no state, so that the next
+// plan shows it as still to be created.
+func (r *rolloutResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan rolloutModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Create(ctx, defaultRolloutTimeout)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	failed := r.wait(ctx, &plan, timeout, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(storePending(ctx, resp.Private, failed, "")...)
+}
+
+// Read lowers the revision of a rollout that was let pass with a warning while it
+// is not complete, so that the plan shows it. A rollout that was complete once
+// stays so: an application that is unhealthy later is no change of configuration.
+func (r *rolloutResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state rolloutModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	client, diags := r.hub.Client(ctx)
+	if client == nil {
+		keepUnread(&resp.Diagnostics, diags, false, "fairlead_rollout")
+		return
+	}
+	target := targetOf(&state)
+	object, err := client.Get(ctx, rollout.Kind(), k8stypes.NamespacedName{Namespace: target.Namespace, Name: target.Name})
+	if hub.IsNotFound(err) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if hub.IsAway(err) {
+		appendKept(&resp.Diagnostics, err)
+		return
+	}
+	pending, before := loadPending(ctx, req.Private)
+	var progress rollout.Progress
+	if err == nil {
+		progress, err = rollout.Judge(object, target.Revision)
+	}
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if !pending {
+		return
+	}
+	if progress.Outcome == rollout.Healthy {
+		resp.Diagnostics.Append(storePending(ctx, resp.Private, false, "")...)
+		return
+	}
+	state.Revision = types.StringValue(before)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+}
+
+// Update waits for the rollout. A failed one leaves the prior state, so that the
+// next plan shows the change again.
+func (r *rolloutResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state rolloutModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	timeout, diags := plan.Timeouts.Update(ctx, defaultRolloutTimeout)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	failed := r.wait(ctx, &plan, timeout, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(storePending(ctx, resp.Private, failed, state.Revision.ValueString())...)
+}
+
+// Delete only forgets: what was rolled out belongs to the application.
+func (r *rolloutResource) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
+
+// wait waits for the rollout, and says whether it failed without that being an error.
+func (r *rolloutResource) wait(ctx context.Context, plan *rolloutModel, timeout time.Duration, diags *diag.Diagnostics) (failed bool) {
+	client, clientDiags := r.hub.require(ctx, "wait for the rollout")
+	diags.Append(clientDiags...)
+	if diags.HasError() {
+		return true
+	}
+	waiter := rollout.Waiter{Source: client, Clock: r.clock, Limit: timeout}
+	err := waiter.Wait(ctx, targetOf(plan))
+	var failure *rollout.Failure
+	if !errors.As(err, &failure) {
+		appendError(diags, err)
+		return err != nil
+	}
+	if plan.OnFailure.ValueString() == onFailureWarn && !failure.Interrupted {
+		diags.AddWarning(failure.Summary(), failure.Detail())
+		return true
+	}
+	diags.AddError(failure.Summary(), failure.Detail())
+	return true
+}
+
+// targetOf is the revision that is waited for.
+func targetOf(m *rolloutModel) rollout.Target {
+	namespace, name, _ := splitApplicationID(m.Application.ValueString())
+	return rollout.Target{Namespace: namespace, Name: name, Revision: m.Revision.ValueString()}
+}
+
+// storePending keeps that a rollout was let pass, with what was complete before it.
+func storePending(ctx context.Context, private privateWriter, failed bool, before string) diag.Diagnostics {
+	if !failed {
+		return private.SetKey(ctx, privatePending, nil)
+	}
+	encoded, err := json.Marshal(before)
+	if err != nil {
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Private state not writable", err.Error())}
+	}
+	return private.SetKey(ctx, privatePending, encoded)
+}
+
+// loadPending says whether a rollout was let pass, and what was complete before it.
+func loadPending(ctx context.Context, private privateStore) (pending bool, before string) {
+	encoded, diags := private.GetKey(ctx, privatePending)
+	if diags.HasError() || len(encoded) == 0 {
+		return false, ""
+	}
+	return json.Unmarshal(encoded, &before) == nil, before
+}
