@@ -60,7 +60,7 @@ func run(ctx context.Context, l layout, engine string, flags hubFlags, s streams
 		return err
 	}
 	quickstart := l.terraform(quickstartExample, program, s.out)
-	if err := quickstart.Prepare(ctx, l.example(quickstartExample), localVariables(hub)); err != nil {
+	if err := quickstart.Prepare(l.example(quickstartExample), localVariables(hub)); err != nil {
 		return err
 	}
 	printRunGuide(addon, quickstart, s.out)

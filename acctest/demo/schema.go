@@ -68,7 +68,7 @@ func providerSchema(ctx context.Context, l layout, log io.Writer) (schema []byte
 	if err := terraform.WriteCLIConfig(w.CLIConfig, l.bin); err != nil {
 		return nil, err
 	}
-	if err := w.Prepare(ctx, l.example("provider"), map[string]any{}); err != nil {
+	if err := w.Prepare(l.example("provider"), map[string]any{}); err != nil {
 		return nil, err
 	}
 	out, err := w.Output(ctx, "providers", "schema", "-json")

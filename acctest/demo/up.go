@@ -142,7 +142,7 @@ func (l layout) terraform(example, engine string, out io.Writer) terraform.Works
 }
 
 func apply(ctx context.Context, l layout, w terraform.Workspace, example string, variables map[string]any) error {
-	if err := w.Prepare(ctx, l.example(example), variables); err != nil {
+	if err := w.Prepare(l.example(example), variables); err != nil {
 		return err
 	}
 	return w.Run(ctx, "apply", "-input=false", "-auto-approve", "-compact-warnings")

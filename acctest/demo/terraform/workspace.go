@@ -22,32 +22,12 @@ import (
 // interruptGrace is how long the engine may take to end in good order after an interrupt. It writes its state meanwhile.
 const interruptGrace = 2 * time.Minute
 
-// ConfigEnv names the environment variable by which both engines find the configuration that WriteCLIConfig writes.
-const ConfigEnv = "TF_CLI_CONFIG_FILE"
-
 const (
 	variablesFile = "terraform.tfvars.json"
+	lockFile      = ".terraform.lock.hcl"
 	privateFile   = 0o600
 	privateDir    = 0o700
 )
-
-// WriteCLIConfig writes an engine's configuration to path that takes the provider from the folder bin. Terraform and OpenTofu
-// complete the address fairlead-io/fairlead with a host of their own, so both are named.
-func WriteCLIConfig(path, bin string) error {
-	config := fmt.Sprintf(`# Takes the provider from this clone, whatever version a configuration asks for.
-provider_installation {
-  dev_overrides {
-    "registry.terraform.io/fairlead-io/fairlead" = %[1]q
-    "registry.opentofu.org/fairlead-io/fairlead" = %[1]q
-  }
-  direct {}
-}
-`, bin)
-	if err := os.WriteFile(path, []byte(config), privateFile); err != nil {
-		return fmt.Errorf("writing the engine's configuration: %w", err)
-	}
-	return nil
-}
 
 // Workspace is a folder in which an engine works on a configuration that lies elsewhere: it holds links to the configuration,
 // the values of its variables, and the state.
@@ -62,9 +42,9 @@ type Workspace struct {
 	Out io.Writer
 }
 
-// Prepare links the configuration in source into the folder, writes the values of its variables and initialises the engine. It
-// may be repeated; the state is left alone.
-func (w Workspace) Prepare(ctx context.Context, source string, variables map[string]any) error {
+// Prepare links the configuration in source into the folder and writes the values of its variables. It may be repeated; the
+// state is left alone. There is nothing to initialise: see WriteCLIConfig.
+func (w Workspace) Prepare(source string, variables map[string]any) error {
 	if err := os.MkdirAll(w.Dir, privateDir); err != nil {
 		return fmt.Errorf("creating a folder for %s: %w", source, err)
 	}
@@ -78,8 +58,11 @@ func (w Workspace) Prepare(ctx context.Context, source string, variables map[str
 	if err := os.WriteFile(filepath.Join(w.Dir, variablesFile), append(content, '\n'), privateFile); err != nil {
 		return fmt.Errorf("writing the variables of %s: %w", source, err)
 	}
-	_, err = w.Output(ctx, "init", "-input=false")
-	return err
+	// What was locked may be an earlier build of the provider.
+	if err := os.RemoveAll(filepath.Join(w.Dir, lockFile)); err != nil {
+		return fmt.Errorf("removing the locked version of the provider: %w", err)
+	}
+	return nil
 }
 
 // link replaces the links in the folder by links to the configuration files in source.

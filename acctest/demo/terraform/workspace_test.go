@@ -115,7 +115,7 @@ output "greeting" { value = terraform_data.greeting.output }
 `)
 	for range 2 {
 		out.Reset()
-		if err := w.Prepare(t.Context(), source, map[string]any{"name": "world"}); err != nil {
+		if err := w.Prepare(source, map[string]any{"name": "world"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Run(t.Context(), "apply", "-input=false", "-auto-approve", "-no-color"); err != nil {
@@ -143,7 +143,7 @@ func TestPrepareDropsOldLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, source := range []string{first, example(t, `output "x" { value = 2 }`)} {
-		if err := w.Prepare(t.Context(), source, map[string]any{}); err != nil {
+		if err := w.Prepare(source, map[string]any{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -170,7 +170,7 @@ resource "terraform_data" "slow" {
   provisioner "local-exec" { command = "touch '${var.marker}'; exec sleep 300" }
 }
 `)
-	if err := w.Prepare(t.Context(), source, map[string]any{"marker": marker}); err != nil {
+	if err := w.Prepare(source, map[string]any{"marker": marker}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -211,5 +211,31 @@ func TestCommandLine(t *testing.T) {
 	want := `TF_CLI_CONFIG_FILE=/c/rc /opt/tofu -chdir='/a b' apply -var 'x=a b'`
 	if diff := cmp.Diff(want, w.CommandLine("apply", "-var", "x=a b")); diff != "" {
 		t.Errorf("CommandLine: -want +got:\n%s", diff)
+	}
+}
+
+// TestInitFindsProvider is what a person does out of habit: the provider of this clone is in no registry.
+func TestInitFindsProvider(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, &bytes.Buffer{})
+	bin := t.TempDir()
+	source := example(t, `terraform {
+  required_providers {
+    fairlead = { source = "fairlead-io/fairlead" }
+  }
+}`)
+	for _, build := range []string{"a build", "another build"} {
+		if err := os.WriteFile(filepath.Join(bin, providerBinary), []byte(build), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteCLIConfig(w.CLIConfig, bin); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Prepare(source, map[string]any{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Output(t.Context(), "init", "-input=false"); err != nil {
+			t.Errorf("init with %s: %v", build, err)
+		}
 	}
 }
