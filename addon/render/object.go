@@ -3,7 +3,14 @@
 
 package render
 
-import "k8s.io/apimachinery/pkg/runtime/schema"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
 
 // Object is one rendered Kubernetes object.
 type Object struct {
@@ -15,22 +22,50 @@ type Object struct {
 	Resource string
 }
 
-// Digest identifies the content of the object: 16 hex digits.
+// Digest identifies the content of the object: the first 16 hex digits of the
+// SHA-256 of its JSON with sorted keys.
 func (o Object) Digest() string {
-	return ""
+	return digest(o.Content)
+}
+
+// digest is computed from JSON, which sorts keys. A value without JSON cannot
+// get here: all come from CUE or were checked.
+func digest(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8])
 }
 
 // GroupVersionKind of the object.
 func (o Object) GroupVersionKind() schema.GroupVersionKind {
-	return schema.GroupVersionKind{}
+	return schema.FromAPIVersionAndKind(text(o.Content["apiVersion"]), text(o.Content["kind"]))
 }
 
 // Name of the object.
 func (o Object) Name() string {
-	return ""
+	return text(o.metadata()["name"])
 }
 
 // Namespace of the object; empty for an object without one.
 func (o Object) Namespace() string {
-	return ""
+	return text(o.metadata()["namespace"])
+}
+
+func (o Object) metadata() map[string]any {
+	m, _ := o.Content["metadata"].(map[string]any)
+	return m
+}
+
+// key tells objects apart on a cluster.
+func (o Object) key() string {
+	gvk := o.GroupVersionKind()
+	return strings.Join([]string{gvk.Group, gvk.Kind, o.Namespace(), o.Name()}, "/")
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
 }

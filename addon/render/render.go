@@ -8,8 +8,14 @@
 package render
 
 import (
+	"sync/atomic"
+
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 )
+
+// cacheLimit is the weight in bytes of the results that a renderer keeps: about
+// eighteen hundred usual components.
+const cacheLimit = 16 << 20
 
 // Trait is one trait of a component.
 type Trait struct {
@@ -17,6 +23,8 @@ type Trait struct {
 	Type string
 	// Properties are the parameters of the trait.
 	Properties map[string]any
+	// Path of the trait in the user's text, for errors; components.NAME.traits.TYPE when empty.
+	Path string
 }
 
 // Component is one component with everything merged into it.
@@ -29,28 +37,22 @@ type Component struct {
 	Properties map[string]any
 	// Traits in the order in which they are applied.
 	Traits []Trait
+	// Path of the component in the user's text, for errors; components.NAME when empty.
+	Path string
 }
 
-// Context is what templates may know of where they are rendered.
-type Context struct {
-	// AppName is the name of the application.
-	AppName string
-	// AppNamespace is the hub namespace of the application.
-	AppNamespace string
-	// TargetNamespace is the namespace that the objects go to.
-	TargetNamespace string
-	// Environment that the objects are rendered for.
-	Environment string
-	// Cluster that the objects are rendered for.
-	Cluster string
-	// AppLabels are the labels of the application.
-	AppLabels map[string]string
-	// AppAnnotations are the annotations of the application.
-	AppAnnotations map[string]string
-	// AppRevision is the name of the application's revision.
-	AppRevision string
-	// Components are the names of all components of the application.
-	Components []string
+func (c Component) path() string {
+	if c.Path != "" {
+		return c.Path
+	}
+	return "components." + c.Name
+}
+
+func (c Component) traitPath(t Trait) string {
+	if t.Path != "" {
+		return t.Path
+	}
+	return c.path() + ".traits." + t.Type
 }
 
 // Result is what a component renders to. It is shared: callers must not change it.
@@ -59,7 +61,7 @@ type Result struct {
 	Component Component
 	// Context that it was rendered in.
 	Context Context
-	// Objects of the component, the workload first, then in a stable order.
+	// Objects of the component: the workload, its further objects by name, then those of the traits.
 	Objects []Object
 	// Definition of the component's type.
 	Definition *definition.Definition
@@ -69,20 +71,57 @@ type Result struct {
 	Digest string
 }
 
-// Renderer renders components and keeps results. It is safe for concurrent use.
-type Renderer struct{}
+// Renderer renders components and keeps the results that were used last. It is
+// safe for concurrent use.
+type Renderer struct {
+	library *definition.Library
+	results *cache
+	renders atomic.Uint64
+}
 
 // New is a renderer of the types in a library.
 func New(lib *definition.Library) *Renderer {
-	return &Renderer{}
+	return &Renderer{library: lib, results: newCache(cacheLimit)}
 }
 
-// Render renders a component. The error is an *Error.
+// Render renders a component. The same component in a context that differs only
+// in what its templates do not read is answered from what was kept. The error is an *Error.
 func (r *Renderer) Render(ctx Context, c Component) (*Result, error) {
-	return nil, &Error{Component: c.Name}
+	plan, err := r.plan(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if kept, ok := r.results.get(plan.key); ok {
+		return kept.with(ctx, c), nil
+	}
+	if err := plan.validate(); err != nil {
+		return nil, err
+	}
+	r.renders.Add(1)
+	result, err := plan.evaluate()
+	if err != nil {
+		return nil, err
+	}
+	r.results.put(plan.key, result, result.weigh())
+	return result.with(ctx, c), nil
 }
 
 // Renders is the number of renders that no kept result answered.
 func (r *Renderer) Renders() uint64 {
-	return 0
+	return r.renders.Load()
+}
+
+// with is the result for another component and context that render the same.
+func (r *Result) with(ctx Context, c Component) *Result {
+	out := *r
+	out.Component, out.Context = c, ctx
+	return &out
+}
+
+func (r *Result) weigh() int {
+	n := 0
+	for _, o := range r.Objects {
+		n += weigh(o.Content)
+	}
+	return n
 }

@@ -25,14 +25,23 @@ type Markers struct {
 }
 
 // Markers are the markers of a top-level field, seen through references to
-// other top-level fields; nil when there are none.
+// other top-level fields; nil when there are none. The result is shared:
+// callers must not change it.
 func (p *Program) Markers(field string) (*Markers, error) {
 	file, err := p.syntax()
 	if err != nil {
 		return nil, err
 	}
-	c := collector{top: file.Decls}
-	return c.field(field, 0), nil
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if known, ok := p.markers[field]; ok {
+		return known, nil
+	}
+	if p.markers == nil {
+		p.markers = map[string]*Markers{}
+	}
+	p.markers[field] = collector{top: file.Decls}.field(field, 0)
+	return p.markers[field], nil
 }
 
 type collector struct {
@@ -158,4 +167,21 @@ func markersOf(f *ast.Field) map[string]string {
 		}
 	}
 	return out
+}
+
+// Strategy is the value of the marker patchStrategy; "" without one. It may be
+// asked of nil.
+func (m *Markers) Strategy() string {
+	if m == nil {
+		return ""
+	}
+	return m.Values["patchStrategy"]
+}
+
+// Below are the markers at a field; nil without any. It may be asked of nil.
+func (m *Markers) Below(field string) *Markers {
+	if m == nil {
+		return nil
+	}
+	return m.Fields[field]
 }

@@ -35,6 +35,10 @@ type Program struct {
 	file     *ast.File
 	parseErr error
 
+	mutex   sync.Mutex
+	reads   map[string]*Reads
+	markers map[string]*Markers
+
 	instances sync.Pool
 }
 

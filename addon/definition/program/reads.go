@@ -22,14 +22,24 @@ type Reads struct {
 }
 
 // Reads says what the source reads of the input with the given name. It looks at
-// the text alone, so it may name more than an evaluation needs, never less.
+// the text alone, so it may name more than an evaluation needs, never less. The
+// result is shared: callers must not change it.
 func (p *Program) Reads(input string) (*Reads, error) {
 	file, err := p.syntax()
 	if err != nil {
 		return nil, err
 	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if known, ok := p.reads[input]; ok {
+		return known, nil
+	}
 	reads := &Reads{}
 	ast.Walk(file, func(n ast.Node) bool { return reads.visit(input, n) }, nil)
+	if p.reads == nil {
+		p.reads = map[string]*Reads{}
+	}
+	p.reads[input] = reads
 	return reads, nil
 }
 

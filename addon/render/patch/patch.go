@@ -1,0 +1,296 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package patch merges what a trait says into an object, as OAM's patch
+// strategies have it, on plain JSON values.
+package patch
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
+)
+
+// keyMarker names the fields that tell the items of a list apart.
+const keyMarker = "patchKey"
+
+// The strategies of a patch.
+const (
+	// retainKeys replaces a field or, in a list with a key, whole items.
+	retainKeys = "retainKeys"
+	// replace replaces a list.
+	replace = "replace"
+	// mergePatch treats the whole patch after RFC 7396.
+	mergePatch = "jsonMergePatch"
+	// operations treats the whole patch after RFC 6902.
+	operations = "jsonPatch"
+)
+
+// Error says that a patch does not fit the object.
+type Error struct {
+	// Path of the field by its keys.
+	Path []string
+	// Message says why. It holds no values.
+	Message string
+}
+
+// Error is where and why.
+func (e *Error) Error() string {
+	if len(e.Path) == 0 {
+		return e.Message
+	}
+	return strings.Join(e.Path, ".") + ": " + e.Message
+}
+
+// Apply returns base with the patch in it. Markers are those of the patch in
+// the template. Neither argument is changed. The error is an *Error.
+func Apply(base, patch map[string]any, markers *program.Markers) (map[string]any, error) {
+	base = runtime.DeepCopyJSON(base)
+	patch = runtime.DeepCopyJSON(patch)
+	switch markers.Strategy() {
+	case mergePatch:
+		return mergeObject(base, patch), nil
+	case operations:
+		return operate(base, patch)
+	}
+	merged, err := merger{}.value(base, patch, directives{markers: markers}.inherit(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return merged.(map[string]any), nil
+}
+
+// mergeObject is RFC 7396: null removes, objects merge, all else replaces.
+func mergeObject(base, patch map[string]any) map[string]any {
+	for k, v := range patch {
+		if v == nil {
+			delete(base, k)
+			continue
+		}
+		below, ok := v.(map[string]any)
+		if !ok {
+			base[k] = v
+			continue
+		}
+		old, _ := base[k].(map[string]any)
+		if old == nil {
+			old = map[string]any{}
+		}
+		base[k] = mergeObject(old, below)
+	}
+	return base
+}
+
+// operate is RFC 6902 with the operations below the field operations.
+func operate(base, patch map[string]any) (map[string]any, error) {
+	raw, err := json.Marshal(patch["operations"])
+	if err != nil {
+		return nil, &Error{Path: []string{"operations"}, Message: "no list of operations"}
+	}
+	decoded, err := jsonpatch.DecodePatch(raw)
+	if err != nil {
+		return nil, &Error{Path: []string{"operations"}, Message: "no list of operations"}
+	}
+	document, err := json.Marshal(base)
+	if err != nil {
+		return nil, fmt.Errorf("encode the object: %w", err)
+	}
+	patched, err := decoded.Apply(document)
+	if err != nil {
+		return nil, &Error{Path: []string{"operations"}, Message: "an operation does not fit the object: its path must exist and its test must hold"}
+	}
+	return decode(patched)
+}
+
+func decode(raw []byte) (map[string]any, error) {
+	var object map[string]any
+	decoder := json.NewDecoder(strings.NewReader(string(raw)))
+	decoder.UseNumber()
+	if err := decoder.Decode(&object); err != nil {
+		return nil, &Error{Message: "the patched object is no object"}
+	}
+	return numbers(object).(map[string]any), nil
+}
+
+// numbers turns the numbers of JSON into int64 where they are integers.
+func numbers(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, item := range v {
+			v[k] = numbers(item)
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = numbers(item)
+		}
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	}
+	return value
+}
+
+// merger is OAM's default: what both say must be equal, unless a marker has it otherwise.
+type merger struct{}
+
+// directives are the markers at a field, with the key that was inherited from above.
+type directives struct {
+	markers *program.Markers
+	key     string
+}
+
+func (d directives) field(name string) directives {
+	below := directives{key: d.key}
+	if d.markers != nil {
+		below.markers = d.markers.Fields[name]
+	}
+	return below.inherit()
+}
+
+func (d directives) item() directives {
+	var below directives
+	if d.markers != nil {
+		below.markers = d.markers.Items
+	}
+	return below.inherit()
+}
+
+func (d directives) inherit() directives {
+	if d.markers != nil && d.markers.Values[keyMarker] != "" {
+		d.key = d.markers.Values[keyMarker]
+	}
+	return d
+}
+
+func (m merger) value(base, patch any, d directives, path []string) (any, error) {
+	strategy := d.markers.Strategy()
+	if patched, ok := patch.([]any); ok {
+		return m.list(base, patched, d, path)
+	}
+	if strategy == retainKeys || strategy == replace {
+		return patch, nil
+	}
+	if patched, ok := patch.(map[string]any); ok {
+		return m.object(base, patched, d, path)
+	}
+	if !reflect.DeepEqual(base, patch) {
+		return nil, &Error{Path: path, Message: "the patch has another value than the object; a patch with this strategy may only add"}
+	}
+	return base, nil
+}
+
+func (m merger) object(base any, patch map[string]any, d directives, path []string) (any, error) {
+	object, ok := base.(map[string]any)
+	if !ok {
+		return nil, &Error{Path: path, Message: "the patch has an object where there is none"}
+	}
+	for k, v := range patch {
+		old, exists := object[k]
+		if !exists {
+			object[k] = v
+			continue
+		}
+		merged, err := m.value(old, v, d.field(k), append(path[:len(path):len(path)], k))
+		if err != nil {
+			return nil, err
+		}
+		object[k] = merged
+	}
+	return object, nil
+}
+
+func (m merger) list(base any, patch []any, d directives, path []string) (any, error) {
+	if d.markers.Strategy() == replace {
+		return patch, nil
+	}
+	items, ok := base.([]any)
+	if !ok {
+		return nil, &Error{Path: path, Message: "the patch has a list where there is none"}
+	}
+	if d.key != "" {
+		return m.keyed(items, patch, d, path)
+	}
+	if d.markers.Strategy() == retainKeys {
+		return patch, nil
+	}
+	return m.positional(items, patch, d, path)
+}
+
+// positional merges items by their place: a patch may be longer, not shorter.
+func (m merger) positional(base, patch []any, d directives, path []string) (any, error) {
+	if len(patch) < len(base) {
+		return nil, &Error{Path: path, Message: "the patch has fewer items than the object"}
+	}
+	for i, v := range patch {
+		if i >= len(base) {
+			base = append(base, v)
+			continue
+		}
+		merged, err := m.value(base[i], v, d.item(), append(path[:len(path):len(path)], fmt.Sprint(i)))
+		if err != nil {
+			return nil, err
+		}
+		base[i] = merged
+	}
+	return base, nil
+}
+
+// keyed merges items that have the same keys, and appends the others in order.
+func (m merger) keyed(base, patch []any, d directives, path []string) (any, error) {
+	keys := strings.Split(d.key, ",")
+	for _, v := range patch {
+		i := indexOf(base, v, keys)
+		if i < 0 {
+			base = append(base, v)
+			continue
+		}
+		if d.markers.Strategy() == retainKeys {
+			base[i] = v
+			continue
+		}
+		merged, err := m.value(base[i], v, d.item(), append(path[:len(path):len(path)], fmt.Sprint(i)))
+		if err != nil {
+			return nil, err
+		}
+		base[i] = merged
+	}
+	return base, nil
+}
+
+// indexOf finds the item with the same values at all keys; a key may have dots.
+func indexOf(items []any, wanted any, keys []string) int {
+	for i, item := range items {
+		same := true
+		for _, k := range keys {
+			v, ok := at(wanted, k)
+			old, exists := at(item, k)
+			same = same && ok && exists && reflect.DeepEqual(v, old)
+		}
+		if same {
+			return i
+		}
+	}
+	return -1
+}
+
+func at(value any, key string) (any, bool) {
+	for _, k := range strings.Split(strings.TrimSpace(key), ".") {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if value, ok = object[k]; !ok {
+			return nil, false
+		}
+	}
+	return value, true
+}

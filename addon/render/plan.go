@@ -1,0 +1,159 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
+)
+
+// maxName is the length of a label value, which a component's name becomes.
+const maxName = 63
+
+// step is one template to evaluate with its properties.
+type step struct {
+	path       string
+	definition *definition.Definition
+	properties map[string]any
+	given      map[string]any
+	template   *program.Program
+	reads      *program.Reads
+}
+
+// plan is all that decides what a component renders to.
+type plan struct {
+	context   Context
+	component Component
+	workload  step
+	traits    []step
+	labels    map[string]string
+	notes     map[string]string
+	key       string
+}
+
+// plan looks the definitions up and computes the key of the result.
+func (r *Renderer) plan(ctx Context, c Component) (*plan, error) {
+	if err := checkName(c); err != nil {
+		return nil, err
+	}
+	p := &plan{context: ctx, component: c}
+	p.labels, p.notes = inherited(ctx)
+	var err error
+	if p.workload, err = r.step(c, definition.Component, c.Type, c.Properties, c.path()); err != nil {
+		return nil, err
+	}
+	for _, t := range c.Traits {
+		s, err := r.step(c, definition.Trait, t.Type, t.Properties, c.traitPath(t))
+		if err != nil {
+			return nil, err
+		}
+		p.traits = append(p.traits, s)
+	}
+	return p, p.seal()
+}
+
+func checkName(c Component) error {
+	problems := validation.IsDNS1123Subdomain(c.Name)
+	if len(c.Name) > maxName {
+		problems = append(problems, validation.MaxLenError(maxName))
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return &Error{
+		Component: c.Name, Path: c.path() + ".name", Reason: ReasonInvalidName,
+		Message: "the name of a component becomes the name of objects, so " + problems[0] + "; change it",
+	}
+}
+
+func (r *Renderer) step(c Component, kind definition.Kind, name string, properties map[string]any, path string) (step, error) {
+	d, err := r.library.Lookup(kind, name)
+	if err != nil {
+		return step{}, unknownType(c, path+".type", err)
+	}
+	template := d.Program(definition.TemplatePart)
+	if template == nil {
+		return step{}, &Error{Component: c.Name, Path: path + ".type", Reason: ReasonTemplateFailed, Message: fmt.Sprintf("the %s type %q has no CUE template", kind, name)}
+	}
+	reads, err := template.Reads("context")
+	if err != nil {
+		return step{}, templateFailed(c, path, d, err)
+	}
+	s := step{path: path + ".properties", definition: d, given: properties, template: template, reads: reads}
+	s.properties = d.Clean(properties)
+	return s, checkValues(c, s.properties, s.path)
+}
+
+// checkValues refuses what cannot be put into an object: a value that is not
+// known yet, and text that is no UTF-8 or holds a NUL.
+func checkValues(c Component, value any, path string) error {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, item := range v {
+			if err := checkValues(c, k, path); err != nil {
+				return err
+			}
+			if err := checkValues(c, item, path+"."+k); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, item := range v {
+			if err := checkValues(c, item, fmt.Sprintf("%s[%d]", path, i)); err != nil {
+				return err
+			}
+		}
+	case definition.Unknown, *definition.Unknown:
+		return &Error{Component: c.Name, Path: path, Reason: ReasonUnknownValue, Message: "the value is not known yet; objects can be rendered when it is"}
+	case string:
+		if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+			return &Error{Component: c.Name, Path: strings.ToValidUTF8(path, "?"), Reason: ReasonInvalidProperties, Message: "the text is no valid UTF-8 or holds a NUL character; remove what is no text"}
+		}
+	}
+	return nil
+}
+
+// seal computes the key: a digest of the definitions, the properties, the part
+// of the context that the templates read, and what every object is labelled with.
+func (p *plan) seal() error {
+	type part struct {
+		Digest     string
+		Type       string
+		Properties map[string]any
+		Context    map[string]any
+	}
+	parts := make([]part, 0, 1+len(p.traits))
+	for _, s := range append([]step{p.workload}, p.traits...) {
+		parts = append(parts, part{s.definition.Digest, s.definition.Name, s.properties, p.context.values(p.component, s.reads)})
+	}
+	raw, err := json.Marshal([]any{
+		parts, p.component.Name, p.component.Type, p.context.AppName, p.context.AppNamespace, p.context.TargetNamespace, p.context.Environment, p.labels, p.notes,
+	})
+	if err != nil {
+		return &Error{Component: p.component.Name, Path: p.workload.path, Reason: ReasonInvalidProperties, Message: "the properties hold a value that has no JSON form; change it"}
+	}
+	sum := sha256.Sum256(raw)
+	p.key = string(sum[:])
+	return nil
+}
+
+// validate checks the properties of the component and all its traits at once.
+func (p *plan) validate() error {
+	var findings []definition.Finding
+	for _, s := range append([]step{p.workload}, p.traits...) {
+		findings = append(findings, s.definition.Validate(s.given, s.path)...)
+	}
+	if len(findings) > 0 {
+		return invalid(p.component, findings)
+	}
+	return nil
+}

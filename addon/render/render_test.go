@@ -1,0 +1,276 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package render_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares text with a file below testdata, or rewrites the file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v; write it with -update", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: -want +got:\n%s", file, diff)
+	}
+}
+
+type object = map[string]any
+type list = []any
+
+// place is where the tests render.
+func place() render.Context {
+	return render.Context{
+		AppName: "shop", AppNamespace: "team-a", TargetNamespace: "shop-prod", Environment: "prod", Cluster: "cluster1",
+		AppRevision: "shop-v3", AppRevisionNum: 3, Revision: "web-v3", Components: []string{"web", "db"},
+	}
+}
+
+func usual() render.Component {
+	return render.Component{Name: "web", Type: "webservice", Properties: object{
+		"image": "ghcr.io/acme/shop:1.2", "cpu": "100m", "memory": "64Mi",
+		"ports": list{object{"port": int64(8080), "expose": true}},
+		"env":   list{object{"name": "DB_HOST", "value": "db.example.com"}},
+	}}
+}
+
+// every has each parameter of a webservice.
+func every() render.Component {
+	c := usual()
+	c.Properties = object{
+		"image": "nginx", "imagePullPolicy": "Always", "imagePullSecrets": list{"registry"},
+		"labels": object{"team": "a"}, "annotations": object{"note": "x"}, "addRevisionLabel": true,
+		"port": int64(9), "exposeType": "NodePort",
+		"ports": list{
+			object{"port": int64(80), "name": "http", "expose": true, "containerPort": int64(8080), "nodePort": int64(30080)},
+			object{"port": int64(53), "protocol": "UDP", "expose": true},
+			object{"port": int64(9090)},
+		},
+		"cmd": list{"serve"}, "args": list{"--all"},
+		"env": list{
+			object{"name": "A", "value": "b"},
+			object{"name": "S", "valueFrom": object{"secretKeyRef": object{"name": "s", "key": "k"}}},
+			object{"name": "C", "valueFrom": object{"configMapKeyRef": object{"name": "c", "key": "k"}}},
+		},
+		"cpu": "1", "memory": "1Gi", "limit": object{"cpu": "2", "memory": "2Gi"},
+		"volumeMounts": object{
+			"pvc":       list{object{"name": "data", "mountPath": "/data", "claimName": "data", "subPath": "sub"}},
+			"configMap": list{object{"name": "conf", "mountPath": "/conf", "cmName": "conf", "items": list{object{"key": "a", "path": "a.txt"}}}},
+			"secret":    list{object{"name": "sec", "mountPath": "/sec", "secretName": "sec", "defaultMode": int64(256)}, object{"name": "sec", "mountPath": "/sec2", "secretName": "sec", "defaultMode": int64(256)}},
+			"emptyDir":  list{object{"name": "tmp", "mountPath": "/tmp", "medium": "Memory"}},
+			"hostPath":  list{object{"name": "host", "mountPath": "/host", "path": "/var", "readOnly": true, "mountPropagation": "None"}},
+		},
+		"volumes":        list{object{"name": "ignored", "mountPath": "/x", "type": "emptyDir"}},
+		"livenessProbe":  object{"httpGet": object{"path": "/live", "port": int64(8080), "httpHeaders": list{object{"name": "H", "value": "v"}}}, "periodSeconds": int64(5)},
+		"readinessProbe": object{"tcpSocket": object{"port": int64(8080)}},
+		"hostAliases":    list{object{"ip": "10.0.0.1", "hostnames": list{"db.local"}}},
+	}
+	return c
+}
+
+func with(c render.Component, traits ...render.Trait) render.Component {
+	c.Traits = traits
+	return c
+}
+
+func without(c render.Component, names ...string) render.Component {
+	for _, n := range names {
+		delete(c.Properties, n)
+	}
+	return c
+}
+
+func TestRenderGolden(t *testing.T) {
+	inheriting := place()
+	inheriting.AppLabels = map[string]string{"cost-centre": "42", "secret-label": "x", "argocd.argoproj.io/instance": "y"}
+	inheriting.AppAnnotations = map[string]string{
+		"contact": "team-a", "fairlead.dev/revision": "r1", "app.oam.dev/publishVersion": "v1", "kubectl.kubernetes.io/last-applied-configuration": "{}",
+		"app.oam.dev/filter-label-keys": "secret-label", "app.oam.dev/disable-health-check": "true",
+	}
+	cases := map[string]struct {
+		reason    string
+		context   render.Context
+		component render.Component
+	}{
+		"webservice/usual":   {"A Deployment and a Service for the exposed port.", place(), usual()},
+		"webservice/minimal": {"An image alone is enough.", place(), render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx"}}},
+		"webservice/every":   {"Every parameter at once; volumes gives way to volumeMounts.", place(), every()},
+		"webservice/older":   {"The deprecated port and volumes.", place(), render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx", "port": int64(80), "volumes": list{object{"name": "v", "mountPath": "/v", "type": "pvc", "claimName": "c"}, object{"name": "s", "mountPath": "/s", "type": "secret", "secretName": "x"}, object{"name": "e", "mountPath": "/e", "type": "emptyDir"}, object{"name": "m", "mountPath": "/m", "type": "configMap", "cmName": "m"}}}}},
+		"webservice/exec":    {"A probe by command.", place(), render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx", "livenessProbe": object{"exec": object{"command": list{"true"}}}}}},
+		"webservice/inherit": {"Objects inherit what the application is labelled with, but not what speaks of the Application itself.", inheriting, usual()},
+		"scaler/default":     {"One replica unless said otherwise.", place(), with(usual(), render.Trait{Type: "scaler"})},
+		"scaler/replicas":    {"The number of replicas.", place(), with(usual(), render.Trait{Type: "scaler", Properties: object{"replicas": int64(5)}})},
+		"scaler/twice":       {"A later trait replaces what an earlier one set.", place(), with(usual(), render.Trait{Type: "scaler", Properties: object{"replicas": int64(5)}}, render.Trait{Type: "scaler", Properties: object{"replicas": int64(2)}})},
+		"labels/usual":       {"Labels on the workload and on its pods.", place(), with(usual(), render.Trait{Type: "labels", Properties: object{"tier": "front"}})},
+		"labels/null":        {"Null removes a label that the component set.", place(), with(every(), render.Trait{Type: "labels", Properties: object{"team": nil, "tier": "front"}})},
+		"both":               {"Two traits, in order.", place(), with(usual(), render.Trait{Type: "labels", Properties: object{"tier": "front"}}, render.Trait{Type: "scaler", Properties: object{"replicas": int64(2)}})},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			r, err := render.New(definition.Builtin()).Render(tc.context, tc.component)
+			if err != nil {
+				t.Fatalf("%s %v", tc.reason, err)
+			}
+			golden(t, name, "# "+tc.reason+"\n"+documents(t, r))
+		})
+	}
+}
+
+// documents are the objects as YAML, each after a line that says where it comes from.
+func documents(t *testing.T, r *render.Result) string {
+	t.Helper()
+	var b strings.Builder
+	for _, o := range r.Objects {
+		raw, err := yaml.Marshal(o.Content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "--- # trait=%q resource=%q digest=%s\n%s", o.Trait, o.Resource, o.Digest(), raw)
+	}
+	return b.String()
+}
+
+func TestRenderErrors(t *testing.T) {
+	cases := map[string]struct {
+		reason    string
+		component render.Component
+	}{
+		"UnknownType":    {"A type of component that does not exist.", render.Component{Name: "web", Type: "webservise"}},
+		"UnknownTrait":   {"A type of trait that does not exist.", with(usual(), render.Trait{Type: "scale"})},
+		"MissingImage":   {"A required parameter.", without(usual(), "image")},
+		"ManyFindings":   {"Component and traits are checked at once.", with(without(usual(), "image"), render.Trait{Type: "scaler", Properties: object{"replicas": "3"}}, render.Trait{Type: "labels", Properties: object{"a": true}})},
+		"Name":           {"A name that Kubernetes would refuse.", render.Component{Name: "Web_1", Type: "webservice", Properties: object{"image": "nginx"}}},
+		"LongName":       {"A name becomes a label value.", render.Component{Name: strings.Repeat("a", 64), Type: "webservice", Properties: object{"image": "nginx"}}},
+		"UnknownValue":   {"A value that is not known yet cannot be rendered.", render.Component{Name: "web", Type: "webservice", Properties: object{"image": "a", "env": list{object{"name": "A", "value": definition.Unknown{}}}}}},
+		"NUL":            {"Text with a NUL is no text for Kubernetes.", render.Component{Name: "web", Type: "webservice", Properties: object{"image": "a\x00"}}},
+		"ReservedLabel":  {"The labels by which pods are found cannot be set to something else; the value is not shown.", render.Component{Name: "web", Type: "webservice", Properties: object{"image": "a", "labels": object{"app.oam.dev/name": "hidden"}}}},
+		"SelectorBroken": {"A trait may not take the pods away from their workload.", with(usual(), render.Trait{Type: "labels", Properties: object{"app.oam.dev/component": nil}})},
+		"Path":           {"The caller's own path is used.", render.Component{Name: "web", Type: "webservice", Path: "spec.components[3]", Traits: []render.Trait{{Type: "scaler", Path: "spec.components[3].traits[0]", Properties: object{"replica": int64(1)}}}}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := render.New(definition.Builtin()).Render(place(), tc.component)
+			var e *render.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("%s %v", tc.reason, err)
+			}
+			golden(t, "errors/"+name, "# "+tc.reason+"\n"+e.Reason+"\n"+strings.Join(strings.Split(e.Error(), "; components"), ";\n components")+"\n")
+		})
+	}
+}
+
+func TestRenderIsStable(t *testing.T) {
+	c := with(every(), render.Trait{Type: "labels", Properties: object{"a": "1", "b": "2", "c": "3"}}, render.Trait{Type: "scaler"})
+	first, err := render.New(definition.Builtin()).Render(place(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := documents(t, first)
+	for range 20 {
+		again, err := render.New(definition.Builtin()).Render(place(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, documents(t, again)); diff != "" || first.Digest != again.Digest {
+			t.Fatalf("two renders differ:\n%s", diff)
+		}
+	}
+}
+
+func TestRenderKeepsResults(t *testing.T) {
+	elsewhere, otherSpace := place(), place()
+	elsewhere.Cluster, elsewhere.AppRevision, elsewhere.Components = "cluster2", "shop-v4", nil
+	otherSpace.TargetNamespace = "shop-dev"
+	cases := map[string]struct {
+		reason    string
+		context   render.Context
+		component render.Component
+		renders   uint64
+	}{
+		"Same":           {"The same again is not rendered again.", place(), usual(), 1},
+		"OtherCluster":   {"No template of these reads cluster or revision.", elsewhere, usual(), 1},
+		"OtherNamespace": {"The namespace is in every object.", otherSpace, usual(), 2},
+		"OtherImage":     {"Another property.", place(), without(usual(), "cpu"), 2},
+		"OtherTrait":     {"Another trait.", place(), with(usual(), render.Trait{Type: "scaler"}), 2},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := render.New(definition.Builtin())
+			if _, err := r.Render(place(), usual()); err != nil {
+				t.Fatal(err)
+			}
+			got, err := r.Render(tc.context, tc.component)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Renders() != tc.renders {
+				t.Errorf("%s %d renders, want %d", tc.reason, r.Renders(), tc.renders)
+			}
+			if diff := cmp.Diff(tc.context, got.Context); diff != "" {
+				t.Errorf("the result has the context of another call:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRenderLeavesInputsAlone(t *testing.T) {
+	c := with(every(), render.Trait{Type: "labels", Properties: object{"a": nil}})
+	before, _ := json.Marshal(c)
+	if _, err := render.New(definition.Builtin()).Render(place(), c); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := json.Marshal(c)
+	if diff := cmp.Diff(string(before), string(after)); diff != "" {
+		t.Errorf("the component was changed:\n%s", diff)
+	}
+}
+
+func TestRenderConcurrently(t *testing.T) {
+	r := render.New(definition.Builtin())
+	var group sync.WaitGroup
+	for worker := range 8 {
+		group.Go(func() {
+			for i := range 20 {
+				c := with(usual(), render.Trait{Type: "scaler", Properties: object{"replicas": int64(i)}}, render.Trait{Type: "labels", Properties: object{"worker": fmt.Sprint(worker % 2)}})
+				got, err := r.Render(place(), c)
+				if err != nil {
+					t.Errorf("worker %d: %v", worker, err)
+					return
+				}
+				if n := got.Objects[0].Content["spec"].(object)["replicas"]; n != int64(i) {
+					t.Errorf("replicas %v, want %d", n, i)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
