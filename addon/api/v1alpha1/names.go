@@ -41,3 +41,18 @@ const (
 	// AnnotationOwner names who manages an Application from outside, such as a workspace.
 	AnnotationOwner = "fairlead.dev/owner"
 )
+
+// Types of conditions after the kstatus contract.
+const (
+	// ConditionReady says that everything is as described.
+	ConditionReady = "Ready"
+	// ConditionReconciling says that something is under way.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled says that nothing goes on without a change by somebody.
+	ConditionStalled = "Stalled"
+	// ConditionUnknownParameters lists properties that no definition has.
+	ConditionUnknownParameters = "UnknownParameters"
+)
+
+// LabelStrict on a namespace makes unknown parameters an error when it is "true".
+const LabelStrict = "fairlead.dev/strict"

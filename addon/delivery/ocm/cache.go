@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	clusterv1beta1 "open-cluster-management.io/api/cluster/v1beta1"
+	clusterv1beta2 "open-cluster-management.io/api/cluster/v1beta2"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,12 +31,20 @@ const (
 	indexManifest = "fairlead.manifest" // cluster and identity of each delivered object
 )
 
-// CacheOptions say how works are cached: only ours, and without the payload.
-func CacheOptions() cache.ByObject {
-	return cache.ByObject{
-		Label:     labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue}),
-		Transform: stripWork,
+// CacheOptions say how OCM's kinds are cached: of works and placements only
+// ours, and works without their payload.
+func CacheOptions() map[client.Object]cache.ByObject {
+	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue})
+	return map[client.Object]cache.ByObject{
+		&workv1.ManifestWork{}:                     {Label: ours, Transform: stripWork},
+		&clusterv1beta1.Placement{}:                {Label: ours},
+		&clusterv1beta1.PlacementDecision{}:        {Namespaces: inSystemNamespace()},
+		&clusterv1beta2.ManagedClusterSetBinding{}: {Namespaces: inSystemNamespace()},
 	}
+}
+
+func inSystemNamespace() map[string]cache.Config {
+	return map[string]cache.Config{v1alpha1.SystemNamespace: {}}
 }
 
 // stripWork replaces the manifests of a work by their identities and keeps the

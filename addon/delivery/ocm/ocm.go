@@ -8,12 +8,16 @@
 package ocm
 
 import (
+	"context"
+
 	"k8s.io/apimachinery/pkg/runtime"
 	clusterv1 "open-cluster-management.io/api/cluster/v1"
 	clusterv1beta1 "open-cluster-management.io/api/cluster/v1beta1"
 	clusterv1beta2 "open-cluster-management.io/api/cluster/v1beta2"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
 // Labels of works beside those of delivered objects.
@@ -49,10 +53,49 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	return nil
 }
 
-// Kinds are the kinds of OCM that must be served before OCM counts as installed.
-func Kinds() []client.Object {
-	return []client.Object{
-		&clusterv1.ManagedCluster{}, &clusterv1beta2.ManagedClusterSetBinding{},
-		&clusterv1beta1.Placement{}, &clusterv1beta1.PlacementDecision{}, &workv1.ManifestWork{},
+// Watches are the kinds of OCM that must be served before OCM counts as
+// installed, and whose changes matter.
+type Watches struct {
+	Cluster, SetBinding, Placement, Decision, Work client.Object
+}
+
+// Watched are empty objects of the kinds.
+func Watched() Watches {
+	return Watches{
+		Cluster: &clusterv1.ManagedCluster{}, SetBinding: &clusterv1beta2.ManagedClusterSetBinding{},
+		Placement: &clusterv1beta1.Placement{}, Decision: &clusterv1beta1.PlacementDecision{}, Work: &workv1.ManifestWork{},
 	}
+}
+
+// Kinds lists the kinds.
+func (w Watches) Kinds() []client.Object {
+	return []client.Object{w.Cluster, w.SetBinding, w.Placement, w.Decision, w.Work}
+}
+
+// PlacementOfDecision is the name of the Placement that decided; empty when the
+// object is no PlacementDecision.
+func PlacementOfDecision(object client.Object) string {
+	return object.GetLabels()[clusterv1beta1.PlacementLabel]
+}
+
+// StateChanged says whether what Fairlead reads of a ManagedCluster differs;
+// its status is rewritten often.
+func StateChanged(before, after client.Object) bool {
+	earlier, ok := before.(*clusterv1.ManagedCluster)
+	later, alsoOK := after.(*clusterv1.ManagedCluster)
+	return !ok || !alsoOK || *stateOf(earlier) != *stateOf(later)
+}
+
+// WorksOn lists the applications that have works on a cluster.
+func WorksOn(ctx context.Context, reader client.Reader, cluster string) ([]delivery.Owner, error) {
+	var works workv1.ManifestWorkList
+	err := reader.List(ctx, &works, client.InNamespace(cluster), client.MatchingLabels{LabelPurpose: PurposeApplication}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
+	owners := make([]delivery.Owner, 0, len(works.Items))
+	for i := range works.Items {
+		owners = append(owners, recordOf(&works.Items[i]).Owner)
+	}
+	return owners, nil
 }

@@ -1,0 +1,219 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controller watches the hub and keeps applications, environments and
+// cluster bindings as they are described. It orchestrates: what OAM means is
+// in the packages that it calls.
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// ApplicationReconciler delivers applications.
+type ApplicationReconciler struct {
+	client    client.Client
+	recorder  events.EventRecorder
+	clock     clock.PassiveClock
+	world     *worldReader
+	ownership *ownership
+	library   *definition.Library
+	renderer  delivery.Renderer
+	engine    *delivery.Engine
+	statuses  *statusWriter
+	metrics   *metrics
+}
+
+var _ reconcile.Reconciler = (*ApplicationReconciler)(nil)
+
+// Reconcile brings one application nearer to what it describes.
+func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	app := &v1beta1.Application{}
+	if err := r.client.Get(ctx, request.NamespacedName, app); err != nil {
+		r.metrics.forget(request.NamespacedName)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !app.DeletionTimestamp.IsZero() {
+		return r.finalize(ctx, app)
+	}
+	ours, err := r.ownership.handles(ctx, app)
+	if err != nil || !ours {
+		return ctrl.Result{}, err
+	}
+	outcome, err := r.deliver(ctx, app)
+	if err != nil && outcome == nil {
+		return ctrl.Result{}, err
+	}
+	wanted := outcome.status(app, metav1.NewTime(r.clock.Now()))
+	if r.ownership.shared(ctx) {
+		dropForeign(&wanted)
+	}
+	return result(outcome.retryAfter(), err, r.writeStatus(ctx, app, wanted))
+}
+
+// result asks for a new pass soon when the status lost against another write,
+// which is no error that anybody needs to see.
+func result(after time.Duration, err, writeErr error) (ctrl.Result, error) {
+	if errors.Is(writeErr, errSuperseded) {
+		return ctrl.Result{RequeueAfter: minRetry}, err
+	}
+	return ctrl.Result{RequeueAfter: after}, errors.Join(err, writeErr)
+}
+
+func ownerOf(app *v1beta1.Application) delivery.Owner {
+	return delivery.Owner{Namespace: app.Namespace, Name: app.Name, UID: app.UID}
+}
+
+// deliver carries the application's plan out. An application that cannot be
+// rendered gets an outcome that says why, and what is delivered stays as it is.
+func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Application) (*outcome, error) {
+	request, warnings, problem, err := r.prepare(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	if problem != nil {
+		return &outcome{invalid: problem, warnings: warnings}, nil
+	}
+	world, err := r.world.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := delivery.MakePlan(world, r.renderer, request, r.world.away(ctx))
+	if err != nil {
+		return &outcome{invalid: unrenderable(err), warnings: warnings}, nil
+	}
+	if len(plan.Units) > 0 {
+		if err := r.ensureFinalizer(ctx, app); err != nil {
+			return nil, err
+		}
+	}
+	report, err := r.engine.Carry(ctx, plan)
+	return &outcome{report: report, warnings: warnings, failed: err != nil}, passing(err)
+}
+
+// passing drops errors that the next event repairs by itself: a write that lost
+// against another one.
+func passing(err error) error {
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+func unrenderable(err error) *delivery.Problem {
+	reason := delivery.ReasonRenderFailed
+	var render *delivery.RenderError
+	if errors.As(err, &render) {
+		reason = render.Reason()
+	}
+	return &delivery.Problem{Reason: reason, Message: err.Error()}
+}
+
+// ensureFinalizer holds the application before anything is delivered for it.
+func (r *ApplicationReconciler) ensureFinalizer(ctx context.Context, app *v1beta1.Application) error {
+	if controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
+		return nil
+	}
+	before := app.DeepCopy()
+	controllerutil.AddFinalizer(app, v1alpha1.Finalizer)
+	if err := r.client.Patch(ctx, app, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("add finalizer to application %s/%s: %w", app.Namespace, app.Name, err)
+	}
+	return nil
+}
+
+// finalize removes what was delivered and then lets the application go. It acts
+// on the finalizer alone, so that an application that is no longer ours to
+// deliver is still cleaned up.
+func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Application) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
+		return ctrl.Result{}, nil
+	}
+	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)))
+	if err == nil && report.Gone() {
+		return ctrl.Result{}, r.release(ctx, app)
+	}
+	wanted := removalStatus(app, report, metav1.NewTime(r.clock.Now()))
+	if r.ownership.shared(ctx) {
+		dropForeign(&wanted)
+	}
+	return result(max(report.RetryAfter, minRetry), passing(err), r.writeStatus(ctx, app, wanted))
+}
+
+func (r *ApplicationReconciler) release(ctx context.Context, app *v1beta1.Application) error {
+	before := app.DeepCopy()
+	controllerutil.RemoveFinalizer(app, v1alpha1.Finalizer)
+	err := r.client.Patch(ctx, app, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("release application %s/%s: %w", app.Namespace, app.Name, err)
+	}
+	r.metrics.forget(types.NamespacedName{Namespace: app.Namespace, Name: app.Name})
+	return nil
+}
+
+// writeStatus writes the status when it differs, and then tells of the change.
+func (r *ApplicationReconciler) writeStatus(ctx context.Context, app *v1beta1.Application, wanted v1beta1.ApplicationStatus) error {
+	r.metrics.observe(types.NamespacedName{Namespace: app.Namespace, Name: app.Name}, string(wanted.Phase))
+	before := app.Status
+	written, err := r.statuses.write(ctx, app, wanted)
+	if err != nil || !written {
+		return err
+	}
+	r.tell(app, before, wanted)
+	return nil
+}
+
+// tell emits events for changes of phase and of what stalls, after the status was written.
+func (r *ApplicationReconciler) tell(app *v1beta1.Application, before, after v1beta1.ApplicationStatus) {
+	stalled := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionStalled)
+	earlier := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionStalled)
+	if isTrue(stalled) && (!isTrue(earlier) || earlier.Reason != stalled.Reason) {
+		r.recorder.Eventf(app, nil, "Warning", stalled.Reason, "Deliver", "%s", shorten(stalled.Message))
+	}
+	if after.Phase != before.Phase && after.Phase == v1beta1.PhaseRunning {
+		r.recorder.Eventf(app, nil, "Normal", "Running", "Deliver", "delivered and healthy in %d places", places(after.Summary))
+	}
+}
+
+func isTrue(condition *metav1.Condition) bool {
+	return condition != nil && condition.Status == metav1.ConditionTrue
+}
+
+// shorten cuts a text to what an event may hold.
+func shorten(text string) string {
+	const most = 1000
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}
+
+// minRetry keeps a request for another look from becoming a hot loop.
+const minRetry = 50 * time.Millisecond
+
+func places(summary *v1beta1.ApplicationSummary) int32 {
+	if summary == nil {
+		return 0
+	}
+	return summary.Places
+}

@@ -1,0 +1,250 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// emptyCheck is how often an environment or binding that is being deleted looks
+// whether it is empty. It is also the least time that it stays, so that a pass
+// that began before the deletion was seen cannot deliver behind it.
+const emptyCheck = time.Second
+
+// EnvironmentReconciler keeps the status of environments, and holds a deleted
+// one until nothing is delivered to it.
+type EnvironmentReconciler struct {
+	client client.Client
+	clock  clock.PassiveClock
+	world  *worldReader
+	engine *delivery.Engine
+}
+
+var _ reconcile.Reconciler = (*EnvironmentReconciler)(nil)
+
+// Reconcile brings one environment's status up to date.
+func (r *EnvironmentReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	environment := &v1alpha1.Environment{}
+	if err := r.client.Get(ctx, request.NamespacedName, environment); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !environment.DeletionTimestamp.IsZero() {
+		return r.finalize(ctx, environment)
+	}
+	if err := hold(ctx, r.client, environment); err != nil {
+		return ctrl.Result{}, err
+	}
+	status, err := r.status(ctx, environment)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{}, r.write(ctx, environment, status)
+}
+
+// hold adds the finalizer of an environment or binding.
+func hold(ctx context.Context, writer client.Client, object client.Object) error {
+	if controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer) {
+		return nil
+	}
+	before := object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has the type of its original
+	controllerutil.AddFinalizer(object, v1alpha1.Finalizer)
+	err := writer.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if err != nil {
+		return fmt.Errorf("add finalizer to %s: %w", object.GetName(), err)
+	}
+	return nil
+}
+
+func letGo(ctx context.Context, writer client.Client, object client.Object) error {
+	before := object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has the type of its original
+	controllerutil.RemoveFinalizer(object, v1alpha1.Finalizer)
+	err := writer.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("release %s: %w", object.GetName(), err)
+	}
+	return nil
+}
+
+func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha1.Environment) (v1alpha1.EnvironmentStatus, error) {
+	status := *environment.Status.DeepCopy()
+	status.ObservedGeneration = environment.Generation
+	world, err := r.world.read(ctx)
+	if err != nil {
+		return status, err
+	}
+	applications, err := applicationsOf(ctx, r.client, environment.Name)
+	if err != nil {
+		return status, err
+	}
+	known, ok := world[environment.Name]
+	if !ok {
+		return status, errors.New("the caches of environments differ; tried again")
+	}
+	status.Applications = int32(len(applications))
+	status.Clusters = int32(len(clustersOf(known)))
+	setEnvironmentConditions(&status, environment.Generation, known, metav1.NewTime(r.clock.Now()))
+	return status, nil
+}
+
+func clustersOf(environment *delivery.Environment) []string {
+	var clusters []string
+	for _, binding := range environment.Bindings {
+		clusters = append(clusters, binding.Clusters...)
+	}
+	slices.Sort(clusters)
+	return slices.Compact(clusters)
+}
+
+func setEnvironmentConditions(status *v1alpha1.EnvironmentStatus, generation int64, environment *delivery.Environment, now metav1.Time) {
+	ready := metav1.Condition{Reason: "Bound", Message: fmt.Sprintf("bound to %d clusters", status.Clusters)}
+	problem := environmentProblem(environment)
+	setReadiness(&status.Conditions, generation, ready, problem, now)
+}
+
+func environmentProblem(environment *delivery.Environment) *delivery.Problem {
+	if fields := delivery.NotImplemented(environment.Spec); len(fields) > 0 {
+		return &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
+			"nothing is delivered here, since this version does not implement: %s; remove it", strings.Join(fields, ", "))}
+	}
+	for i := range environment.Bindings {
+		if problems := environment.Bindings[i].Problems; len(problems) > 0 {
+			return &problems[0]
+		}
+	}
+	if len(clustersOf(environment)) == 0 {
+		return &delivery.Problem{Reason: delivery.ReasonNoClusterBound, Waiting: true, Message: fmt.Sprintf(
+			"no cluster is bound yet: create a ClusterBinding with spec.environment %q", environment.Name)}
+	}
+	return nil
+}
+
+// setReadiness sets Ready, Reconciling and Stalled: ready without a problem,
+// reconciling while a problem is waited out, stalled else.
+func setReadiness(conditions *[]metav1.Condition, generation int64, ready metav1.Condition, problem *delivery.Problem, now metav1.Time) {
+	set := func(kind string, value bool, reason, message string) {
+		setCondition(conditions, metav1.Condition{
+			Type: kind, Status: asStatus(value), Reason: reason, Message: cut(message), ObservedGeneration: generation, LastTransitionTime: now,
+		})
+	}
+	if problem == nil {
+		set(v1alpha1.ConditionReady, true, ready.Reason, ready.Message)
+		set(v1alpha1.ConditionReconciling, false, ready.Reason, ready.Message)
+		set(v1alpha1.ConditionStalled, false, ready.Reason, ready.Message)
+		return
+	}
+	set(v1alpha1.ConditionReady, false, problem.Reason, problem.Message)
+	set(v1alpha1.ConditionReconciling, problem.Waiting, problem.Reason, problem.Message)
+	set(v1alpha1.ConditionStalled, !problem.Waiting, problem.Reason, problem.Message)
+}
+
+func (r *EnvironmentReconciler) write(ctx context.Context, environment *v1alpha1.Environment, status v1alpha1.EnvironmentStatus) error {
+	if equality.Semantic.DeepEqual(environment.Status, status) {
+		return nil
+	}
+	environment.Status = status
+	return writeOwnStatus(ctx, r.client, environment)
+}
+
+// writeOwnStatus writes a status; losing against another write only means another pass.
+func writeOwnStatus(ctx context.Context, writer client.Client, object client.Object) error {
+	err := writer.Status().Update(ctx, object)
+	if err == nil || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("write the status of %s: %w", object.GetName(), err)
+}
+
+// finalize waits until nothing is delivered to the environment any more.
+func (r *EnvironmentReconciler) finalize(ctx context.Context, environment *v1alpha1.Environment) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(environment, v1alpha1.Finalizer) {
+		return ctrl.Result{}, nil
+	}
+	left, err := r.left(ctx, environment)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if left == "" && r.clock.Since(environment.DeletionTimestamp.Time) >= emptyCheck {
+		return ctrl.Result{}, letGo(ctx, r.client, environment)
+	}
+	if left != "" {
+		status := *environment.Status.DeepCopy()
+		setReadiness(&status.Conditions, environment.Generation, metav1.Condition{},
+			&delivery.Problem{Reason: reasonDeleting, Waiting: true, Message: "being deleted: waiting until what was delivered is removed: " + left},
+			metav1.NewTime(r.clock.Now()))
+		if err := r.write(ctx, environment, status); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	return ctrl.Result{RequeueAfter: emptyCheck}, nil
+}
+
+// left says what is still delivered to the environment; empty when nothing is.
+func (r *EnvironmentReconciler) left(ctx context.Context, environment *v1alpha1.Environment) (string, error) {
+	places, err := r.engine.Places(ctx, environment.Name)
+	if err != nil {
+		return "", err
+	}
+	if len(places) > 0 {
+		return enumerate(placeNames(places)), nil
+	}
+	applications, err := applicationsOf(ctx, r.client, environment.Name)
+	if err != nil {
+		return "", err
+	}
+	for _, namespace := range namespacesOf(applications) {
+		tenants, err := r.engine.ReleaseTenants(ctx, namespace)
+		if err != nil || len(tenants) > 0 {
+			return "the deployer accounts of namespace " + namespace, err
+		}
+	}
+	return "", nil
+}
+
+func placeNames(places []delivery.Place) []string {
+	names := make([]string, len(places))
+	for i, place := range places {
+		names[i] = fmt.Sprintf("namespace %s on cluster %s", place.Namespace, place.Cluster)
+	}
+	return names
+}
+
+func namespacesOf(applications []v1beta1.Application) []string {
+	var namespaces []string
+	for i := range applications {
+		namespaces = append(namespaces, applications[i].Namespace)
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
+}
+
+// indexEnvironments indexes applications by the environments that they use.
+const indexEnvironments = "fairlead.environments"
+
+// applicationsOf lists the applications that use an environment. They are the
+// cache's own and must not be changed.
+func applicationsOf(ctx context.Context, reader client.Reader, environment string) ([]v1beta1.Application, error) {
+	var applications v1beta1.ApplicationList
+	if err := reader.List(ctx, &applications, client.MatchingFields{indexEnvironments: environment}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the applications of environment %q: %w", environment, err)
+	}
+	return applications.Items, nil
+}

@@ -1,0 +1,148 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// Reasons of applications that cannot be delivered as they are.
+const (
+	reasonInvalidPolicy = "InvalidPolicy"
+	reasonTooLarge      = "TooLarge"
+)
+
+// prepare reads and checks an application. warnings are properties that no
+// definition has, which are an error only in strict namespaces: other tools
+// write them, and the existing OAM controller passes them over.
+func (r *ApplicationReconciler) prepare(ctx context.Context, app *v1beta1.Application) (delivery.Request, []string, *delivery.Problem, error) {
+	source, err := r.world.source(ctx, app.Namespace)
+	if err != nil {
+		return delivery.Request{}, nil, nil, err
+	}
+	if delivery.Reserved(app.Namespace) {
+		return delivery.Request{}, nil, &delivery.Problem{Reason: delivery.ReasonReservedNamespace, Message: fmt.Sprintf(
+			"metadata.namespace: %q is reserved (kube-*, %s, vela-system, open-cluster-management*): put the application into a namespace of its team",
+			app.Namespace, v1alpha1.SystemNamespace)}, nil
+	}
+	components, uses, problem := decode(app.Spec)
+	if problem != nil {
+		return delivery.Request{}, nil, problem, nil
+	}
+	components, warnings, problem := r.check(components, source.Labels[v1alpha1.LabelStrict] == "true")
+	if problem != nil {
+		return delivery.Request{}, warnings, problem, nil
+	}
+	return delivery.Request{
+		Owner: ownerOf(app), Source: source, Uses: uses, Components: components,
+		Labels: readable(app.Labels), Annotations: readable(app.Annotations), Revision: nextRevision(app).Name,
+	}, warnings, nil, nil
+}
+
+// decode reads the spec, and refuses what is accepted and not implemented: to
+// pass it over could deliver to the wrong place or in the wrong order.
+func decode(spec v1beta1.ApplicationSpec) ([]render.Component, []policy.EnvironmentUse, *delivery.Problem) {
+	if fields := policy.NotImplemented(spec); len(fields) > 0 {
+		return nil, nil, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
+			Message: "nothing is delivered, since this version does not implement: " + strings.Join(fields, "; ")}
+	}
+	components, err := policy.Components(spec)
+	var large *policy.TooLargeError
+	if errors.As(err, &large) {
+		return nil, nil, &delivery.Problem{Reason: reasonTooLarge, Message: err.Error()}
+	}
+	if err != nil {
+		return nil, nil, &delivery.Problem{Reason: delivery.ReasonInvalidParameters, Message: err.Error()}
+	}
+	uses, err := policy.Environments(spec)
+	if err != nil {
+		return nil, nil, &delivery.Problem{Reason: reasonInvalidPolicy, Message: err.Error()}
+	}
+	return components, uses, nil
+}
+
+// check looks each type up and validates its properties, so that errors speak
+// of the user's field. Unknown properties are left out of what is rendered.
+func (r *ApplicationReconciler) check(components []render.Component, strict bool) ([]render.Component, []string, *delivery.Problem) {
+	findings := &findings{strict: strict}
+	checked := slices.Clone(components)
+	for i := range checked {
+		at := fmt.Sprintf("spec.components[%d]", i)
+		checked[i].Properties = findings.check(r.library, definition.Component, checked[i].Type, checked[i].Properties, at)
+		checked[i].Traits = slices.Clone(checked[i].Traits)
+		for j, trait := range checked[i].Traits {
+			at := fmt.Sprintf("%s.traits[%d]", at, j)
+			checked[i].Traits[j].Properties = findings.check(r.library, definition.Trait, trait.Type, trait.Properties, at)
+		}
+	}
+	return checked, findings.warnings, findings.problem()
+}
+
+type findings struct {
+	strict   bool
+	reason   string
+	errors   []string
+	warnings []string
+}
+
+func (f *findings) check(library *definition.Library, kind definition.Kind, name string, properties map[string]any, at string) map[string]any {
+	found, err := library.Lookup(kind, name)
+	if err != nil {
+		f.fail(delivery.ReasonUnknownType, at+".type: "+err.Error())
+		return properties
+	}
+	for _, finding := range found.Validate(properties, at+".properties") {
+		if finding.Reason == definition.UnknownParameter && !f.strict {
+			f.warnings = append(f.warnings, finding.String())
+			continue
+		}
+		f.fail(delivery.ReasonInvalidParameters, finding.String())
+	}
+	return properties
+}
+
+func (f *findings) fail(reason, message string) {
+	if f.reason == "" {
+		f.reason = reason
+	}
+	f.errors = append(f.errors, message)
+}
+
+func (f *findings) problem() *delivery.Problem {
+	if len(f.errors) == 0 {
+		return nil
+	}
+	const most = 10
+	text := f.errors
+	if len(text) > most {
+		text = append(slices.Clone(text[:most]), fmt.Sprintf("... and %d more", len(f.errors)-most))
+	}
+	return &delivery.Problem{Reason: f.reason, Message: strings.Join(text, "; ")}
+}
+
+// readable are the labels or annotations of an application that definitions may
+// see and that reach its objects: not those that steer delivery, which differ
+// by who wrote the application and would change its objects.
+func readable(values map[string]string) map[string]string {
+	kept := map[string]string{}
+	for key, value := range values {
+		prefix, _, _ := strings.Cut(key, "/")
+		if prefix == "fairlead.dev" || prefix == "app.oam.dev" || prefix == "kubectl.kubernetes.io" {
+			continue
+		}
+		kept[key] = value
+	}
+	return kept
+}

@@ -1,0 +1,292 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
+)
+
+// controllers wires the reconcilers to what they watch.
+type controllers struct {
+	manager ctrl.Manager
+	config  *rest.Config
+	workers int
+	world   *worldReader
+	onHub   *local.Target
+	kinds   []schema.GroupVersionKind
+	works   *lateReader
+	fleet   *ocm.Fleet
+
+	application *ApplicationReconciler
+	environment *EnvironmentReconciler
+	binding     *ClusterBindingReconciler
+	built       builtControllers
+}
+
+type builtControllers struct {
+	application, environment, binding controller.Controller
+}
+
+type (
+	requests = []reconcile.Request
+	mapFunc  = handler.MapFunc
+)
+
+func (c *controllers) start(ctx context.Context) error {
+	for _, build := range []func() error{c.buildApplication, c.buildEnvironment, c.buildBinding} {
+		if err := build(); err != nil {
+			return err
+		}
+	}
+	return c.startOCM(ctx)
+}
+
+func (c *controllers) options() controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: c.workers,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Minute),
+	}
+}
+
+// described lets pass what changes the description of an object: not its status.
+func described() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{},
+		predicate.LabelChangedPredicate{}, deletionStarted())
+}
+
+func deletionStarted() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+	}}
+}
+
+func (c *controllers) buildApplication() error {
+	build := ctrl.NewControllerManagedBy(c.manager).Named("application").WithOptions(c.options()).
+		For(&v1beta1.Application{}, builder.WithPredicates(described())).
+		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfEnvironment), builder.WithPredicates(described())).
+		Watches(&v1alpha1.ClusterBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfBinding), builder.WithPredicates(described())).
+		Watches(local.NewNamespace(), handler.EnqueueRequestsFromMapFunc(c.applicationsOfNamespace), builder.WithPredicates(namespaceChanged())).
+		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfTenant), builder.WithPredicates(lost())).
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfTenant), builder.WithPredicates(lost())).
+		WatchesMetadata(newCRD(), handler.EnqueueRequestsFromMapFunc(c.applicationsOfCRD), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	for _, gvk := range c.kinds {
+		build = build.WatchesRawSource(source.Kind[client.Object](c.manager.GetCache(), local.NewObject(gvk), c.delivered()))
+	}
+	built, err := build.Build(c.application)
+	c.built.application = built
+	return err
+}
+
+// namespaceChanged lets pass what decides about admission and about tenants.
+func namespaceChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
+				e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+		},
+	}
+}
+
+// lost lets pass changes and deletions of what was written, not its creation.
+func lost() predicate.Predicate {
+	return predicate.Funcs{CreateFunc: func(event.CreateEvent) bool { return false }}
+}
+
+func (c *controllers) buildEnvironment() error {
+	built, err := ctrl.NewControllerManagedBy(c.manager).Named("environment").
+		For(&v1alpha1.Environment{}, builder.WithPredicates(described())).
+		Watches(&v1alpha1.ClusterBinding{}, handler.EnqueueRequestsFromMapFunc(environmentOfBinding)).
+		Watches(&v1beta1.Application{}, handler.Funcs{
+			CreateFunc: func(_ context.Context, e event.CreateEvent, queue queue) { enqueueEnvironments(queue, e.Object) },
+			UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
+				if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+					enqueueEnvironments(queue, e.ObjectOld)
+					enqueueEnvironments(queue, e.ObjectNew)
+				}
+			},
+			DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) { enqueueEnvironments(queue, e.Object) },
+		}).Build(c.environment)
+	c.built.environment = built
+	return err
+}
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// settleEnvironment gathers the changes of many applications into one look at their environment.
+const settleEnvironment = time.Second
+
+func enqueueEnvironments(queue queue, object client.Object) {
+	app, ok := object.(*v1beta1.Application)
+	if !ok {
+		return
+	}
+	for _, name := range environmentsOf(app) {
+		queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settleEnvironment)
+	}
+}
+
+func environmentOfBinding(_ context.Context, object client.Object) requests {
+	binding, ok := object.(*v1alpha1.ClusterBinding)
+	if !ok {
+		return nil
+	}
+	return requests{{NamespacedName: types.NamespacedName{Name: binding.Spec.Environment}}}
+}
+
+func (c *controllers) buildBinding() error {
+	built, err := ctrl.NewControllerManagedBy(c.manager).Named("clusterbinding").
+		For(&v1alpha1.ClusterBinding{}, builder.WithPredicates(described())).
+		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(c.bindingsOfEnvironment), builder.WithPredicates(described())).
+		Build(c.binding)
+	c.built.binding = built
+	return err
+}
+
+func (c *controllers) bindingsOfEnvironment(ctx context.Context, object client.Object) requests {
+	return c.bindings(ctx, func(binding *v1alpha1.ClusterBinding) bool { return binding.Spec.Environment == object.GetName() })
+}
+
+func (c *controllers) bindings(ctx context.Context, wanted func(*v1alpha1.ClusterBinding) bool) requests {
+	var bindings v1alpha1.ClusterBindingList
+	if err := c.manager.GetCache().List(ctx, &bindings, client.UnsafeDisableDeepCopy); err != nil {
+		c.manager.GetLogger().Error(err, "list cluster bindings for an event")
+		return nil
+	}
+	var list requests
+	for i := range bindings.Items {
+		if wanted(&bindings.Items[i]) {
+			list = append(list, reconcile.Request{NamespacedName: types.NamespacedName{Name: bindings.Items[i].Name}})
+		}
+	}
+	return list
+}
+
+func (c *controllers) applicationsOfEnvironment(ctx context.Context, object client.Object) requests {
+	return c.using(ctx, object.GetName())
+}
+
+func (c *controllers) applicationsOfBinding(ctx context.Context, object client.Object) requests {
+	var list requests
+	for _, request := range environmentOfBinding(ctx, object) {
+		list = append(list, c.using(ctx, request.Name)...)
+	}
+	return list
+}
+
+func (c *controllers) using(ctx context.Context, environment string) requests {
+	applications, err := applicationsOf(ctx, c.manager.GetCache(), environment)
+	if err != nil {
+		c.manager.GetLogger().Error(err, "list applications for an event", "environment", environment)
+		return nil
+	}
+	return requestsFor(applications)
+}
+
+func requestsFor(applications []v1beta1.Application) requests {
+	list := make(requests, len(applications))
+	for i := range applications {
+		list[i].NamespacedName = applications[i].NamespacedName()
+	}
+	return list
+}
+
+func (c *controllers) applications(ctx context.Context, options ...client.ListOption) []v1beta1.Application {
+	var applications v1beta1.ApplicationList
+	if err := c.manager.GetCache().List(ctx, &applications, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		c.manager.GetLogger().Error(err, "list applications for an event")
+		return nil
+	}
+	return applications.Items
+}
+
+// applicationsOfNamespace are those that live in a namespace or are delivered to it.
+func (c *controllers) applicationsOfNamespace(ctx context.Context, object client.Object) requests {
+	list := requestsFor(c.applications(ctx, client.InNamespace(object.GetName())))
+	if source := object.GetLabels()[delivery.LabelSourceNamespace]; source != "" {
+		list = append(list, requestsFor(c.applications(ctx, client.InNamespace(source)))...)
+	}
+	return list
+}
+
+func (c *controllers) applicationsOfTenant(ctx context.Context, object client.Object) requests {
+	source := object.GetLabels()[delivery.LabelSourceNamespace]
+	if source == "" {
+		return nil
+	}
+	return requestsFor(c.applications(ctx, client.InNamespace(source)))
+}
+
+// applicationsOfCRD are all, when the CRD that says whose they are changes.
+func (c *controllers) applicationsOfCRD(ctx context.Context, object client.Object) requests {
+	if object.GetName() != applicationCRD {
+		return nil
+	}
+	return requestsFor(c.applications(ctx))
+}
+
+// ownerRequest is the application that a delivered object or work names.
+func ownerRequest(object client.Object) (reconcile.Request, bool) {
+	labels := object.GetLabels()
+	key := types.NamespacedName{Namespace: labels[v1beta1.LabelAppNamespace], Name: labels[v1beta1.LabelAppName]}
+	return reconcile.Request{NamespacedName: key}, key.Namespace != "" && key.Name != ""
+}
+
+// delivered passes events of delivered objects to their application, and keeps
+// the target's notes of what it wrote.
+func (c *controllers) delivered() handler.EventHandler {
+	enqueue := func(queue queue, object client.Object) {
+		if request, ok := ownerRequest(object); ok {
+			queue.Add(request)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, queue queue) {
+			c.onHub.Seen(e.Object)
+			enqueue(queue, e.Object)
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
+			c.onHub.Seen(e.ObjectNew)
+			enqueue(queue, e.ObjectNew)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) {
+			c.onHub.Forget(e.Object)
+			enqueue(queue, e.Object)
+		},
+	}
+}
+
+func dedupe(list requests) requests {
+	seen := map[reconcile.Request]bool{}
+	return slices.DeleteFunc(list, func(r reconcile.Request) bool {
+		before := seen[r]
+		seen[r] = true
+		return before
+	})
+}

@@ -1,0 +1,212 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+)
+
+// worldReader reads environments, bindings and what they resolve to from the cache.
+type worldReader struct {
+	reader client.Reader
+	fleet  *ocm.Fleet
+}
+
+// read gives all environments. It is read-only: its parts are the cache's own.
+func (w *worldReader) read(ctx context.Context) (delivery.World, error) {
+	var environments v1alpha1.EnvironmentList
+	if err := w.reader.List(ctx, &environments, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list environments: %w", err)
+	}
+	world := make(delivery.World, len(environments.Items))
+	for i := range environments.Items {
+		environment := &environments.Items[i]
+		world[environment.Name] = &delivery.Environment{
+			Name: environment.Name, Spec: environment.Spec, Deleting: !environment.DeletionTimestamp.IsZero(),
+		}
+	}
+	return world, w.bind(ctx, world)
+}
+
+func (w *worldReader) bind(ctx context.Context, world delivery.World) error {
+	var bindings v1alpha1.ClusterBindingList
+	if err := w.reader.List(ctx, &bindings, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list cluster bindings: %w", err)
+	}
+	sorted := slices.Clone(bindings.Items)
+	slices.SortFunc(sorted, func(a, b v1alpha1.ClusterBinding) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range sorted {
+		environment, ok := world[sorted[i].Spec.Environment]
+		if !ok || !sorted[i].DeletionTimestamp.IsZero() {
+			continue
+		}
+		binding, err := w.resolve(ctx, &sorted[i])
+		if err != nil {
+			return err
+		}
+		environment.Bindings = append(environment.Bindings, binding)
+	}
+	return nil
+}
+
+// resolve finds the clusters of a binding.
+func (w *worldReader) resolve(ctx context.Context, binding *v1alpha1.ClusterBinding) (delivery.Binding, error) {
+	resolved := delivery.Binding{Name: binding.Name, Overrides: binding.Spec.Overrides}
+	if fields := delivery.BindingNotImplemented(binding.Spec); len(fields) > 0 {
+		resolved.Unresolved = true
+		resolved.Problems = append(resolved.Problems, delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
+			"ClusterBinding %q uses %s, which this version does not implement: nothing is delivered through it until it is removed",
+			binding.Name, strings.Join(fields, ", "))})
+		return resolved, nil
+	}
+	if binding.Spec.Placement == nil {
+		return w.named(ctx, binding, resolved)
+	}
+	if !w.fleet.Installed() {
+		return withoutOCM(resolved, "spec.placement"), nil
+	}
+	clusters, problem, err := w.fleet.Decisions(ctx, binding.Name)
+	if err != nil {
+		return resolved, err
+	}
+	if problem != nil {
+		resolved.Unresolved = true
+		resolved.Problems = append(resolved.Problems, *problem)
+	}
+	resolved.Clusters = clusters
+	return resolved, nil
+}
+
+func withoutOCM(resolved delivery.Binding, field string) delivery.Binding {
+	resolved.Unresolved = true
+	resolved.Problems = append(resolved.Problems, delivery.Problem{Reason: delivery.ReasonOCMNotInstalled, Message: fmt.Sprintf(
+		"ClusterBinding %q: %s: OCM is not installed on the hub: install Open Cluster Management, which needs no restart here, or bind the environment to cluster local",
+		resolved.Name, field)})
+	return resolved
+}
+
+func (w *worldReader) named(ctx context.Context, binding *v1alpha1.ClusterBinding, resolved delivery.Binding) (delivery.Binding, error) {
+	for i, name := range binding.Spec.Clusters {
+		if name == v1alpha1.LocalCluster {
+			resolved.Clusters = append(resolved.Clusters, name)
+			continue
+		}
+		field := fmt.Sprintf("spec.clusters[%d]", i)
+		if !w.fleet.Installed() {
+			resolved = withoutOCM(resolved, field)
+			continue
+		}
+		state, err := w.fleet.Cluster(ctx, name)
+		if err != nil {
+			return resolved, err
+		}
+		if problem := unusable(binding.Name, field, name, state); problem != nil {
+			resolved.Problems = append(resolved.Problems, *problem)
+			continue
+		}
+		resolved.Clusters = append(resolved.Clusters, name)
+	}
+	slices.Sort(resolved.Clusters)
+	return resolved, nil
+}
+
+func unusable(binding, field, name string, state *ocm.ClusterState) *delivery.Problem {
+	if state == nil {
+		return &delivery.Problem{Reason: delivery.ReasonClusterNotFound, Message: fmt.Sprintf(
+			"ClusterBinding %q: %s: there is no ManagedCluster %q: correct the name, or join the cluster to the hub", binding, field, name)}
+	}
+	if !state.Accepted {
+		return &delivery.Problem{Reason: delivery.ReasonClusterNotAccepted, Message: fmt.Sprintf(
+			"ClusterBinding %q: %s: ManagedCluster %q has not been accepted: set its spec.hubAcceptsClient", binding, field, name)}
+	}
+	return nil
+}
+
+// source reads a hub namespace.
+func (w *worldReader) source(ctx context.Context, name string) (delivery.SourceNamespace, error) {
+	namespace := local.NewNamespace()
+	if err := w.reader.Get(ctx, types.NamespacedName{Name: name}, namespace); err != nil {
+		if apierrors.IsNotFound(err) {
+			// The cache of namespaces may lag behind that of applications.
+			return delivery.SourceNamespace{Name: name}, nil
+		}
+		return delivery.SourceNamespace{}, fmt.Errorf("get namespace %q: %w", name, err)
+	}
+	return delivery.SourceNamespace{Name: name, Labels: namespace.Labels}, nil
+}
+
+// away says which clusters do not report. A cluster that cannot be read counts
+// as away, so that nothing is removed from it.
+func (w *worldReader) away(ctx context.Context) func(string) bool {
+	return func(cluster string) bool {
+		if cluster == v1alpha1.LocalCluster {
+			return false
+		}
+		available, err := w.fleet.Available(ctx, cluster)
+		return err != nil || !available
+	}
+}
+
+// tenantWanted says whether an application other than the owner uses an
+// environment that delivers to the tenant.
+func (w *worldReader) tenantWanted(ctx context.Context, owner delivery.Owner, tenant delivery.TenantKey) (bool, error) {
+	world, err := w.read(ctx)
+	if err != nil {
+		return false, err
+	}
+	source, err := w.source(ctx, owner.Namespace)
+	if err != nil {
+		return false, err
+	}
+	var applications v1beta1.ApplicationList
+	if err := w.reader.List(ctx, &applications, client.InNamespace(owner.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list applications of namespace %q: %w", owner.Namespace, err)
+	}
+	for i := range applications.Items {
+		application := &applications.Items[i]
+		if application.UID == owner.UID || !application.DeletionTimestamp.IsZero() {
+			continue
+		}
+		if usesTenant(world, source, tenant, application) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func usesTenant(world delivery.World, source delivery.SourceNamespace, tenant delivery.TenantKey, application *v1beta1.Application) bool {
+	return slices.ContainsFunc(environmentsOf(application), func(name string) bool {
+		environment, ok := world[name]
+		return ok && environment.Delivers(source, tenant)
+	})
+}
+
+// environmentsOf are the names of the environments that an application uses;
+// none when its policies cannot be read.
+func environmentsOf(application *v1beta1.Application) []string {
+	uses, err := policy.Environments(application.Spec)
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(uses))
+	for i, use := range uses {
+		names[i] = use.Environment
+	}
+	return names
+}
