@@ -5,6 +5,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/discovery"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -126,20 +126,20 @@ func (i *Installer) waitEstablished(ctx context.Context, name string) error {
 	})
 }
 
-// waitServed waits until the kinds of the chart can be discovered: a CRD that
-// is established may lack from discovery for a moment.
+// waitServed waits until the kinds of the chart are found in the way in which Helm
+// finds them: a CRD that is established may lack from discovery for a moment.
 func (i *Installer) waitServed(ctx context.Context) error {
-	client, err := discovery.NewDiscoveryClientForConfig(i.hub.RESTConfig())
+	getter, err := newGetter(i.hub.RESTConfig(), i.namespace)
 	if err != nil {
-		return fmt.Errorf("make the discovery client of the hub: %w", err)
+		return err
 	}
 	for {
-		list, err := client.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
-		if err == nil && len(list.APIResources) > 0 {
+		err := getter.serves(v1alpha1.GroupVersion, "Environment", "ClusterBinding")
+		if err == nil {
 			return nil
 		}
 		if !pause(ctx, 100*time.Millisecond) {
-			return fmt.Errorf("wait until the hub serves %s: %w", v1alpha1.GroupVersion, ctx.Err())
+			return fmt.Errorf("wait until the hub serves %s: %w", v1alpha1.GroupVersion, errors.Join(ctx.Err(), err))
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"helm.sh/helm/v3/pkg/storage/driver"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/kubernetes"
@@ -135,6 +136,17 @@ func (g *getter) ToRESTMapper() (meta.RESTMapper, error) { return g.mapper, nil 
 func (g *getter) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	overrides := &clientcmd.ConfigOverrides{Context: clientcmdapi.Context{Namespace: g.namespace}}
 	return clientcmd.NewDefaultClientConfig(*clientcmdapi.NewConfig(), overrides)
+}
+
+// serves asks the hub anew whether it serves the kinds.
+func (g *getter) serves(version schema.GroupVersion, kinds ...string) error {
+	g.mapper.Reset()
+	for _, kind := range kinds {
+		if _, err := g.mapper.RESTMapping(version.WithKind(kind).GroupKind(), version.Version); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reasonOf returns the class of an error of the Helm SDK.
