@@ -59,7 +59,7 @@ func up(ctx context.Context, l layout, engine string, out io.Writer) error {
 
 // buildTools builds what the demo runs and was not built here before, and returns the engine's path.
 func buildTools(ctx context.Context, engine string, out io.Writer) (string, error) {
-	step(out, "Looking for the control planes' programs (built once, about a quarter of an hour on two cores)")
+	step(out, "Checking the control planes' programs: what is missing is built once, all of it in about a quarter of an hour")
 	store, err := tools.DefaultStore(out)
 	if err != nil {
 		return "", err

@@ -105,6 +105,9 @@ func (w Workspace) unlink() error {
 // Run runs the engine in the folder; what it prints goes to Out. When ctx ends, the engine is interrupted once and may finish
 // what it does: it would lose its state otherwise.
 func (w Workspace) Run(ctx context.Context, args ...string) error {
+	if !coloured(w.Out) {
+		args = append(args, "-no-color")
+	}
 	cmd := w.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = w.Out, w.Out
 	if err := cmd.Run(); err != nil {
@@ -113,10 +116,20 @@ func (w Workspace) Run(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// coloured says whether a person reads out on a terminal and wants colours.
+func coloured(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
 // Output runs the engine like Run and returns what it prints; an error ends with what it printed about it.
 func (w Workspace) Output(ctx context.Context, args ...string) ([]byte, error) {
 	var out, problems bytes.Buffer
-	cmd := w.command(ctx, args...)
+	cmd := w.command(ctx, append(args, "-no-color")...)
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%s %s in %s: %w\n%s", filepath.Base(w.Engine), args[0], w.Dir, err, problems.Bytes())

@@ -118,7 +118,7 @@ output "greeting" { value = terraform_data.greeting.output }
 		if err := w.Prepare(source, map[string]any{"name": "world"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Run(t.Context(), "apply", "-input=false", "-auto-approve", "-no-color"); err != nil {
+		if err := w.Run(t.Context(), "apply", "-input=false", "-auto-approve"); err != nil {
 			t.Fatalf("%v\n%s", err, out.String())
 		}
 	}
