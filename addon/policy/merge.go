@@ -1,0 +1,108 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// ComponentOverride changes components.
+type ComponentOverride struct {
+	// Component is the name of the component that is changed; empty means any.
+	Component string
+	// Type is the type of the components that are changed; empty means any.
+	Type string
+	// Properties are merged into the component's.
+	Properties map[string]any
+	// Traits are merged into the component's by their type.
+	Traits []TraitOverride
+}
+
+// TraitOverride changes the first trait of its type, or adds one.
+type TraitOverride struct {
+	// Type of the trait.
+	Type string
+	// Properties are merged into the trait's.
+	Properties map[string]any
+	// Disable removes the trait.
+	Disable bool
+}
+
+// matches says whether an override speaks of a component.
+func (o ComponentOverride) matches(c render.Component) bool {
+	return (o.Component == "" || o.Component == c.Name) && (o.Type == "" || o.Type == c.Type)
+}
+
+// Merge merges those overrides into a component that speak of it; later ones
+// win. Objects merge deeply, lists are replaced, null is a value like others.
+// Inputs are not changed and the result shares nothing that is ever changed.
+func Merge(base render.Component, layers ...ComponentOverride) render.Component {
+	out := base
+	out.Properties = mergeObject(base.Properties, nil)
+	out.Traits = nil
+	for _, t := range base.Traits {
+		t.Properties = mergeObject(t.Properties, nil)
+		out.Traits = append(out.Traits, t)
+	}
+	for _, l := range layers {
+		if !l.matches(base) {
+			continue
+		}
+		out.Properties = mergeObject(out.Properties, l.Properties)
+		for _, t := range l.Traits {
+			out.Traits = mergeTrait(out.Traits, t)
+		}
+	}
+	return out
+}
+
+// mergeTrait works on a list that Merge has made.
+func mergeTrait(traits []render.Trait, o TraitOverride) []render.Trait {
+	for i, t := range traits {
+		if t.Type != o.Type {
+			continue
+		}
+		if o.Disable {
+			return append(traits[:i], traits[i+1:]...)
+		}
+		traits[i].Properties = mergeObject(t.Properties, o.Properties)
+		return traits
+	}
+	if o.Disable {
+		return traits
+	}
+	return append(traits, render.Trait{Type: o.Type, Properties: mergeObject(nil, o.Properties)})
+}
+
+// mergeObject is a new object with what both hold.
+func mergeObject(base, over map[string]any) map[string]any {
+	out := make(map[string]any, len(base)+len(over))
+	for k, v := range base {
+		out[k] = clone(v)
+	}
+	for k, v := range over {
+		below, ok := v.(map[string]any)
+		old, exists := out[k].(map[string]any)
+		if ok && exists {
+			out[k] = mergeObject(old, below)
+			continue
+		}
+		out[k] = clone(v)
+	}
+	return out
+}
+
+func clone(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		return mergeObject(v, nil)
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = clone(item)
+		}
+		return out
+	}
+	return value
+}
