@@ -50,7 +50,6 @@ resource "fairlead_environment" "this" {
     create             = true
     adopt              = false
     labels             = { "pod-security.kubernetes.io/enforce" = "restricted" }
-    annotations        = {}
     image_pull_secrets = ["ghcr"]
     objects            = [{ apiVersion = "v1", kind = "LimitRange", metadata = { name = "limits" }, spec = { limits = [{ type = "Container", max = { cpu = 2 } }] } }]
   }
@@ -89,7 +88,7 @@ func TestEnvironmentLifecycle(t *testing.T) {
 				Config: minimal,
 				ConfigStateChecks: []statecheck.StateCheck{
 					statecheck.ExpectKnownValue("fairlead_environment.this", tfjsonpath.New("id"), knownvalue.StringExact("lifecycle")),
-					statecheck.ExpectKnownValue("fairlead_environment.this", tfjsonpath.New("after_policy"), knownvalue.Null()),
+					statecheck.ExpectKnownValue("fairlead_environment.this", tfjsonpath.New("after_policy"), knownvalue.StringExact("Skip")),
 				},
 			},
 			{ResourceName: "fairlead_environment.this", ImportState: true, ImportStateId: "lifecycle", ImportStateVerify: true},

@@ -10,55 +10,32 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // The functions below turn what was read from the hub into attribute values,
-// given the prior ones. What means the same stays as it was written: a default
-// of the server that was not asked for is null, false and absent are one, and a
-// duration keeps its spelling. So nothing that nobody changed is ever shown as
-// a difference.
+// given the prior ones. What means the same stays as it was written: empty and
+// absent are one, and a duration keeps its spelling. So nothing that nobody
+// changed is ever shown as a difference.
 
-// keepString returns live as a string; fallback is the server's default.
-func keepString(live, fallback string, prior types.String) types.String {
-	if live == "" || (live == fallback && prior.IsNull()) {
-		return types.StringNull()
+// orDefault returns live, or what the API takes it for when it is empty.
+func orDefault(live, fallback string) types.String {
+	if live == "" {
+		return types.StringValue(fallback)
 	}
 	return types.StringValue(live)
 }
 
-// keepBool returns live as a bool, where false and absent are one.
-func keepBool(live bool, prior types.Bool) types.Bool {
-	if !live && prior.IsNull() {
-		return types.BoolNull()
+// stringOrNull returns live, null when it is empty.
+func stringOrNull(live string) types.String {
+	if live == "" {
+		return types.StringNull()
 	}
-	return types.BoolValue(live)
+	return types.StringValue(live)
 }
-
-// keepBoolPointer returns live as a bool, where fallback and absent are one.
-func keepBoolPointer(live *bool, fallback bool, prior types.Bool) types.Bool {
-	value := fallback
-	if live != nil {
-		value = *live
-	}
-	if value == fallback && prior.IsNull() {
-		return types.BoolNull()
-	}
-	return types.BoolValue(value)
-}
-
-// keepInt32 returns live as a number; fallback is the server's default.
-func keepInt32(live *int32, fallback int32, prior types.Int32) types.Int32 {
-	if live == nil || (*live == fallback && prior.IsNull()) {
-		return types.Int32Null()
-	}
-	return types.Int32Value(*live)
-}
-
-// noDefault is a fallback that no live value equals.
-const noDefault = -1
 
 // keepDuration returns live as text in prior's spelling where it is the same time.
 func keepDuration(live *metav1.Duration, prior types.String) types.String {
@@ -101,6 +78,28 @@ func keepIntOrString(live *intstr.IntOrString) types.String {
 		return types.StringNull()
 	}
 	return types.StringValue(live.String())
+}
+
+// sameDuration keeps the spelling of the state where the plan means the same time.
+func sameDuration() []planmodifier.String { return []planmodifier.String{durationSpelling{}} }
+
+// durationSpelling is the plan modifier of sameDuration.
+type durationSpelling struct{}
+
+// Description says what the modifier does.
+func (durationSpelling) Description(context.Context) string {
+	return "another spelling of the same duration is no change"
+}
+
+// MarkdownDescription says what the modifier does.
+func (d durationSpelling) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
+
+// PlanModifyString plans the state's spelling of the same duration.
+func (durationSpelling) PlanModifyString(_ context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
+	before, planned := duration(req.StateValue), duration(req.PlanValue)
+	if before != nil && planned != nil && before.Duration == planned.Duration {
+		resp.PlanValue = req.StateValue
+	}
 }
 
 // intOrString converts text to a number, or to a percentage; nil when null.

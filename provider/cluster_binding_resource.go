@@ -86,7 +86,7 @@ func (r *clusterBindingResource) ModifyPlan(ctx context.Context, req resource.Mo
 	if req.Plan.Raw.IsNull() {
 		return
 	}
-	keepDynamic(ctx, path.Root("overrides"), req, resp)
+	keepDynamic(ctx, path.Root("overrides"), expandOverrides, req, resp)
 	var name types.String
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
@@ -154,8 +154,12 @@ func (r *clusterBindingResource) Read(ctx context.Context, req resource.ReadRequ
 		appendError(&resp.Diagnostics, err)
 		return
 	}
+	model.AdoptExisting = types.BoolValue(state.AdoptExisting.ValueBool())
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	if state.ID.IsNull() {
+		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
+	}
 }
 
 // Update writes the binding.
@@ -178,7 +182,7 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 		appendError(&resp.Diagnostics, err)
 		return
 	}
-	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool())
+	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool() || wasImported(ctx, req.Private))
 	if err != nil {
 		appendObjectError(&resp.Diagnostics, err)
 		return
@@ -186,6 +190,7 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(storeImported(ctx, resp.Private, false)...)
 }
 
 // Delete deletes the binding and waits until it is gone: until nothing is

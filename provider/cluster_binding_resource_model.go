@@ -199,7 +199,7 @@ func flattenPlacement(live *v1alpha1.Placement, prior *placementModel) *placemen
 		MatchExpressions: flattenExpressions(selector.MatchExpressions, before.MatchExpressions),
 		ClaimSelector:    flattenClaimSelector(live.ClaimSelector, before.ClaimSelector),
 		CELExpressions:   keepList(live.CELExpressions, before.CELExpressions),
-		NumberOfClusters: keepInt32(live.NumberOfClusters, noDefault, before.NumberOfClusters),
+		NumberOfClusters: types.Int32PointerValue(live.NumberOfClusters),
 		Spread:           flattenSpread(live.Spread, before.Spread),
 		Tolerations:      flattenTolerations(live.Tolerations, before.Tolerations),
 		Prioritizers:     flattenPrioritizers(live.Prioritizers, before.Prioritizers),
@@ -215,13 +215,12 @@ func flattenClaimSelector(live *v1alpha1.ClaimSelector, prior *claimSelectorMode
 
 func flattenSpread(live []v1alpha1.SpreadConstraint, prior []spreadModel) []spreadModel {
 	models := emptyLike(prior)
-	for i, spread := range live {
-		before := at(prior, i)
+	for _, spread := range live {
 		models = append(models, spreadModel{
 			TopologyKey:       types.StringValue(spread.TopologyKey),
 			TopologyKeyType:   types.StringValue(spread.TopologyKeyType),
-			MaxSkew:           keepInt32(&spread.MaxSkew, 1, before.MaxSkew),
-			WhenUnsatisfiable: keepString(spread.WhenUnsatisfiable, "ScheduleAnyway", before.WhenUnsatisfiable),
+			MaxSkew:           types.Int32Value(max(spread.MaxSkew, defaultMaxSkew)),
+			WhenUnsatisfiable: orDefault(spread.WhenUnsatisfiable, defaultUnsatisfiable),
 		})
 	}
 	return models
@@ -229,13 +228,12 @@ func flattenSpread(live []v1alpha1.SpreadConstraint, prior []spreadModel) []spre
 
 func flattenTolerations(live []v1alpha1.ClusterToleration, prior []tolerationModel) []tolerationModel {
 	models := emptyLike(prior)
-	for i, toleration := range live {
-		before := at(prior, i)
+	for _, toleration := range live {
 		models = append(models, tolerationModel{
-			Key:               keepString(toleration.Key, "", before.Key),
-			Operator:          keepString(toleration.Operator, "Equal", before.Operator),
-			Value:             keepString(toleration.Value, "", before.Value),
-			Effect:            keepString(toleration.Effect, "", before.Effect),
+			Key:               stringOrNull(toleration.Key),
+			Operator:          orDefault(toleration.Operator, defaultOperator),
+			Value:             stringOrNull(toleration.Value),
+			Effect:            stringOrNull(toleration.Effect),
 			TolerationSeconds: types.Int64PointerValue(toleration.TolerationSeconds),
 		})
 	}
@@ -244,11 +242,10 @@ func flattenTolerations(live []v1alpha1.ClusterToleration, prior []tolerationMod
 
 func flattenPrioritizers(live []v1alpha1.Prioritizer, prior []prioritizerModel) []prioritizerModel {
 	models := emptyLike(prior)
-	for i, prioritizer := range live {
-		before := at(prior, i)
+	for _, prioritizer := range live {
 		model := prioritizerModel{
-			BuiltIn: keepString(prioritizer.BuiltIn, "", before.BuiltIn),
-			Weight:  keepInt32(prioritizer.Weight, 1, before.Weight),
+			BuiltIn: stringOrNull(prioritizer.BuiltIn),
+			Weight:  weightOf(prioritizer),
 		}
 		if prioritizer.AddOn != nil {
 			model.AddOn = &addOnScoreModel{
@@ -261,19 +258,27 @@ func flattenPrioritizers(live []v1alpha1.Prioritizer, prior []prioritizerModel) 
 	return models
 }
 
+// weightOf returns the weight, which the API fills in.
+func weightOf(prioritizer v1alpha1.Prioritizer) types.Int32 {
+	if prioritizer.Weight == nil {
+		return types.Int32Value(defaultWeight)
+	}
+	return types.Int32Value(*prioritizer.Weight)
+}
+
 func flattenRolloutPolicy(live *v1alpha1.RolloutPolicy, prior *rolloutPolicyModel) *rolloutPolicyModel {
 	if live == nil {
 		return nil
 	}
 	before := orZero(prior)
 	return &rolloutPolicyModel{
-		Type:                    keepString(live.Type, "All", before.Type),
+		Type:                    orDefault(live.Type, defaultRollout),
 		MaxConcurrency:          keepIntOrString(live.MaxConcurrency),
 		MandatoryDecisionGroups: keepList(live.MandatoryDecisionGroups, before.MandatoryDecisionGroups),
 		MinSuccessTime:          keepDuration(live.MinSuccessTime, before.MinSuccessTime),
 		ProgressDeadline:        keepDuration(live.ProgressDeadline, before.ProgressDeadline),
 		MaxFailures:             keepIntOrString(live.MaxFailures),
 		StallAfter:              keepDuration(live.StallAfter, before.StallAfter),
-		Replacement:             keepString(live.Replacement, "SurgeFirst", before.Replacement),
+		Replacement:             orDefault(live.Replacement, defaultReplacement),
 	}
 }

@@ -15,10 +15,22 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int32default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+// The defaults of the API, as for environments.
+const (
+	defaultRollout       = "All"
+	defaultReplacement   = "SurgeFirst"
+	defaultMaxSkew       = 1
+	defaultUnsatisfiable = "ScheduleAnyway"
+	defaultOperator      = "Equal"
+	defaultWeight        = 1
 )
 
 // clusterBindingSchema describes fairlead_cluster_binding.
@@ -119,11 +131,15 @@ func spreadSchema() schema.Attribute {
 			},
 			"max_skew": schema.Int32Attribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             int32default.StaticInt32(defaultMaxSkew),
 				Validators:          []validator.Int32{int32validator.AtLeast(1)},
 				MarkdownDescription: "Greatest difference between two values. Default: 1.",
 			},
 			"when_unsatisfiable": schema.StringAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString(defaultUnsatisfiable),
 				Validators:          []validator.String{stringvalidator.OneOf("DoNotSchedule", "ScheduleAnyway")},
 				MarkdownDescription: "`DoNotSchedule` or `ScheduleAnyway` (default).",
 			},
@@ -146,6 +162,8 @@ func tolerationsSchema() schema.Attribute {
 			},
 			"operator": schema.StringAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString(defaultOperator),
 				Validators:          []validator.String{stringvalidator.OneOf("Equal", "Exists")},
 				MarkdownDescription: "`Equal` (default) or `Exists`.",
 			},
@@ -201,6 +219,8 @@ func prioritizersSchema() schema.Attribute {
 			},
 			"weight": schema.Int32Attribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             int32default.StaticInt32(defaultWeight),
 				Validators:          []validator.Int32{int32validator.Between(-10, 10)},
 				MarkdownDescription: "Weight of the score, from -10 to 10. Default: 1.",
 			},
@@ -216,6 +236,8 @@ func rolloutPolicySchema() schema.Attribute {
 		Attributes: map[string]schema.Attribute{
 			"type": schema.StringAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString(defaultRollout),
 				Validators:          []validator.String{stringvalidator.OneOf("All", "Progressive", "ProgressivePerGroup")},
 				MarkdownDescription: "`All` (default), `Progressive` or `ProgressivePerGroup`.",
 			},
@@ -233,11 +255,13 @@ func rolloutPolicySchema() schema.Attribute {
 			"min_success_time": schema.StringAttribute{
 				Optional:            true,
 				Validators:          durationValidators(),
+				PlanModifiers:       sameDuration(),
 				MarkdownDescription: "How long a cluster must be healthy before the next goes, such as `2m`.",
 			},
 			"progress_deadline": schema.StringAttribute{
 				Optional:            true,
 				Validators:          durationValidators(),
+				PlanModifiers:       sameDuration(),
 				MarkdownDescription: "How long a cluster may take, such as `10m`.",
 			},
 			"max_failures": schema.StringAttribute{
@@ -248,10 +272,13 @@ func rolloutPolicySchema() schema.Attribute {
 			"stall_after": schema.StringAttribute{
 				Optional:            true,
 				Validators:          durationValidators(),
+				PlanModifiers:       sameDuration(),
 				MarkdownDescription: "How long no progress is waited for. Default: `90s`.",
 			},
 			"replacement": schema.StringAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString(defaultReplacement),
 				Validators:          []validator.String{stringvalidator.OneOf("SurgeFirst", "DeleteFirst")},
 				MarkdownDescription: "When a cluster that was replaced is cleaned: `SurgeFirst` (default) after its replacement is healthy, or `DeleteFirst`.",
 			},

@@ -244,7 +244,7 @@ func traitsBefore(before any, at any) any {
 }
 
 // putPatch writes properties and traits into fields; the traits as a list where
-// they were one before.
+// they were one before, or where their order is one that an object cannot have.
 func putPatch(fields map[string]any, properties *runtime.RawExtension, traits []v1alpha1.TraitPatch, before any) error {
 	content, err := decodeRaw(properties)
 	if err != nil {
@@ -256,7 +256,8 @@ func putPatch(fields map[string]any, properties *runtime.RawExtension, traits []
 	if len(traits) == 0 {
 		return nil
 	}
-	if _, asList := before.([]any); asList {
+	byName := slices.IsSortedFunc(traits, func(a, b v1alpha1.TraitPatch) int { return strings.Compare(a.Type, b.Type) })
+	if _, asList := before.([]any); asList || !byName {
 		fields["traits"], err = traitList(traits)
 		return err
 	}

@@ -107,8 +107,8 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 		refuseProtected(ctx, req, &resp.Diagnostics)
 		return
 	}
-	keepDynamic(ctx, path.Root("defaults"), req, resp)
-	keepDynamic(ctx, path.Root("namespace_options").AtName("objects"), req, resp)
+	keepDynamic(ctx, path.Root("defaults"), expandDefaults, req, resp)
+	keepDynamic(ctx, path.Root("namespace_options").AtName("objects"), expandObjects, req, resp)
 	var name types.String
 	var target types.Object
 	var after types.Set
@@ -220,8 +220,12 @@ func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest
 		appendError(&resp.Diagnostics, err)
 		return
 	}
+	model.AdoptExisting = types.BoolValue(state.AdoptExisting.ValueBool())
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	if state.ID.IsNull() {
+		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
+	}
 }
 
 // Update writes the environment.
@@ -251,7 +255,7 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 		appendError(&resp.Diagnostics, err)
 		return
 	}
-	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool())
+	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool() || wasImported(ctx, req.Private))
 	if err != nil {
 		appendObjectError(&resp.Diagnostics, err)
 		return
@@ -260,6 +264,7 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(storeImported(ctx, resp.Private, false)...)
 }
 
 // Delete deletes the environment and waits until it is gone, then removes the

@@ -22,10 +22,10 @@ func flattenEnvironment(live *v1alpha1.Environment, prior environmentModel) (env
 	model.TargetNamespace = flattenTargetNamespace(spec.TargetNamespace)
 	model.Constraints = flattenConstraints(spec.Constraints, prior.Constraints)
 	model.After = keepSet(spec.After, prior.After)
-	model.AfterPolicy = keepString(spec.AfterPolicy, "Skip", prior.AfterPolicy)
+	model.AfterPolicy = orDefault(spec.AfterPolicy, defaultAfterPolicy)
 	model.Approval = flattenApproval(spec.Approval, prior.Approval)
-	model.Propagation = flattenPropagation(spec.Propagation, prior.Propagation)
-	model.Permissions = keepString(spec.Permissions, v1alpha1.DeployerRole, prior.Permissions)
+	model.Propagation = flattenPropagation(spec.Propagation)
+	model.Permissions = orDefault(spec.Permissions, v1alpha1.DeployerRole)
 	model.Deletion = flattenDeletion(spec.Deletion, prior.Deletion)
 	model.Ref = model.ref()
 	var err error
@@ -53,7 +53,7 @@ func flattenApplicationNamespaces(live *v1alpha1.ApplicationNamespaces, create b
 	return &applicationNamespacesModel{
 		Names:    keepSet(live.Names, before.Names),
 		Selector: flattenSelector(live.Selector, before.Selector),
-		Create:   keepBool(create, before.Create),
+		Create:   types.BoolValue(create),
 	}
 }
 
@@ -106,9 +106,9 @@ func flattenTargetNamespace(live *v1alpha1.TargetNamespace) *targetNamespaceMode
 		return nil
 	}
 	return &targetNamespaceModel{
-		Name:   keepString(live.Name, "", types.StringNull()),
-		Prefix: keepString(live.Prefix, "", types.StringNull()),
-		Suffix: keepString(live.Suffix, "", types.StringNull()),
+		Name:   stringOrNull(live.Name),
+		Prefix: stringOrNull(live.Prefix),
+		Suffix: stringOrNull(live.Suffix),
 	}
 }
 
@@ -122,8 +122,8 @@ func flattenNamespaceOptions(live *v1alpha1.NamespaceOptions, prior *namespaceOp
 		return nil, err
 	}
 	return &namespaceOptionsModel{
-		Create:           keepBoolPointer(live.Create, true, before.Create),
-		Adopt:            keepBool(live.Adopt, before.Adopt),
+		Create:           types.BoolValue(live.Create == nil || *live.Create),
+		Adopt:            types.BoolValue(live.Adopt),
 		Labels:           keepMap(live.Labels, before.Labels),
 		Annotations:      keepMap(live.Annotations, before.Annotations),
 		ImagePullSecrets: keepSet(live.ImagePullSecrets, before.ImagePullSecrets),
@@ -154,11 +154,11 @@ func flattenConstraints(live *v1alpha1.Constraints, prior *constraintsModel) *co
 	before := orZero(prior)
 	return &constraintsModel{
 		AllowedRegistries:  keepSet(live.AllowedRegistries, before.AllowedRegistries),
-		RequireImageDigest: keepBool(live.RequireImageDigest, before.RequireImageDigest),
+		RequireImageDigest: types.BoolValue(live.RequireImageDigest),
 		AllowedKinds:       keepSet(live.AllowedKinds, before.AllowedKinds),
 		DeniedKinds:        keepSet(live.DeniedKinds, before.DeniedKinds),
-		AllowClusterScoped: keepBool(live.AllowClusterScoped, before.AllowClusterScoped),
-		MaxReplicas:        keepInt32(live.MaxReplicas, noDefault, before.MaxReplicas),
+		AllowClusterScoped: types.BoolValue(live.AllowClusterScoped),
+		MaxReplicas:        types.Int32PointerValue(live.MaxReplicas),
 	}
 }
 
@@ -168,20 +168,19 @@ func flattenApproval(live *v1alpha1.ApprovalPolicy, prior *approvalModel) *appro
 	}
 	before := orZero(prior)
 	return &approvalModel{
-		Required: keepBool(live.Required, before.Required),
-		Message:  keepString(live.Message, "", before.Message),
+		Required: types.BoolValue(live.Required),
+		Message:  stringOrNull(live.Message),
 		Timeout:  keepDuration(live.Timeout, before.Timeout),
 	}
 }
 
-func flattenPropagation(live *v1alpha1.Propagation, prior *propagationModel) *propagationModel {
+func flattenPropagation(live *v1alpha1.Propagation) *propagationModel {
 	if live == nil {
 		return nil
 	}
-	before := orZero(prior)
 	return &propagationModel{
-		Type:          keepString(live.Type, "OnNextChange", before.Type),
-		MaxConcurrent: keepInt32(live.MaxConcurrent, noDefault, before.MaxConcurrent),
+		Type:          orDefault(live.Type, defaultPropagation),
+		MaxConcurrent: types.Int32PointerValue(live.MaxConcurrent),
 	}
 }
 
@@ -191,9 +190,9 @@ func flattenDeletion(live *v1alpha1.DeletionPolicy, prior *deletionModel) *delet
 	}
 	before := orZero(prior)
 	return &deletionModel{
-		Protection:  keepBool(live.Protection, before.Protection),
-		Policy:      keepString(live.Policy, "Delete", before.Policy),
-		Unreachable: keepString(live.Unreachable, "Wait", before.Unreachable),
+		Protection:  types.BoolValue(live.Protection),
+		Policy:      orDefault(live.Policy, defaultDeletion),
+		Unreachable: orDefault(live.Unreachable, defaultUnreachable),
 		Timeout:     keepDuration(live.Timeout, before.Timeout),
 	}
 }

@@ -13,10 +13,23 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+)
+
+// The defaults of the API. They stand in the schema too, so that an import finds
+// what a configuration means that leaves them out.
+const (
+	defaultAfterPolicy = "Skip"
+	defaultPropagation = "OnNextChange"
+	defaultDeletion    = "Delete"
+	defaultUnreachable = "Wait"
 )
 
 // environmentSchema describes fairlead_environment.
@@ -39,6 +52,8 @@ func environmentSchema(ctx context.Context) schema.Schema {
 		},
 		"after_policy": schema.StringAttribute{
 			Optional:   true,
+			Computed:   true,
+			Default:    stringdefault.StaticString(defaultAfterPolicy),
 			Validators: []validator.String{stringvalidator.OneOf("Skip", "Require")},
 			MarkdownDescription: "What an environment in `after` that an application does not use means: `Skip` (default) goes on without it, " +
 				"`Require` holds the delivery.",
@@ -47,6 +62,8 @@ func environmentSchema(ctx context.Context) schema.Schema {
 		"propagation": propagationSchema(),
 		"permissions": schema.StringAttribute{
 			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(v1alpha1.DeployerRole),
 			Validators:          []validator.String{stringvalidator.LengthBetween(1, 253)},
 			MarkdownDescription: "ClusterRole that deliveries run with in the target namespace. Default: `fairlead-deployer`.",
 		},
@@ -80,6 +97,8 @@ func commonAttributes(what string) map[string]schema.Attribute {
 		},
 		"adopt_existing": schema.BoolAttribute{
 			Optional: true,
+			Computed: true,
+			Default:  booldefault.StaticBool(false),
 			MarkdownDescription: "Take over an object of that name that exists already and is not managed here, and fields of it that another tool sets. " +
 				"Without it that is an error that shows the import block to paste.",
 		},
@@ -111,6 +130,8 @@ func applicationNamespacesSchema() schema.Attribute {
 			"selector": labelSelectorSchema("Namespaces by label; an empty object admits all."),
 			"create": schema.BoolAttribute{
 				Optional: true,
+				Computed: true,
+				Default:  booldefault.StaticBool(false),
 				MarkdownDescription: "Create the namespaces in `names` that do not exist. On destroy those that were created this way, that no other environment asks for and that hold nothing any more " +
 					"are removed; others are left.",
 			},
@@ -193,10 +214,14 @@ func namespaceOptionsSchema() schema.Attribute {
 		Attributes: map[string]schema.Attribute{
 			"create": schema.BoolAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(true),
 				MarkdownDescription: "Create the namespace where it does not exist. Default: `true`.",
 			},
 			"adopt": schema.BoolAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
 				MarkdownDescription: "Use a namespace that exists and was not made by Fairlead. Default: `false`.",
 			},
 			"labels": schema.MapAttribute{
@@ -240,12 +265,16 @@ func constraintsSchema() schema.Attribute {
 			"allowed_registries": texts("Prefixes that images may have, such as `ghcr.io/acme`. Any when left out.", 64, 253),
 			"require_image_digest": schema.BoolAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
 				MarkdownDescription: "Images must be given by digest.",
 			},
 			"allowed_kinds": texts("Kinds that may be delivered, as `Kind` or `Kind.group`. Any when left out.", 128, 317),
 			"denied_kinds":  texts("Kinds that may not be delivered, as `Kind` or `Kind.group`.", 128, 317),
 			"allow_cluster_scoped": schema.BoolAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
 				MarkdownDescription: "Admit objects that have no namespace. Default: `false`.",
 			},
 			"max_replicas": schema.Int32Attribute{
@@ -265,6 +294,8 @@ func approvalSchema() schema.Attribute {
 		Attributes: map[string]schema.Attribute{
 			"required": schema.BoolAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
 				MarkdownDescription: "Hold every new revision until it is approved. Default: `false`.",
 			},
 			"message": schema.StringAttribute{
@@ -275,6 +306,7 @@ func approvalSchema() schema.Attribute {
 			"timeout": schema.StringAttribute{
 				Optional:            true,
 				Validators:          durationValidators(),
+				PlanModifiers:       sameDuration(),
 				MarkdownDescription: "How long to wait for the approval, such as `24h`. Without limit when left out.",
 			},
 		},
@@ -289,6 +321,8 @@ func propagationSchema() schema.Attribute {
 		Attributes: map[string]schema.Attribute{
 			"type": schema.StringAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString(defaultPropagation),
 				Validators:          []validator.String{stringvalidator.OneOf("OnNextChange", "Rolling")},
 				MarkdownDescription: "`OnNextChange` (default): with the application's own next change. `Rolling`: by and by.",
 			},
@@ -309,21 +343,28 @@ func deletionSchema() schema.Attribute {
 		Attributes: map[string]schema.Attribute{
 			"protection": schema.BoolAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
 				MarkdownDescription: "Refuse to delete the environment. Default: `false`.",
 			},
 			"policy": schema.StringAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString(defaultDeletion),
 				Validators:          []validator.String{stringvalidator.OneOf("Delete", "Orphan")},
 				MarkdownDescription: "What becomes of delivered objects: `Delete` (default) or `Orphan`.",
 			},
 			"unreachable": schema.StringAttribute{
 				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString(defaultUnreachable),
 				Validators:          []validator.String{stringvalidator.OneOf("Wait", "Orphan")},
 				MarkdownDescription: "What becomes of objects on a cluster that is away: `Wait` (default) or `Orphan`.",
 			},
 			"timeout": schema.StringAttribute{
 				Optional:            true,
 				Validators:          durationValidators(),
+				PlanModifiers:       sameDuration(),
 				MarkdownDescription: "How long to wait for a cluster that is away, such as `1h`. Without limit when left out.",
 			},
 		},

@@ -141,7 +141,7 @@ func managedBy(existing *unstructured.Unstructured) string {
 // hand, so applying it undoes the edit; fields that another tool sets are a
 // conflict unless they are to be adopted.
 func (o platformObject) write(ctx context.Context, desired *unstructured.Unstructured, adopt bool) (*unstructured.Unstructured, error) {
-	return o.client.Apply(ctx, desired, hub.ApplyOptions{Force: adopt, TakeFromPeople: true})
+	return o.client.ApplyExactly(ctx, desired, hub.ApplyOptions{Force: adopt, TakeFromPeople: true})
 }
 
 // waitGone waits until the object is gone; when it takes too long the error says
@@ -259,19 +259,25 @@ func keepUnread(diags *diag.Diagnostics, cause diag.Diagnostics, importing bool,
 		"The state is kept as it is; the plan does not show what changed on the hub.")
 }
 
-// keepDynamic plans the value of the state where a Dynamic attribute is the same
-// JSON as before, so that a change of types alone changes nothing.
-func keepDynamic(ctx context.Context, at path.Path, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+// keepDynamic plans the value of the state where a Dynamic attribute means the
+// same as before: expand is what it is written as on the hub. So a change of
+// types alone, or of one form of traits to the other, changes nothing.
+func keepDynamic[T any](ctx context.Context, at path.Path, expand func(fwtypes.Dynamic) (T, error), req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.State.Raw.IsNull() {
 		return
 	}
 	var before, planned fwtypes.Dynamic
 	resp.Diagnostics.Append(req.State.GetAttribute(ctx, at, &before)...)
 	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, at, &planned)...)
-	if resp.Diagnostics.HasError() || before.Equal(planned) || !hclvalue.SemanticallyEqual(before, planned) {
+	// Core accepts the prior value only in place of another value.
+	if resp.Diagnostics.HasError() || before.IsNull() || planned.IsNull() || before.Equal(planned) || hclvalue.HasUnknown(planned) {
 		return
 	}
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, before)...)
+	written, errBefore := expand(before)
+	wanted, errPlanned := expand(planned)
+	if errBefore == nil && errPlanned == nil && sameJSON(written, wanted) {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, before)...)
+	}
 }
 
 // storeUID keeps the UID, so that a delete concerns this very object.
@@ -281,6 +287,25 @@ func storeUID(ctx context.Context, private privateWriter, uid types.UID) diag.Di
 		return diag.Diagnostics{diag.NewErrorDiagnostic("Private state not writable", err.Error())}
 	}
 	return private.SetKey(ctx, privateUID, encoded)
+}
+
+// privateImported marks an object that was imported and not written since.
+const privateImported = "imported"
+
+// storeImported sets or clears the mark of an import.
+func storeImported(ctx context.Context, private privateWriter, imported bool) diag.Diagnostics {
+	if imported {
+		return private.SetKey(ctx, privateImported, []byte("true"))
+	}
+	return private.SetKey(ctx, privateImported, nil)
+}
+
+// wasImported says whether the object was imported and not written since. Who
+// imports an object says that it is managed here from then on: the first write
+// takes its fields over.
+func wasImported(ctx context.Context, private privateStore) bool {
+	mark, diags := private.GetKey(ctx, privateImported)
+	return !diags.HasError() && len(mark) > 0
 }
 
 // loadUID returns the UID that was kept, empty when none was.

@@ -312,14 +312,18 @@ func managerOf(message string) string {
 
 // conflicting explains fields that another manager owns.
 func conflicting(status metav1.Status, what attempt) *Error {
-	owners := conflicts(status)
+	return conflictWith(conflicts(status), what, "because another manager has set these fields to other values")
+}
+
+// conflictWith explains which manager owns which fields.
+func conflictWith(owners map[string][]string, what attempt, why string) *Error {
 	names := make([]string, 0, len(owners))
 	for name := range owners {
 		names = append(names, name)
 	}
 	sort.Strings(names)
 	failure := &Error{Reason: Conflict, Summary: "Fields managed by somebody else"}
-	lines := []string{fmt.Sprintf("Could not %s, because another manager has set these fields to other values:", what)}
+	lines := []string{fmt.Sprintf("Could not %s, %s:", what, why)}
 	for _, name := range names {
 		sort.Strings(owners[name])
 		failure.Fields = append(failure.Fields, owners[name]...)
