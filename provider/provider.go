@@ -144,6 +144,8 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 		NewClusterBindingResource,
 		NewApplicationResource,
 		NewRolloutResource,
+		NewApplicationResource,
+		NewRolloutResource,
 	}
 }
 
