@@ -42,7 +42,8 @@ func applicationWork(unit delivery.Unit) (*workv1.ManifestWork, error) {
 	}}
 	feedback := health.Feedback(unit.Result)
 	for i, object := range unit.Result.Objects {
-		if err := addManifest(work, delivery.WithRevision(object), feedback[i]); err != nil {
+		paths := append([]health.Path{revisionPath}, feedback[i]...)
+		if err := addManifest(work, delivery.WithRevision(object), paths); err != nil {
 			return nil, err
 		}
 	}
@@ -71,12 +72,12 @@ func manifestConfig(content map[string]any, feedback []health.Path) workv1.Manif
 		},
 		FeedbackScrapeType: workv1.FeedbackWatchType,
 	}
-	if feedback == nil {
+	if len(feedback) == 0 {
 		return config
 	}
 	rule := workv1.FeedbackRule{Type: workv1.JSONPathsType}
 	seen := map[string]bool{}
-	for _, path := range append([]health.Path{revisionPath}, feedback...) {
+	for _, path := range feedback {
 		if name := feedbackName(path); !seen[name] {
 			seen[name] = true
 			rule.JsonPaths = append(rule.JsonPaths, workv1.JsonPath{Name: name, Path: path.JSONPath()})
