@@ -127,6 +127,14 @@ func listing(resource schema.GroupVersionResource, namespace string) func(contex
 	}
 }
 
+// listingNamed asks for all tenants' objects of a resource, as a cache does.
+func listingNamed(resource schema.GroupVersionResource) func(context.Context, dynamic.Interface) error {
+	return func(ctx context.Context, client dynamic.Interface) error {
+		_, err := client.Resource(resource).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + v1alpha1.DeployerAccount})
+		return err
+	}
+}
+
 // accountIsHeld checks on the hub that the addon's token can do what it is for, and nothing beyond.
 func (f *fixture) accountIsHeld(t *testing.T) {
 	config := f.asAddon(t)
@@ -136,13 +144,15 @@ func (f *fixture) accountIsHeld(t *testing.T) {
 		// In the order of a delivery.
 		for _, step := range []attempt{
 			{reason: "it makes namespaces", do: applying(t, namespaces, "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {fairlead.dev/managed-by: fairlead}}}")},
-			{reason: "it labels them", do: applying(t, namespaces, "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {fairlead.dev/managed-by: fairlead, team: shop}}}")},
+			{reason: "it adopts those that an environment allows it to", do: applying(t, namespaces, "{apiVersion: v1, kind: Namespace, metadata: {name: theirs, labels: {fairlead.dev/managed-by: fairlead}}}")},
 			{reason: "it makes the tenant's account", do: applying(t, serviceAccounts, tenantAccount)},
 			{reason: "it binds the account", do: applying(t, roleBindings, tenantBinding)},
 			{reason: "it writes as the tenant", do: as(config, deployerOf("shop"), applying(t, configMaps, "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}}"))},
 			{reason: "it holds environments", do: patching(environmentResource, "", "default", `{"metadata":{"finalizers":["fairlead.dev/delivery"]}}`)},
 			{reason: "it lets environments go", do: patching(environmentResource, "", "default", `{"metadata":{"finalizers":[]}}`)},
 			{reason: "it reports on environments", do: patching(environmentResource, "", "default", `{"status":{"clusters":1,"applications":0}}`, "status")},
+			{reason: "it watches the accounts of tenants", do: listingNamed(serviceAccounts)},
+			{reason: "it watches their bindings", do: listingNamed(roleBindings)},
 		} {
 			if err := soon(bounded(t), step.do, client); err != nil {
 				t.Fatalf("%s, but: %v", step.reason, err)
@@ -150,9 +160,6 @@ func (f *fixture) accountIsHeld(t *testing.T) {
 		}
 	})
 	t.Run("Refused", func(t *testing.T) { check(t, client, f.refusedOnHub(t, config)) })
-	t.Run("Removal", func(t *testing.T) {
-		check(t, client, map[string]attempt{"Namespace": {reason: "it removes namespaces that it made", do: deleting(namespaces, "", "shop")}})
-	})
 }
 
 // soon repeats a request that is forbidden: the server takes a moment to see a
@@ -199,12 +206,11 @@ func (f *fixture) refusedOnHub(t *testing.T, config *rest.Config) map[string]att
 			do: creating(t, serviceAccounts, "{apiVersion: v1, kind: ServiceAccount, metadata: {name: other, namespace: shop}}")},
 		"ReservedServiceAccount": {reason: "nothing is delivered to the system", refused: "reserved",
 			do: creating(t, serviceAccounts, "{apiVersion: v1, kind: ServiceAccount, metadata: {name: fairlead-deployer, namespace: kube-system}}")},
-		"Token": {reason: "it asks for no tokens", refused: `cannot create resource "serviceaccounts/token"`, do: asksForToken},
+		"ListAccounts": {reason: "it lists no other accounts", do: listing(serviceAccounts, ""), refused: `cannot list resource "serviceaccounts"`},
+		"Token":        {reason: "it asks for no tokens", refused: `cannot create resource "serviceaccounts/token"`, do: asksForToken},
 		"ReservedNamespace": {reason: "it makes no system namespaces", refused: "reserved",
 			do: applying(t, namespaces, "{apiVersion: v1, kind: Namespace, metadata: {name: open-cluster-management-agent}}")},
-		"TakeNamespace": {reason: "it takes over no namespace", refused: "never added to one that exists",
-			do: patching(namespaces, "", "theirs", `{"metadata":{"labels":{"fairlead.dev/managed-by":"fairlead"}}}`)},
-		"DeleteNamespace": {reason: "it removes no namespace of others", refused: "only namespaces that it created", do: deleting(namespaces, "", "theirs")},
+		"DeleteNamespace": {reason: "it removes no namespaces", refused: `cannot delete resource "namespaces"`, do: deleting(namespaces, "", "theirs")},
 		"OwnRole":         {reason: "it does not extend its role", refused: `cannot patch resource "clusterroles"`, do: patching(clusterRoles, "", "fairlead-addon", `{"rules":[]}`)},
 		"TenantsRole":     {reason: "nor that of tenants", refused: `cannot patch resource "clusterroles"`, do: patching(clusterRoles, "", "fairlead-deployer", `{"rules":[]}`)},
 		"ClusterRoleBinding": {reason: "it binds nothing for the whole cluster", refused: `cannot patch resource "clusterrolebindings"`,
