@@ -144,8 +144,6 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 		NewClusterBindingResource,
 		NewApplicationResource,
 		NewRolloutResource,
-		NewApplicationResource,
-		NewRolloutResource,
 	}
 }
 
