@@ -59,7 +59,7 @@ func (d Daemon) Start(path string, args ...string) error {
 	}
 	defer func() { _ = log.Close() }()
 
-	cmd := exec.Command(path, args...) //nolint:noctx // it outlives the caller and every context of its
+	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{file}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
