@@ -31,8 +31,8 @@ type Context struct {
 	Components []string
 }
 
-// values is the context as templates see it, by the names of OAM, as far as it is read.
-func (x Context) values(c Component, reads *program.Reads) map[string]any {
+// Values is the context as CUE sees it, by the names of OAM, as far as it is read.
+func (x Context) Values(c Component, reads *program.Reads) map[string]any {
 	out := map[string]any{}
 	put := func(name string, value func() any) {
 		if below := reads.Get(name); below.Any() {

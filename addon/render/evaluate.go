@@ -86,7 +86,7 @@ func (p *plan) evaluateTrait(s step, objects []Object) ([]Object, error) {
 
 // run evaluates a template and reports what it refuses by errs.
 func (p *plan) run(s step, objects []Object, wanted ...string) (map[string]any, error) {
-	context := p.context.values(p.component, s.reads)
+	context := p.context.Values(p.component, s.reads)
 	seen(context, objects, s.reads)
 	inputs := map[string]any{"parameter": s.properties, "context": context}
 	fields, err := s.template.Run(inputs, wanted...)

@@ -133,7 +133,7 @@ func (p *plan) seal() error {
 	}
 	parts := make([]part, 0, 1+len(p.traits))
 	for _, s := range append([]step{p.workload}, p.traits...) {
-		parts = append(parts, part{s.definition.Digest, s.definition.Name, s.properties, p.context.values(p.component, s.reads)})
+		parts = append(parts, part{s.definition.Digest, s.definition.Name, s.properties, p.context.Values(p.component, s.reads)})
 	}
 	raw, err := json.Marshal([]any{
 		parts, p.component.Name, p.component.Type, p.context.AppName, p.context.AppNamespace, p.context.TargetNamespace, p.context.Environment, p.labels, p.notes,

@@ -35,6 +35,8 @@ type Program struct {
 	file     *ast.File
 	parseErr error
 
+	memory memory
+
 	mutex   sync.Mutex
 	reads   map[string]*Reads
 	markers map[string]*Markers
