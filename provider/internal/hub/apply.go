@@ -71,7 +71,7 @@ func applyBody(obj *unstructured.Unstructured) ([]byte, error) {
 func (c *Client) applyOnce(ctx context.Context, obj *unstructured.Unstructured, body []byte, opts ApplyOptions) (*unstructured.Unstructured, error) {
 	gvk := obj.GroupVersionKind()
 	what := attempt{verb: "write", kind: gvk, namespace: obj.GetNamespace(), name: obj.GetName()}
-	objects, err := c.objects(gvk, obj.GetNamespace())
+	objects, err := c.objects(ctx, gvk, obj.GetNamespace())
 	if err != nil {
 		return nil, c.explain(err, what)
 	}

@@ -34,7 +34,7 @@ const (
 type Client struct {
 	rest       *rest.Config
 	dynamic    dynamic.Interface
-	discovery  discovery.DiscoveryInterface
+	discovery  discovery.DiscoveryInterfaceWithContext
 	kinds      *kinds
 	patience   time.Duration
 	origin     string
@@ -120,7 +120,7 @@ func (c *Client) RESTConfig() *rest.Config { return rest.CopyConfig(c.rest) }
 // which IsNotFound holds; IsNoMatch tells the second from the first.
 func (c *Client) Get(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
 	what := attempt{verb: "read", kind: gvk, namespace: key.Namespace, name: key.Name}
-	objects, err := c.objects(gvk, key.Namespace)
+	objects, err := c.objects(ctx, gvk, key.Namespace)
 	if err != nil {
 		return nil, c.explain(err, what)
 	}
@@ -140,7 +140,7 @@ const pageSize = 500
 // that the label selector selects (all when empty).
 func (c *Client) List(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string) ([]unstructured.Unstructured, error) {
 	what := attempt{verb: "list", kind: gvk, namespace: namespace}
-	objects, err := c.objects(gvk, namespace)
+	objects, err := c.objects(ctx, gvk, namespace)
 	if err != nil {
 		return nil, c.explain(err, what)
 	}
@@ -168,8 +168,8 @@ func listPage(ctx context.Context, objects dynamic.ResourceInterface, options me
 
 // objects returns the client of a kind. The namespace is ignored for kinds that
 // have none.
-func (c *Client) objects(gvk schema.GroupVersionKind, namespace string) (dynamic.ResourceInterface, error) {
-	kind, err := c.kinds.lookup(gvk)
+func (c *Client) objects(ctx context.Context, gvk schema.GroupVersionKind, namespace string) (dynamic.ResourceInterface, error) {
+	kind, err := c.kinds.lookup(ctx, gvk)
 	if err != nil {
 		return nil, err
 	}

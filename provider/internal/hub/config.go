@@ -102,7 +102,7 @@ func exclusive(labels []string) error {
 	return &ConfigError{
 		Field:   attributeOf(labels[0]),
 		Summary: "Conflicting hub credentials",
-		Detail: fmt.Sprintf("%s are given together, and each of them alone says how to reach the hub. Keep one of them.",
+		Detail: fmt.Sprintf("%s are given together, but they exclude each other. Keep one of them.",
 			enumerate(labels)),
 	}
 }

@@ -45,7 +45,7 @@ func (c *Client) Contents(ctx context.Context, namespace string) ([]string, erro
 // contentsNow tells objects that stay from objects that are on their way out.
 func (c *Client) contentsNow(ctx context.Context, namespace string) (lasting, leaving []string, err error) {
 	what := attempt{verb: "list the contents of", kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, name: namespace}
-	lists, err := c.discovery.ServerPreferredNamespacedResources()
+	lists, err := c.discovery.ServerPreferredNamespacedResourcesWithContext(ctx)
 	if err != nil {
 		return nil, nil, c.explain(err, what)
 	}

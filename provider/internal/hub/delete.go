@@ -20,7 +20,7 @@ import (
 // that does not exist is no error.
 func (c *Client) Delete(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName, uid types.UID) error {
 	what := attempt{verb: "delete", kind: gvk, namespace: key.Namespace, name: key.Name}
-	objects, err := c.objects(gvk, key.Namespace)
+	objects, err := c.objects(ctx, gvk, key.Namespace)
 	if err != nil {
 		return ignoreGone(c.explain(err, what))
 	}

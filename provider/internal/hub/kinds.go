@@ -4,6 +4,7 @@
 package hub
 
 import (
+	"context"
 	"strings"
 	"sync"
 
@@ -24,24 +25,24 @@ type served struct {
 // version, because asking for all groups costs a large hub dozens of requests
 // in every plan. Only answers that hold the kind are kept.
 type kinds struct {
-	discovery discovery.DiscoveryInterface
+	discovery discovery.DiscoveryInterfaceWithContext
 	mutex     sync.Mutex
 	known     map[schema.GroupVersionKind]served
 }
 
 // newKinds returns an empty cache.
-func newKinds(client discovery.DiscoveryInterface) *kinds {
+func newKinds(client discovery.DiscoveryInterfaceWithContext) *kinds {
 	return &kinds{discovery: client, known: map[schema.GroupVersionKind]served{}}
 }
 
 // lookup returns how the kind is served, a NoKindMatchError if it is not.
-func (k *kinds) lookup(gvk schema.GroupVersionKind) (served, error) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if found, ok := k.known[gvk]; ok {
+func (k *kinds) lookup(ctx context.Context, gvk schema.GroupVersionKind) (served, error) {
+	if found, ok := k.get(gvk); ok {
 		return found, nil
 	}
-	list, err := k.discovery.ServerResourcesForGroupVersion(gvk.GroupVersion().String())
+	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	list, err := k.discovery.ServerResourcesForGroupVersionWithContext(bounded, gvk.GroupVersion().String())
 	if apierrors.IsNotFound(err) {
 		return served{}, noMatch(gvk)
 	}
@@ -49,15 +50,25 @@ func (k *kinds) lookup(gvk schema.GroupVersionKind) (served, error) {
 		return served{}, err
 	}
 	k.remember(gvk.GroupVersion(), list)
-	found, ok := k.known[gvk]
+	found, ok := k.get(gvk)
 	if !ok {
 		return served{}, noMatch(gvk)
 	}
 	return found, nil
 }
 
+// get returns what is known of the kind.
+func (k *kinds) get(gvk schema.GroupVersionKind) (served, bool) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	found, ok := k.known[gvk]
+	return found, ok
+}
+
 // remember keeps the kinds of the list; names with a slash are subresources.
 func (k *kinds) remember(version schema.GroupVersion, list *metav1.APIResourceList) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
 	for _, resource := range list.APIResources {
 		if strings.Contains(resource.Name, "/") {
 			continue

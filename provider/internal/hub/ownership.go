@@ -167,7 +167,7 @@ func (c *Client) setManagers(ctx context.Context, live *unstructured.Unstructure
 	if err != nil {
 		return fmt.Errorf("encode the managed fields of %s %q: %w", gvk.Kind, live.GetName(), err)
 	}
-	objects, err := c.objects(gvk, live.GetNamespace())
+	objects, err := c.objects(ctx, gvk, live.GetNamespace())
 	if err != nil {
 		return c.explain(err, what)
 	}

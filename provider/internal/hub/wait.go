@@ -106,7 +106,7 @@ func (c *Client) watch(ctx context.Context, gvk schema.GroupVersionKind, key typ
 	if object == nil {
 		return nil, nil
 	}
-	objects, err := c.objects(gvk, key.Namespace)
+	objects, err := c.objects(ctx, gvk, key.Namespace)
 	if err != nil {
 		return nil, nil
 	}

@@ -1,0 +1,114 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+)
+
+// twoContexts is a kubeconfig with a current context and another one.
+const twoContexts = `
+apiVersion: v1
+kind: Config
+current-context: dev
+clusters:
+- {name: dev, cluster: {server: "https://dev:6443"}}
+- {name: hub, cluster: {server: "https://hub:6443"}}
+- {name: empty, cluster: {}}
+users:
+- {name: jane, user: {token: SECRET-CANARY}}
+contexts:
+- {name: dev, context: {cluster: dev, user: jane}}
+- {name: hub, context: {cluster: hub, user: jane}}
+- {name: broken, context: {cluster: nowhere, user: jane}}
+- {name: empty, context: {cluster: empty, user: jane}}
+`
+
+// TestKubeconfig checks which server a kubeconfig leads to.
+func TestKubeconfig(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(path, []byte(twoContexts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		reason   string
+		settings Settings
+		want     string
+	}{
+		{"the current context", Settings{ConfigPath: path}, "https://dev:6443"},
+		{"a chosen context", Settings{ConfigPath: path, ConfigContext: "hub"}, "https://hub:6443"},
+		{"content", Settings{Kubeconfig: twoContexts, ConfigContext: "hub"}, "https://hub:6443"},
+		{"several files", Settings{ConfigPaths: []string{path}, ConfigContext: "hub"}, "https://hub:6443"},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			client, err := New(Config{Settings: test.settings, Version: "1.2.3"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			config := client.RESTConfig()
+			if client.Host() != test.want {
+				t.Errorf("host %q, want %q", client.Host(), test.want)
+			}
+			if config.UserAgent != "terraform-provider-fairlead/1.2.3" {
+				t.Errorf("user agent %q", config.UserAgent)
+			}
+			if config.QPS >= 0 {
+				t.Errorf("the client throttles itself: %v requests a second", config.QPS)
+			}
+			if _, quiet := config.WarningHandler.(rest.NoWarnings); !quiet {
+				t.Errorf("warnings of the server would be printed by %T", config.WarningHandler)
+			}
+		})
+	}
+}
+
+// TestKubeconfigErrors checks the texts, and that none shows the content.
+func TestKubeconfigErrors(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "config")
+	if err := os.WriteFile(path, []byte(twoContexts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	garbage := filepath.Join(folder, "garbage")
+	if err := os.WriteFile(garbage, []byte("SECRET-CANARY: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		reason   string
+		settings Settings
+	}{
+		{"no such file", Settings{ConfigPath: filepath.Join(folder, "missing")}},
+		{"no such file in a list", Settings{ConfigPaths: []string{path, filepath.Join(folder, "missing")}}},
+		{"no kubeconfig", Settings{ConfigPath: garbage}},
+		{"content that is no kubeconfig", Settings{Kubeconfig: "SECRET-CANARY"}},
+		{"no such context", Settings{ConfigPath: path, ConfigContext: "prod"}},
+		{"no current context", Settings{Kubeconfig: Secret(strings.Replace(twoContexts, "current-context: dev", "", 1))}},
+		{"a context without its cluster", Settings{ConfigPath: path, ConfigContext: "broken"}},
+		{"a cluster without a server must not lead to localhost", Settings{ConfigPath: path, ConfigContext: "empty"}},
+		{"no token file", Settings{Host: "https://hub", TokenPath: filepath.Join(folder, "missing")}},
+	}
+	var texts []string
+	for _, test := range tests {
+		_, err := New(Config{Settings: test.settings})
+		var config *ConfigError
+		if !errors.As(err, &config) {
+			t.Errorf("%s: got %v, want a ConfigError", test.reason, err)
+			continue
+		}
+		texts = append(texts, fmt.Sprintf("# %s\n%s\n%s\n", test.reason, config.Summary, config.Detail))
+	}
+	all := strings.ReplaceAll(strings.Join(texts, "\n"), folder, "FOLDER")
+	if strings.Contains(all, "SECRET-CANARY") {
+		t.Error("an error shows the content of a kubeconfig")
+	}
+	golden(t, "kubeconfig_errors.txt", all)
+}
