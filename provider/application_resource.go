@@ -100,7 +100,7 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := client.Apply(ctx, desired, hub.ApplyOptions{Force: force, TakeFromPeople: true})
+	live, err := client.ApplyExactly(ctx, desired, hub.ApplyOptions{Force: force, TakeFromPeople: true})
 	if err != nil {
 		appendApplicationError(&resp.Diagnostics, err)
 		return
@@ -174,7 +174,7 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := client.Apply(ctx, desired, hub.ApplyOptions{Force: plan.AdoptExisting.ValueBool(), TakeFromPeople: true})
+	live, err := client.ApplyExactly(ctx, desired, hub.ApplyOptions{Force: plan.AdoptExisting.ValueBool(), TakeFromPeople: true})
 	if err != nil {
 		appendApplicationError(&resp.Diagnostics, err)
 		return

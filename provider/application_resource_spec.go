@@ -346,7 +346,8 @@ func (b *specBuilder) properties(u use, v any, at string) any {
 	if found == nil {
 		return pruned(u, properties)
 	}
-	for _, finding := range found.Validate(properties, at) {
+	written := found.Coerce(properties)
+	for _, finding := range found.Validate(written, at) {
 		if !u.partial || !missingAtAll(finding, at) {
 			b.findings = append(b.findings, finding)
 		}
@@ -354,7 +355,7 @@ func (b *specBuilder) properties(u use, v any, at string) any {
 	if properties == nil {
 		return nil
 	}
-	return found.Coerce(properties)
+	return written
 }
 
 // missingAtAll says that a finding is about a parameter that an override leaves
