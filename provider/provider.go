@@ -140,6 +140,7 @@ func namespaceOr(configured types.String, fallback string) string {
 // Resources lists the resources.
 func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
+		NewAddonResource,
 		NewEnvironmentResource,
 		NewClusterBindingResource,
 		NewApplicationResource,
