@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -72,6 +73,9 @@ func NewManager(ctx context.Context, options Options) (ctrl.Manager, error) {
 		LeaderElectionID:              "fairlead-addon",
 		LeaderElectionNamespace:       v1alpha1.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 ptr.To(30 * time.Second),
+		RenewDeadline:                 ptr.To(20 * time.Second),
+		RetryPeriod:                   ptr.To(5 * time.Second),
 		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 	})
 	if meta.IsNoMatchError(err) {

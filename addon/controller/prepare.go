@@ -110,7 +110,7 @@ func (f *findings) check(library *definition.Library, kind definition.Kind, name
 		}
 		f.fail(delivery.ReasonInvalidParameters, finding.String())
 	}
-	return properties
+	return found.Known(properties)
 }
 
 func (f *findings) fail(reason, message string) {

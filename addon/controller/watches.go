@@ -59,7 +59,7 @@ type (
 )
 
 func (c *controllers) start(ctx context.Context) error {
-	for _, build := range []func() error{c.buildApplication, c.buildEnvironment, c.buildBinding} {
+	for _, build := range []func() error{c.buildApplication, c.buildEnvironment, c.buildBinding, c.buildDefinitions} {
 		if err := build(); err != nil {
 			return err
 		}
@@ -167,6 +167,20 @@ func (c *controllers) buildBinding() error {
 		Build(c.binding)
 	c.built.binding = built
 	return err
+}
+
+func (c *controllers) buildDefinitions() error {
+	for _, kind := range definitionKinds() {
+		reconciler := &DefinitionReconciler{
+			client: c.manager.GetClient(), clock: c.environment.clock, ownership: c.application.ownership, library: c.application.library, kind: kind,
+		}
+		err := ctrl.NewControllerManagedBy(c.manager).Named(string(kind.kind) + "-definition").
+			For(kind.empty(), builder.WithPredicates(described())).Complete(reconciler)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *controllers) bindingsOfEnvironment(ctx context.Context, object client.Object) requests {
