@@ -77,7 +77,7 @@ func (p *plan) identify(s step, o *Object) error {
 	if o.Name() == "" {
 		metadata["name"] = p.defaultName(*o)
 	}
-	if problems := validation.IsDNS1123Subdomain(strings.ReplaceAll(o.Name(), ":", "-")); len(problems) > 0 {
+	if problems := nameProblems(gvk.Kind, o.Name()); len(problems) > 0 {
 		return p.invalidObject(s, o.field(), fmt.Sprintf("has the name %q: %s", o.Name(), problems[0]))
 	}
 	if isClusterScoped(gvk) {
@@ -89,6 +89,15 @@ func (p *plan) identify(s step, o *Object) error {
 	}
 	metadata["namespace"] = p.context.TargetNamespace
 	return nil
+}
+
+// nameProblems says what Kubernetes would refuse in a name. Roles may have
+// colons; the names of Services are names of hosts.
+func nameProblems(kind, name string) []string {
+	if kind == "Service" {
+		return validation.IsDNS1035Label(name)
+	}
+	return validation.IsDNS1123Subdomain(strings.ReplaceAll(name, ":", "-"))
 }
 
 // defaultName is the component's name for what the component makes, else one

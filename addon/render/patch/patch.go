@@ -157,7 +157,7 @@ func (d directives) field(name string) directives {
 }
 
 func (d directives) item() directives {
-	var below directives
+	below := directives{key: d.key}
 	if d.markers != nil {
 		below.markers = d.markers.Items
 	}
