@@ -64,6 +64,9 @@ func (c *controllers) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.manager.Add(&environmentPolicy{manager: c.manager, ownership: c.application.ownership}); err != nil {
+		return err
+	}
 	return c.startOCM(ctx)
 }
 
@@ -174,7 +177,7 @@ func (c *controllers) buildDefinitions() error {
 		reconciler := &DefinitionReconciler{
 			client: c.manager.GetClient(), clock: c.environment.clock, ownership: c.application.ownership, library: c.application.library, kind: kind,
 		}
-		err := ctrl.NewControllerManagedBy(c.manager).Named(string(kind.kind) + "-definition").
+		err := ctrl.NewControllerManagedBy(c.manager).Named(string(kind.kind)+"-definition").
 			For(kind.empty(), builder.WithPredicates(described())).Complete(reconciler)
 		if err != nil {
 			return err
