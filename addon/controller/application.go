@@ -77,6 +77,12 @@ func result(after time.Duration, err, writeErr error) (ctrl.Result, error) {
 	if errors.Is(writeErr, errSuperseded) {
 		return ctrl.Result{RequeueAfter: minRetry}, err
 	}
+	if errors.Is(writeErr, errCoalesced) {
+		if after == 0 || after > coalesceStatus {
+			after = coalesceStatus
+		}
+		return ctrl.Result{RequeueAfter: after}, err
+	}
 	return ctrl.Result{RequeueAfter: after}, errors.Join(err, writeErr)
 }
 

@@ -158,7 +158,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		application: &ApplicationReconciler{
 			client: manager.GetClient(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
 			ownership: &ownership{reader: manager.GetCache()}, library: definition.Builtin(), renderer: renderer, engine: engine,
-			statuses: &statusWriter{client: manager.GetClient()}, metrics: metrics,
+			statuses: &statusWriter{client: manager.GetClient(), clock: time}, metrics: metrics,
 		},
 		environment: &EnvironmentReconciler{client: manager.GetClient(), clock: time, world: world, engine: engine},
 		binding: &ClusterBindingReconciler{

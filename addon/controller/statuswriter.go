@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -20,10 +22,16 @@ import (
 // statusWriter writes statuses of applications that differ from what is there.
 type statusWriter struct {
 	client client.Client
+	clock  clock.PassiveClock
 
-	mu   sync.Mutex
-	last map[types.UID]statusWrite
+	mu    sync.Mutex
+	last  map[types.UID]statusWrite
+	times map[types.UID]time.Time
 }
+
+// coalesceStatus gathers changes that only say more of the same state: while
+// many clusters report, each of their messages would be a write of its own.
+const coalesceStatus = time.Second
 
 // statusWrite is the last write: what was wanted, and what the API server made
 // of it. A CRD of another controller drops fields that it does not know, and
@@ -33,14 +41,21 @@ type statusWrite struct {
 	result v1beta1.ApplicationStatus
 }
 
+// errCoalesced says that the status differs in details and is written later.
+var errCoalesced = errors.New("details of the status are written later")
+
 // errSuperseded says that the application changed since it was read.
 var errSuperseded = errors.New("the application changed meanwhile")
 
 // write writes the status if it differs, and says whether it did. It
-// returns errSuperseded when it lost against another write.
+// returns errSuperseded when it lost against another write, and errCoalesced
+// when it is to be tried again after coalesceStatus.
 func (w *statusWriter) write(ctx context.Context, app *v1beta1.Application, wanted v1beta1.ApplicationStatus) (bool, error) {
 	if equality.Semantic.DeepEqual(app.Status, wanted) || w.repeats(app, wanted) {
 		return false, nil
+	}
+	if sameState(app.Status, wanted) && w.early(app.UID) {
+		return false, errCoalesced
 	}
 	update := app.DeepCopy()
 	update.Status = wanted
@@ -55,6 +70,28 @@ func (w *statusWriter) write(ctx context.Context, app *v1beta1.Application, want
 	return true, nil
 }
 
+// sameState says that two statuses speak of the same generation, phase and conditions.
+func sameState(before, after v1beta1.ApplicationStatus) bool {
+	if before.Phase != after.Phase || before.ObservedGeneration != after.ObservedGeneration ||
+		before.ObservedRevision != after.ObservedRevision || len(before.Conditions) != len(after.Conditions) {
+		return false
+	}
+	for i := range before.Conditions {
+		if before.Conditions[i].Type != after.Conditions[i].Type || before.Conditions[i].Status != after.Conditions[i].Status {
+			return false
+		}
+	}
+	return true
+}
+
+// early says that the last write was less than coalesceStatus ago.
+func (w *statusWriter) early(uid types.UID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last, ok := w.times[uid]
+	return ok && w.clock.Since(last) < coalesceStatus
+}
+
 func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.ApplicationStatus) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,6 +103,7 @@ func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.Applicat
 func (w *statusWriter) remember(uid types.UID, last statusWrite) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.note(uid)
 	if equality.Semantic.DeepEqual(last.wanted, last.result) {
 		delete(w.last, uid)
 		return
@@ -74,4 +112,18 @@ func (w *statusWriter) remember(uid types.UID, last statusWrite) {
 		w.last = map[types.UID]statusWrite{}
 	}
 	w.last[uid] = last
+}
+
+// note keeps the time of a write, and forgets those that no longer matter.
+func (w *statusWriter) note(uid types.UID) {
+	now := w.clock.Now()
+	if w.times == nil {
+		w.times = map[types.UID]time.Time{}
+	}
+	for other, last := range w.times {
+		if now.Sub(last) > coalesceStatus {
+			delete(w.times, other)
+		}
+	}
+	w.times[uid] = now
 }
