@@ -36,8 +36,10 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	plan.Namespace = r.plannedNamespace(&config)
 	plan.ID = applicationID(&plan)
 	plan.Revision = types.StringUnknown()
+	spec := newApplicationSpec(&plan)
+	warnOfForeignTypes(&resp.Diagnostics, r.foreignToHub(ctx, &plan, spec.foreign))
 	if state != nil {
-		planUpdate(&plan, state)
+		planUpdate(&plan, spec, state)
 		if !plan.Namespace.Equal(state.Namespace) {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
@@ -54,8 +56,8 @@ func (r *applicationResource) plannedNamespace(config *applicationModel) types.S
 }
 
 // planUpdate keeps what the state says where nothing changes for the hub.
-func planUpdate(plan, state *applicationModel) {
-	after, before := newApplicationSpec(plan), newApplicationSpec(state)
+func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel) {
+	before := newApplicationSpec(state)
 	same := true
 	parts := []struct {
 		plan, state   *types.Dynamic

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -33,8 +34,10 @@ func (r *applicationResource) ValidateConfig(ctx context.Context, req resource.V
 	checkReservedAnnotations(config.Annotations, &resp.Diagnostics)
 	spec := newApplicationSpec(&config)
 	appendFindings(&resp.Diagnostics, &config, spec.findings)
-	if !resp.Diagnostics.HasError() {
-		warnOfForeignTypes(&resp.Diagnostics, spec.foreign)
+	// Without a hub nothing can be said of the hub's own types, so only what looks
+	// like a slip of the pen is worth a warning. The plan asks the hub.
+	if r.hub == nil {
+		warnOfForeignTypes(&resp.Diagnostics, slices.DeleteFunc(spec.foreign, func(f foreignType) bool { return f.err.Suggestion == "" }))
 	}
 }
 
@@ -118,6 +121,26 @@ func warnOfForeignTypes(diags *diag.Diagnostics, foreign []foreignType) {
 	}
 	diags.AddWarning("Type is not built in", strings.Join(lines, "\n")+
 		"\n\nIts properties cannot be checked here. The hub must have a definition of that name when this is applied.")
+}
+
+// foreignToHub are the types that the hub has no definition of either, or of
+// which that cannot be found out.
+func (r *applicationResource) foreignToHub(ctx context.Context, plan *applicationModel, foreign []foreignType) []foreignType {
+	if len(foreign) == 0 {
+		return nil
+	}
+	client, diags := r.hub.Client(ctx)
+	if client == nil || diags.HasError() || plan.Namespace.IsUnknown() {
+		return foreign
+	}
+	object := r.object(client, plan)
+	var out []foreignType
+	for _, use := range foreign {
+		if found, _ := object.defined(ctx, use.err); !found {
+			out = append(out, use)
+		}
+	}
+	return out
 }
 
 // line says of one use what is not built in, and what was perhaps meant.
