@@ -63,7 +63,8 @@ func (o Object) field() string {
 }
 
 // identify sets name and namespace. A namespace that is not the target is
-// refused: an application reaches its own target only.
+// refused: an application reaches its own target only. Where the target is not
+// known, as in a preview, the namespace stays open.
 func (p *plan) identify(s step, o *Object) error {
 	gvk := o.GroupVersionKind()
 	if gvk.Kind == "" || gvk.Version == "" {
@@ -87,7 +88,9 @@ func (p *plan) identify(s step, o *Object) error {
 	if given := o.Namespace(); given != "" && given != p.context.TargetNamespace {
 		return p.invalidObject(s, o.field(), fmt.Sprintf("goes to the namespace %q, but this delivery reaches %q only", given, p.context.TargetNamespace))
 	}
-	metadata["namespace"] = p.context.TargetNamespace
+	if p.context.TargetNamespace != "" {
+		metadata["namespace"] = p.context.TargetNamespace
+	}
 	return nil
 }
 
@@ -125,7 +128,9 @@ func (p *plan) label(o *Object) {
 	labels[v1beta1.LabelAppName] = p.context.AppName
 	labels[v1beta1.LabelAppNamespace] = p.context.AppNamespace
 	labels[v1beta1.LabelAppComponent] = p.component.Name
-	labels[v1alpha1.LabelEnvironment] = p.context.Environment
+	if p.context.Environment != "" {
+		labels[v1alpha1.LabelEnvironment] = p.context.Environment
+	}
 	labels[v1alpha1.LabelManagedBy] = v1alpha1.LabelManagedByValue
 	for k, v := range p.kindLabels(*o) {
 		labels[k] = v

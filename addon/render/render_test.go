@@ -116,11 +116,14 @@ func TestRenderGolden(t *testing.T) {
 		"contact": "team-a", "fairlead.dev/revision": "r1", "app.oam.dev/publishVersion": "v1", "kubectl.kubernetes.io/last-applied-configuration": "{}",
 		"app.oam.dev/filter-label-keys": "secret-label", "app.oam.dev/disable-health-check": "true",
 	}
+	open := place()
+	open.TargetNamespace, open.Environment = "", ""
 	cases := map[string]struct {
 		reason    string
 		context   render.Context
 		component render.Component
 	}{
+		"webservice/open":    {"Where the target is not known yet, nothing is said of it.", open, render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx"}}},
 		"webservice/usual":   {"A Deployment and a Service for the exposed port.", place(), usual()},
 		"webservice/minimal": {"An image alone is enough.", place(), render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx"}}},
 		"webservice/every":   {"Every parameter at once; volumes gives way to volumeMounts.", place(), every()},
