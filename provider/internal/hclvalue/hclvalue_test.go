@@ -14,6 +14,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue/hcltest"
 )
 
 // fromHub is what reading text from an API server gives.
@@ -57,7 +58,7 @@ func fromJSONOf(t testing.TB, live any, prior attr.Value) attr.Value {
 func TestToJSON(t *testing.T) {
 	for _, form := range forms() {
 		t.Run(form.reason, func(t *testing.T) {
-			got := throughHub(t, toJSON(t, evaluate(t, form.expression)))
+			got := throughHub(t, toJSON(t, hcltest.Evaluate(t, form.expression)))
 			if diff := cmp.Diff(fromHub(t, form.json), got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -68,7 +69,7 @@ func TestToJSON(t *testing.T) {
 func TestFromJSONKeepsThePriorValue(t *testing.T) {
 	for _, form := range forms() {
 		t.Run(form.reason, func(t *testing.T) {
-			prior := evaluate(t, form.expression)
+			prior := hcltest.Evaluate(t, form.expression)
 			got := fromJSONOf(t, throughHub(t, toJSON(t, prior)), prior)
 			if !got.Equal(prior) {
 				t.Errorf("the value changed on its way through the hub\nbefore: %s\nafter:  %s", prior, got)
@@ -80,7 +81,7 @@ func TestFromJSONKeepsThePriorValue(t *testing.T) {
 func TestImportedValueEqualsTheConfiguredOne(t *testing.T) {
 	for _, form := range forms() {
 		t.Run(form.reason, func(t *testing.T) {
-			configured := evaluate(t, form.expression)
+			configured := hcltest.Evaluate(t, form.expression)
 			imported := fromJSONOf(t, throughHub(t, toJSON(t, configured)), types.DynamicNull())
 			if !SemanticallyEqual(configured, imported) {
 				t.Errorf("the plan after an import would not be empty\nconfigured: %s\nimported:   %s", configured, imported)
@@ -116,7 +117,7 @@ func TestFromJSONShowsOnlyWhatDiffers(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
-			got := fromJSONOf(t, fromHub(t, c.live), evaluate(t, c.prior))
+			got := fromJSONOf(t, fromHub(t, c.live), hcltest.Evaluate(t, c.prior))
 			if want := evaluateEmptyMap(t, c.want); !got.Equal(want) {
 				t.Errorf("\nwant: %s\ngot:  %s", want, got)
 			}
@@ -131,14 +132,14 @@ func evaluateEmptyMap(t *testing.T, expression string) attr.Value {
 	if expression == `tomap({ for k in [] : k => "x" })` {
 		return types.DynamicValue(types.MapValueMust(types.StringType, map[string]attr.Value{}))
 	}
-	return evaluate(t, expression)
+	return hcltest.Evaluate(t, expression)
 }
 
 func TestFromJSONOfNothing(t *testing.T) {
 	if got := fromJSONOf(t, nil, types.DynamicNull()); !got.IsNull() {
 		t.Errorf("nothing read and nothing configured must stay null, got %s", got)
 	}
-	if got := fromJSONOf(t, nil, evaluate(t, `{ a = 1 }`)); !got.IsNull() {
+	if got := fromJSONOf(t, nil, hcltest.Evaluate(t, `{ a = 1 }`)); !got.IsNull() {
 		t.Errorf("what is gone from the hub must be null, got %s", got)
 	}
 }
@@ -155,7 +156,7 @@ func TestUnknown(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
-			v := evaluate(t, c.expression)
+			v := hcltest.Evaluate(t, c.expression)
 			if !HasUnknown(v) {
 				t.Error("HasUnknown: got false, want true")
 			}
@@ -175,7 +176,7 @@ func TestUnknown(t *testing.T) {
 
 func TestKnownForms(t *testing.T) {
 	for _, form := range forms() {
-		if v := evaluate(t, form.expression); HasUnknown(v) || HasUnknownJSON(toJSON(t, v)) {
+		if v := hcltest.Evaluate(t, form.expression); HasUnknown(v) || HasUnknownJSON(toJSON(t, v)) {
 			t.Errorf("%s: found something unknown in %s", form.reason, form.expression)
 		}
 	}
@@ -190,7 +191,7 @@ func TestNumbersThatDoNotFit(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
-			_, err := ToJSON(evaluate(t, c.expression))
+			_, err := ToJSON(hcltest.Evaluate(t, c.expression))
 			var number *NumberError
 			if !errors.As(err, &number) {
 				t.Fatalf("got error %v, want a *NumberError", err)
@@ -203,7 +204,7 @@ func TestNumbersThatDoNotFit(t *testing.T) {
 }
 
 func TestNullsAreKeptOnDemand(t *testing.T) {
-	v := evaluate(t, `{ a = null, l = [null, { b = null }] }`)
+	v := hcltest.Evaluate(t, `{ a = null, l = [null, { b = null }] }`)
 	got, err := ToJSONWithNulls(v)
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +236,7 @@ func TestSemanticallyEqual(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
-			a, b := evaluate(t, c.a), evaluate(t, c.b)
+			a, b := hcltest.Evaluate(t, c.a), hcltest.Evaluate(t, c.b)
 			if got := SemanticallyEqual(a, b); got != c.want {
 				t.Errorf("got %t, want %t", got, c.want)
 			}

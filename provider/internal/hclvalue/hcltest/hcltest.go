@@ -1,7 +1,8 @@
 // Copyright The Fairlead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package hclvalue
+// Package hcltest evaluates HCL for tests, and hands the result over as an engine does.
+package hcltest
 
 import (
 	"context"
@@ -19,9 +20,10 @@ import (
 	"github.com/zclconf/go-cty/cty/msgpack"
 )
 
-// evaluate evaluates an HCL expression as the engine does and hands the result
-// over as the engine does: as msgpack, with the type beside the value.
-func evaluate(t testing.TB, expression string) types.Dynamic {
+// Evaluate evaluates an HCL expression and hands the result over as an engine
+// does: as msgpack, with the type beside the value. The variables unknown and any
+// are a string and a value of any type that are not known yet.
+func Evaluate(t testing.TB, expression string) types.Dynamic {
 	t.Helper()
 	parsed, diags := hclsyntax.ParseExpression([]byte(expression), "test.tf", hcl.InitialPos)
 	if diags.HasErrors() {
