@@ -47,7 +47,7 @@ func (r *ApplicationReconciler) prepare(ctx context.Context, app *v1beta1.Applic
 	}
 	return delivery.Request{
 		Owner: ownerOf(app), Source: source, Uses: uses, Components: components,
-		Labels: readable(app.Labels), Annotations: readable(app.Annotations), Revision: nextRevision(app).Name,
+		Labels: app.Labels, Annotations: app.Annotations, Revision: nextRevision(app).Name,
 	}, warnings, nil, nil
 }
 
@@ -130,19 +130,4 @@ func (f *findings) problem() *delivery.Problem {
 		text = append(slices.Clone(text[:most]), fmt.Sprintf("... and %d more", len(f.errors)-most))
 	}
 	return &delivery.Problem{Reason: f.reason, Message: strings.Join(text, "; ")}
-}
-
-// readable are the labels or annotations of an application that definitions may
-// see and that reach its objects: not those that steer delivery, which differ
-// by who wrote the application and would change its objects.
-func readable(values map[string]string) map[string]string {
-	kept := map[string]string{}
-	for key, value := range values {
-		prefix, _, _ := strings.Cut(key, "/")
-		if prefix == "fairlead.dev" || prefix == "app.oam.dev" || prefix == "kubectl.kubernetes.io" {
-			continue
-		}
-		kept[key] = value
-	}
-	return kept
 }

@@ -209,14 +209,14 @@ func rank(healthy bool) int {
 func service(unit delivery.UnitReport) v1beta1.ApplicationComponentStatus {
 	entry := v1beta1.ApplicationComponentStatus{
 		Name: unit.Unit.Component, Namespace: unit.Unit.Place.Namespace, Cluster: unit.Unit.Place.Cluster, Env: unit.Unit.Place.Environment,
-		Healthy: unit.Healthy(), WorkloadHealthy: unit.Healthy(), Message: cut(messageOf(unit)), Details: unit.Verdict.Details,
+		Healthy: unit.Healthy(), WorkloadHealthy: unit.Observe.State == delivery.Delivered && unit.Verdict.WorkloadHealthy, Message: cut(messageOf(unit)), Details: unit.Verdict.Details,
 	}
 	if objects := unit.Unit.Result.Objects; len(objects) > 0 {
 		entry.WorkloadDefinition = workloadOf(objects[0])
 	}
 	for _, trait := range unit.Verdict.Traits {
 		entry.Traits = append(entry.Traits, v1beta1.ApplicationTraitStatus{
-			Type: trait.Type, Healthy: trait.Healthy, Message: cut(trait.Message),
+			Type: trait.Type, Healthy: trait.Healthy, Message: cut(trait.Message), Details: trait.Details,
 		})
 	}
 	return entry
