@@ -174,7 +174,21 @@ func (c *Client) classifyStatus(err error, status metav1.Status, what attempt) *
 	case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), apierrors.IsServiceUnavailable(err), apierrors.IsTooManyRequests(err):
 		return c.unreachable(err, what)
 	}
-	return &Error{Reason: Failed, Summary: "Hub request failed", Detail: fmt.Sprintf("Could not %s at %s: %s.", what, c.Host(), status.Message)}
+	if field, ok := undeclared(status.Message); ok {
+		return &Error{Reason: Invalid, Summary: "Refused by the hub", Fields: []string{field},
+			Detail: fmt.Sprintf("Could not %s: the addon on the hub does not know %s. It is older than this provider: upgrade it, for example with fairlead_addon, or leave the field out.", what, field)}
+	}
+	return &Error{Reason: Failed, Summary: "Hub request failed", Detail: fmt.Sprintf("Could not %s at %s: %s.", what, c.Host(), strings.TrimSuffix(status.Message, "."))}
+}
+
+// undeclared returns the field that the hub's schema does not have, if that is
+// what the message of a server-side apply says.
+func undeclared(message string) (string, bool) {
+	text, ok := strings.CutSuffix(message, ": field not declared in schema")
+	if !ok {
+		return "", false
+	}
+	return strings.TrimPrefix(text[strings.LastIndex(text, " ")+1:], "."), true
 }
 
 // kindMissing explains that the hub does not serve a kind.
@@ -330,8 +344,8 @@ func conflictWith(owners map[string][]string, what attempt, why string) *Error {
 		lines = append(lines, fmt.Sprintf("  %s: %s", name, strings.Join(owners[name], ", ")))
 	}
 	lines = append(lines,
-		"Two managers of one field undo each other's work. Either stop the other from setting the field, or leave it out of this configuration. "+
-			"To take it over for good, set adopt_existing = true once.")
+		"Two managers of one field undo each other's work: let only one of them set it. "+
+			"To take it over, stop the other and apply with adopt_existing = true.")
 	failure.Detail = strings.Join(lines, "\n")
 	return failure
 }

@@ -1,0 +1,471 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package hub
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"log"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+)
+
+// realHub is a hub without the addon, on which the CRD of environments appears
+// while the tests run.
+var realHub *cluster.Env
+
+// TestMain starts the hub.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	ctx, cancel := context.WithTimeout(context.Background(), 45*time.Minute)
+	defer cancel()
+	env, err := cluster.Start(ctx, cluster.Options{Log: os.Stderr})
+	if err != nil {
+		log.Fatalf("start a hub: %s", err)
+	}
+	realHub = env
+	code := m.Run()
+	if err := errors.Join(env.Err(), env.Close()); err != nil {
+		log.Print(err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// The kinds that these tests use.
+var (
+	configMaps   = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	namespaced   = schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
+	environments = v1alpha1.GroupVersion.WithKind(v1alpha1.EnvironmentKind)
+)
+
+// realClient returns a client of the hub with that patience.
+func realClient(t *testing.T, patience time.Duration) *Client {
+	t.Helper()
+	client, err := New(Config{Settings: Settings{ConfigPath: realHub.Hub().KubeconfigPath}, Version: "test", Patience: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// configMap makes a ConfigMap with data.
+func configMap(namespace, name string, data map[string]any) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{}}
+	object.SetGroupVersionKind(configMaps)
+	object.SetNamespace(namespace)
+	object.SetName(name)
+	if data != nil {
+		object.Object["data"] = data
+	}
+	return object
+}
+
+// environment makes an Environment with a spec.
+func environment(name string, spec map[string]any) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	object.SetGroupVersionKind(environments)
+	object.SetName(name)
+	return object
+}
+
+// namespace makes a Namespace.
+func namespace(name string) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{}}
+	object.SetGroupVersionKind(namespaced)
+	object.SetName(name)
+	return object
+}
+
+// apply applies an object that must be accepted.
+func apply(t *testing.T, client *Client, object *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	applied, err := client.Apply(t.Context(), object, ApplyOptions{})
+	if err != nil {
+		t.Fatalf("apply %s %s: %v", object.GetKind(), object.GetName(), err)
+	}
+	return applied
+}
+
+// installEnvironments installs the CRD of environments.
+func installEnvironments(t *testing.T, client *Client) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", "..", "addon", "chart", "crds", "fairlead.dev_environments.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	crd := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal(content, &crd.Object); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, client, crd)
+}
+
+// TestMissingKind checks that a kind is waited for, that it is found once it
+// appears, and that patience ends.
+func TestMissingKind(t *testing.T) {
+	hasty, patient := realClient(t, time.Second), realClient(t, time.Minute)
+	_, err := hasty.Get(t.Context(), environments, types.NamespacedName{Name: "kind"})
+	if !IsNoMatch(err) || !IsNotFound(err) {
+		t.Errorf("reading a kind that is not served: %v", err)
+	}
+	if err := hasty.Delete(t.Context(), environments, types.NamespacedName{Name: "kind"}, "some-uid"); err != nil {
+		t.Errorf("deleting an object of a kind that is not served must succeed: %v", err)
+	}
+	_, err = hasty.Apply(t.Context(), environment("kind", map[string]any{}), ApplyOptions{})
+	if !IsNoMatch(err) {
+		t.Fatalf("writing a kind that is not served: %v", err)
+	}
+	golden(t, "missing_kind.txt", err.Error()+"\n")
+
+	result := make(chan error, 1)
+	go func() {
+		_, err := patient.Apply(t.Context(), environment("kind", map[string]any{}), ApplyOptions{})
+		result <- err
+	}()
+	installEnvironments(t, hasty)
+	if err := <-result; err != nil {
+		t.Errorf("the kind appeared and was not found: %v", err)
+	}
+}
+
+// TestMissingNamespace is the same for a namespace.
+func TestMissingNamespace(t *testing.T) {
+	hasty, patient := realClient(t, time.Second), realClient(t, time.Minute)
+	_, err := hasty.Apply(t.Context(), configMap("late", "a", nil), ApplyOptions{})
+	if ReasonOf(err) != NamespaceMissing {
+		t.Fatalf("writing into a namespace that does not exist: %v", err)
+	}
+	golden(t, "missing_namespace.txt", err.Error()+"\n")
+	result := make(chan error, 1)
+	go func() {
+		_, err := patient.Apply(t.Context(), configMap("late", "a", nil), ApplyOptions{})
+		result <- err
+	}()
+	apply(t, hasty, namespace("late"))
+	if err := <-result; err != nil {
+		t.Errorf("the namespace appeared and was not found: %v", err)
+	}
+}
+
+// edit changes an object as another manager.
+func edit(t *testing.T, client *Client, object *unstructured.Unstructured, manager, patch string) {
+	t.Helper()
+	objects, err := client.objects(t.Context(), object.GroupVersionKind(), object.GetNamespace())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := objects.Patch(t.Context(), object.GetName(), types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: manager}); err != nil {
+		t.Fatalf("patch %s as %s: %v", object.GetName(), manager, err)
+	}
+}
+
+// TestConflicts checks whose fields are taken, and what the error names.
+func TestConflicts(t *testing.T) {
+	client := realClient(t, time.Minute)
+	installEnvironments(t, client)
+	desired := environment("conflict", map[string]any{"afterPolicy": "Require", "after": []any{"dev"}})
+	patch := `{"spec":{"afterPolicy":"Skip","permissions":"view"}}`
+	tests := []struct {
+		reason  string
+		manager string
+		opts    ApplyOptions
+		taken   bool
+	}{
+		{"a GitOps tool keeps its fields", "argocd-controller", ApplyOptions{TakeFromPeople: true}, false},
+		{"so does a pipeline that applies files", "kubectl-client-side-apply", ApplyOptions{TakeFromPeople: true}, false},
+		{"what was edited by hand is undone", "kubectl-edit", ApplyOptions{TakeFromPeople: true}, true},
+		{"an edit by hand is a conflict unless asked", "kubectl-edit", ApplyOptions{}, false},
+		{"force takes from everybody", "argocd-controller", ApplyOptions{Force: true}, true},
+	}
+	var texts []string
+	for _, test := range tests {
+		created := apply(t, client, desired)
+		edit(t, client, desired, test.manager, patch)
+		got, err := client.ApplyExactly(t.Context(), desired, test.opts)
+		if test.taken {
+			checkTaken(t, test.reason, got, err)
+		} else if ReasonOf(err) != Conflict {
+			t.Errorf("%s: got %v, want a conflict", test.reason, err)
+		} else {
+			texts = append(texts, "# "+test.reason+"\n"+err.Error()+"\n")
+		}
+		if err := client.Delete(t.Context(), environments, types.NamespacedName{Name: "conflict"}, created.GetUID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden(t, "conflicts.txt", strings.Join(texts, "\n"))
+}
+
+// checkTaken checks that the object is as desired: what it does not name is gone.
+func checkTaken(t *testing.T, reason string, got *unstructured.Unstructured, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("%s: %v", reason, err)
+		return
+	}
+	want := map[string]any{"afterPolicy": "Require", "after": []any{"dev"}, "permissions": "fairlead-deployer"}
+	if diff := cmp.Diff(want, got.Object["spec"]); diff != "" {
+		t.Errorf("%s: spec (-want +got):\n%s", reason, diff)
+	}
+}
+
+// TestLeftovers checks that a field of another tool that would stay is reported,
+// although server-side apply sees no conflict in it.
+func TestLeftovers(t *testing.T) {
+	client := realClient(t, time.Minute)
+	installEnvironments(t, client)
+	desired := environment("leftovers", map[string]any{"afterPolicy": "Skip"})
+	apply(t, client, desired)
+	edit(t, client, desired, "argocd-controller", `{"spec":{"approval":{"required":true}}}`)
+	_, err := client.ApplyExactly(t.Context(), desired, ApplyOptions{TakeFromPeople: true})
+	if ReasonOf(err) != Conflict {
+		t.Fatalf("got %v, want a conflict", err)
+	}
+	golden(t, "leftovers.txt", err.Error()+"\n")
+}
+
+// TestInvalid checks that a refusal names each field, and that unknown fields are refused.
+func TestInvalid(t *testing.T) {
+	client := realClient(t, time.Minute)
+	installEnvironments(t, client)
+	var texts []string
+	for reason, spec := range map[string]map[string]any{
+		"values that are not allowed":             {"afterPolicy": "Never", "approval": map[string]any{"message": strings.Repeat("x", 2000)}},
+		"a field that an older hub does not know": {"aftre": []any{"dev"}},
+	} {
+		_, err := client.Apply(t.Context(), environment("invalid", spec), ApplyOptions{})
+		if err == nil {
+			t.Errorf("%s: accepted", reason)
+			continue
+		}
+		texts = append(texts, "# "+reason+"\n"+err.Error()+"\n")
+	}
+	sort.Strings(texts)
+	golden(t, "invalid.txt", strings.Join(texts, "\n"))
+}
+
+// TestDelete checks that only the very object is deleted.
+func TestDelete(t *testing.T) {
+	client := realClient(t, time.Minute)
+	key := types.NamespacedName{Namespace: "default", Name: "delete"}
+	first := apply(t, client, configMap("default", "delete", nil))
+	if err := client.Delete(t.Context(), configMaps, key, "another-uid"); err != nil {
+		t.Errorf("an object of another UID counts as gone: %v", err)
+	}
+	if _, err := client.Get(t.Context(), configMaps, key); err != nil {
+		t.Fatalf("an object of another UID was deleted: %v", err)
+	}
+	if err := client.Delete(t.Context(), configMaps, key, first.GetUID()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.Get(t.Context(), configMaps, key)
+	if !IsNotFound(err) || !apierrors.IsNotFound(err) || IsNoMatch(err) {
+		t.Errorf("after the delete: %v", err)
+	}
+	if err := client.Delete(t.Context(), configMaps, key, first.GetUID()); err != nil {
+		t.Errorf("deleting what is gone must succeed: %v", err)
+	}
+}
+
+// TestWaitGone checks the end of the wait, and what is returned when time runs out.
+func TestWaitGone(t *testing.T) {
+	client := realClient(t, time.Minute)
+	held := configMap("default", "held", nil)
+	held.SetFinalizers([]string{"example.com/hold"})
+	uid := apply(t, client, held).GetUID()
+	key := types.NamespacedName{Namespace: "default", Name: "held"}
+	if err := client.Delete(t.Context(), configMaps, key, uid); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	last, err := client.WaitGone(short, configMaps, key, uid)
+	if ReasonOf(err) != TimedOut || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the time ran out", err)
+	}
+	if last == nil || len(last.GetFinalizers()) != 1 {
+		t.Errorf("the object as seen last must show the finalizer: %v", last)
+	}
+	result := make(chan error, 1)
+	go func() {
+		_, err := client.WaitGone(t.Context(), configMaps, key, uid)
+		result <- err
+	}()
+	edit(t, client, held, "test", `{"metadata":{"finalizers":null}}`)
+	if err := <-result; err != nil {
+		t.Errorf("the object went and was waited for: %v", err)
+	}
+}
+
+// TestWaitForChange checks that changes arrive by a watch: the wait ends long
+// before the object would be read again.
+func TestWaitForChange(t *testing.T) {
+	client := realClient(t, time.Minute)
+	object := configMap("default", "watched", map[string]any{"n": "0"})
+	apply(t, client, object)
+	key := types.NamespacedName{Namespace: "default", Name: "watched"}
+	seen := make(chan string, 10)
+	result := make(chan error, 1)
+	go func() {
+		result <- client.WaitFor(t.Context(), configMaps, key, func(object *unstructured.Unstructured) (bool, error) {
+			if object == nil {
+				return true, nil
+			}
+			value, _, err := unstructured.NestedString(object.Object, "data", "n")
+			seen <- value
+			return false, err
+		})
+	}()
+	began := time.Now()
+	for _, value := range []string{"1", "2"} {
+		if got := <-seen; got == value {
+			t.Fatalf("saw %q too early", got)
+		}
+		edit(t, client, object, "test", `{"data":{"n":"`+value+`"}}`)
+	}
+	if got := <-seen; got != "2" {
+		t.Errorf("saw %q, want the last change", got)
+	}
+	if err := client.Delete(t.Context(), configMaps, key, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	if waited := time.Since(began); waited > watchSpan/2 {
+		t.Errorf("changes took %s to arrive: they were polled", waited)
+	}
+}
+
+// TestWaitForInterrupted checks that Ctrl-C ends a wait at once.
+func TestWaitForInterrupted(t *testing.T) {
+	client := realClient(t, time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := client.WaitFor(ctx, configMaps, types.NamespacedName{Namespace: "default", Name: "never"}, func(*unstructured.Unstructured) (bool, error) {
+		cancel()
+		return false, nil
+	})
+	if ReasonOf(err) != Canceled || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the wait was interrupted", err)
+	}
+}
+
+// TestWaitForPolls checks that a wait goes on where the object may be read and not watched.
+func TestWaitForPolls(t *testing.T) {
+	admin := realClient(t, time.Minute)
+	apply(t, admin, namespace("poll"))
+	object := configMap("poll", "polled", map[string]any{"n": "0"})
+	apply(t, admin, object)
+	reader := readerClient(t, admin, "poll")
+	result := make(chan error, 1)
+	go func() {
+		result <- reader.WaitFor(t.Context(), configMaps, types.NamespacedName{Namespace: "poll", Name: "polled"}, func(object *unstructured.Unstructured) (bool, error) {
+			value, _, err := unstructured.NestedString(object.Object, "data", "n")
+			return value == "1", err
+		})
+	}()
+	edit(t, admin, object, "test", `{"data":{"n":"1"}}`)
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+// readerClient returns a client that may get ConfigMaps of the namespace and nothing else.
+func readerClient(t *testing.T, admin *Client, ns string) *Client {
+	t.Helper()
+	role := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": map[string]any{"name": "reader", "namespace": ns},
+		"rules": []any{map[string]any{"apiGroups": []any{""}, "resources": []any{"configmaps"}, "verbs": []any{"get"}}},
+	}}
+	binding := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": map[string]any{"name": "reader", "namespace": ns},
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+		"subjects": []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "reader"}},
+	}}
+	apply(t, admin, role)
+	apply(t, admin, binding)
+	path, err := realHub.Hub().UserKubeconfig("reader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := New(Config{Settings: Settings{ConfigPath: path}, Patience: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// TestForbidden checks the text of a 403 of a real API server.
+func TestForbidden(t *testing.T) {
+	admin := realClient(t, time.Minute)
+	apply(t, admin, namespace("forbidden"))
+	reader := readerClient(t, admin, "forbidden")
+	_, err := reader.Apply(t.Context(), configMap("forbidden", "a", nil), ApplyOptions{})
+	if !IsAway(err) || ReasonOf(err) != Forbidden {
+		t.Fatalf("got %v, want that it is forbidden", err)
+	}
+	text := strings.ReplaceAll(err.Error(), realHub.Hub().URL(), "https://HUB")
+	path, _ := realHub.Hub().UserKubeconfig("reader")
+	golden(t, "forbidden.txt", strings.ReplaceAll(text, path, "KUBECONFIG")+"\n")
+}
+
+// TestList checks selection by label, and a kind that is not served.
+func TestList(t *testing.T) {
+	client := realClient(t, time.Minute)
+	apply(t, client, namespace("list"))
+	for _, name := range []string{"a", "b", "c"} {
+		object := configMap("list", name, nil)
+		object.SetLabels(map[string]string{"odd": map[bool]string{true: "yes", false: "no"}[name != "b"]})
+		apply(t, client, object)
+	}
+	items, err := client.List(t.Context(), configMaps, "list", "odd=yes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, item := range items {
+		names = append(names, item.GetName())
+	}
+	if diff := cmp.Diff([]string{"a", "c"}, names); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if _, err := client.List(t.Context(), schema.GroupVersionKind{Group: "no.such", Version: "v1", Kind: "Thing"}, "", ""); !IsNoMatch(err) {
+		t.Errorf("listing a kind that is not served: %v", err)
+	}
+}
+
+// TestContents checks that a namespace with nothing of anybody's is empty.
+func TestContents(t *testing.T) {
+	client := realClient(t, time.Minute)
+	apply(t, client, namespace("contents"))
+	got, err := client.Contents(t.Context(), "contents")
+	if err != nil || len(got) > 0 {
+		t.Errorf("a new namespace holds %v, %v", got, err)
+	}
+	apply(t, client, configMap("contents", "mine", nil))
+	got, err = client.Contents(t.Context(), "contents")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ConfigMap/mine"}, got); diff != "" {
+		t.Errorf("contents (-want +got):\n%s", diff)
+	}
+}
