@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
@@ -109,8 +110,16 @@ type Record struct {
 	Owner     Owner
 	Component string
 	Place     Place
-	// ID names the thing within its target, such as "Deployment.apps shop/web".
+	// ID names the thing within its target.
 	ID string
+	// Object is the ObjectID of the one object that the record stands for; empty
+	// when it stands for its whole unit.
+	Object string
+}
+
+// ObjectID identifies an object on a cluster for people, such as "Deployment.apps shop/web".
+func ObjectID(kind schema.GroupKind, namespace, name string) string {
+	return kind.String() + " " + namespace + "/" + name
 }
 
 // Target is a kind of place that objects can be delivered to.

@@ -63,6 +63,14 @@ func (r *Report) Gone() bool {
 	return len(r.Removals) == 0 && len(r.Tenants) == 0
 }
 
+// unwritten says that the record's unit is wanted and not written yet: what its
+// new version drops must not go from under the old one before.
+func (r *Report) unwritten(record Record) bool {
+	return slices.ContainsFunc(r.Units, func(u UnitReport) bool {
+		return u.Unit.Component == record.Component && u.Unit.Place == record.Place && u.Observe.State != Delivered
+	})
+}
+
 func (r *Report) retry(after time.Duration) {
 	if after > 0 && (r.RetryAfter == 0 || after < r.RetryAfter) {
 		r.RetryAfter = after
@@ -158,7 +166,7 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 			continue
 		}
 		for _, record := range records {
-			if plan.Wants(record) {
+			if plan.Wants(record) || report.unwritten(record) {
 				continue
 			}
 			if err := remove(ctx, target, record, report); err != nil {

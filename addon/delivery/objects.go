@@ -43,10 +43,12 @@ func cloneOrMake(m map[string]any) map[string]any {
 
 // NamespaceObject is the namespace of a tenant.
 func NamespaceObject(tenant Tenant) map[string]any {
-	labels := tenant.ownLabels()
+	labels := map[string]any{}
 	for k, v := range tenant.Labels {
 		labels[k] = v
 	}
+	// Ours win: by them a namespace is told from somebody else's.
+	maps.Copy(labels, tenant.ownLabels())
 	metadata := map[string]any{"name": tenant.Namespace, "labels": labels}
 	if len(tenant.Annotations) > 0 {
 		annotations := map[string]any{}

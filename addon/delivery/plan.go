@@ -52,7 +52,7 @@ type Plan struct {
 	// away says that a cluster does not report.
 	away func(cluster string) bool
 	// wanted are the units by environment, cluster, namespace and component.
-	wanted map[unitKey]bool
+	wanted map[unitKey]*render.Result
 }
 
 type unitKey struct {
@@ -66,7 +66,7 @@ type unitKey struct {
 func MakePlan(world World, renderer Renderer, request Request, away func(cluster string) bool) (*Plan, error) {
 	plan := &Plan{
 		Owner: request.Owner, Tenants: map[TenantKey]Tenant{},
-		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]bool{}, away: away,
+		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
 	}
 	for _, use := range request.Uses {
 		if err := plan.addEnvironment(world, renderer, request, use); err != nil {
@@ -86,11 +86,20 @@ func RemovalPlan(owner Owner) *Plan {
 // keeps what it has: lost contact must not empty a cluster.
 func (p *Plan) Wants(record Record) bool {
 	environment, cluster := record.Place.Environment, record.Place.Cluster
-	if p.wanted[unitKey{record.Place, record.Component}] || p.unresolved[environment] {
+	if p.unresolved[environment] {
 		return true
+	}
+	if result, ok := p.wanted[unitKey{record.Place, record.Component}]; ok {
+		return record.Object == "" || holds(result, record.Object)
 	}
 	clusters, delivered := p.clusters[environment]
 	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster)
+}
+
+func holds(result *render.Result, object string) bool {
+	return slices.ContainsFunc(result.Objects, func(o render.Object) bool {
+		return ObjectID(o.GroupVersionKind().GroupKind(), o.Namespace(), o.Name()) == object
+	})
 }
 
 func (p *Plan) problem(problem Problem) { p.Problems = append(p.Problems, problem) }
@@ -147,7 +156,7 @@ func (w World) admitting(source SourceNamespace) []string {
 }
 
 func pathOf(use policy.EnvironmentUse) string {
-	if use.Path == "" {
+	if use.Path == "" || use.Path == "spec.policies" {
 		return "spec.policies (none names an environment)"
 	}
 	return use.Path + ".properties.environment"
@@ -231,7 +240,7 @@ func (p *Plan) addUnit(renderer Renderer, request Request, use policy.Environmen
 		return &RenderError{Place: place, Component: component.Name, Err: err}
 	}
 	p.Units = append(p.Units, Unit{Owner: request.Owner, Component: component.Name, Place: place, Result: result})
-	p.wanted[unitKey{place, component.Name}] = true
+	p.wanted[unitKey{place, component.Name}] = result
 	return nil
 }
 
@@ -316,18 +325,32 @@ func underDefaults(env *Environment, component render.Component) (render.Compone
 		if err != nil {
 			return component, fmt.Errorf("spec.defaults of environment %q for type %q: %w", env.Name, defaults.Type, err)
 		}
-		base := policy.Merge(render.Component{Name: component.Name, Type: component.Type}, layer)
-		return policy.Merge(base, asLayer(component)), nil
+		return over(policy.Merge(render.Component{Name: component.Name, Type: component.Type}, layer), component), nil
 	}
 	return component, nil
 }
 
-func asLayer(component render.Component) policy.ComponentOverride {
-	layer := policy.ComponentOverride{Properties: component.Properties}
+// over lays a component over defaults: traits that only the defaults have come
+// first, and every trait of the component over the default of its type.
+func over(defaults, component render.Component) render.Component {
+	merged := policy.Merge(defaults, policy.ComponentOverride{Properties: component.Properties})
+	merged.Path = component.Path
+	merged.Traits = slices.DeleteFunc(slices.Clone(defaults.Traits), func(t render.Trait) bool {
+		return slices.ContainsFunc(component.Traits, func(own render.Trait) bool { return own.Type == t.Type })
+	})
 	for _, trait := range component.Traits {
-		layer.Traits = append(layer.Traits, policy.TraitOverride{Type: trait.Type, Properties: trait.Properties})
+		for _, below := range defaults.Traits {
+			if below.Type == trait.Type {
+				trait.Properties = mergeProperties(below.Properties, trait.Properties)
+			}
+		}
+		merged.Traits = append(merged.Traits, trait)
 	}
-	return layer
+	return merged
+}
+
+func mergeProperties(below, above map[string]any) map[string]any {
+	return policy.Merge(render.Component{Properties: below}, policy.ComponentOverride{Properties: above}).Properties
 }
 
 func overrideLayer(properties *runtime.RawExtension, traits []v1alpha1.TraitPatch) (policy.ComponentOverride, error) {

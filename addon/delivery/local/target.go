@@ -16,6 +16,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -155,11 +156,11 @@ func (t *Target) live(ctx context.Context, key objectKey) (*unstructured.Unstruc
 	if object := t.pendingObject(key); object != nil {
 		return object, nil
 	}
-	resource, err := t.resource(key.gvk)
+	gvr, err := t.resource(key.gvk)
 	if err != nil {
 		return nil, err
 	}
-	object, err = t.Tenant.Resource(resource).Namespace(key.key.Namespace).Get(asTenant(ctx, key.key.Namespace), key.key.Name, metav1.GetOptions{})
+	object, err = t.Tenant.Resource(gvr).Namespace(key.key.Namespace).Get(asTenant(ctx, key.key.Namespace), key.key.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -209,37 +210,51 @@ func contains(live, wanted any) bool {
 	switch wanted := wanted.(type) {
 	case map[string]any:
 		current, ok := live.(map[string]any)
-		if !ok {
-			return false
-		}
-		for key, value := range wanted {
-			if value != nil && !contains(current[key], value) {
-				return false
-			}
-		}
-		return true
+		return ok && containsFields(current, wanted)
 	case []any:
 		current, ok := live.([]any)
-		if !ok || len(current) != len(wanted) {
-			return false
-		}
-		for i := range wanted {
-			if !contains(current[i], wanted[i]) {
-				return false
-			}
-		}
-		return true
+		return ok && slices.EqualFunc(current, wanted, contains)
 	default:
 		return live == wanted
 	}
 }
 
+func containsFields(live, wanted map[string]any) bool {
+	for key, value := range wanted {
+		if value == nil || contains(live[key], value) {
+			continue
+		}
+		// The API server writes quantities in their canonical form: 0.1 as 100m.
+		if key != "limits" && key != "requests" || !sameQuantities(live[key], value) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameQuantities compares the resources of a container or claim.
+func sameQuantities(live, wanted any) bool {
+	current, ok := live.(map[string]any)
+	asked, alsoOK := wanted.(map[string]any)
+	if !ok || !alsoOK {
+		return false
+	}
+	for name, value := range asked {
+		a, errA := resource.ParseQuantity(fmt.Sprint(current[name]))
+		b, errB := resource.ParseQuantity(fmt.Sprint(value))
+		if errA != nil || errB != nil || a.Cmp(b) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (t *Target) apply(ctx context.Context, key objectKey, wanted *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
-	resource, err := t.resource(key.gvk)
+	gvr, err := t.resource(key.gvk)
 	if err != nil {
 		return t.failed(key, "find the resource of", err)
 	}
-	applied, err := t.Tenant.Resource(resource).Namespace(key.key.Namespace).Apply(asTenant(ctx, key.key.Namespace), key.key.Name, wanted,
+	applied, err := t.Tenant.Resource(gvr).Namespace(key.key.Namespace).Apply(asTenant(ctx, key.key.Namespace), key.key.Name, wanted,
 		metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
 	if err != nil {
 		return t.failed(key, "apply", err)
@@ -352,8 +367,9 @@ func recordOf(owner delivery.Owner, gvk schema.GroupVersionKind, object *unstruc
 	labels := object.GetLabels()
 	return delivery.Record{
 		Owner: owner, Component: labels[v1beta1.LabelAppComponent],
-		Place: delivery.Place{Environment: labels[v1alpha1.LabelEnvironment], Cluster: v1alpha1.LocalCluster, Namespace: object.GetNamespace()},
-		ID:    strings.Join([]string{gvk.Group, gvk.Version, gvk.Kind, object.GetNamespace(), object.GetName()}, "/"),
+		Place:  delivery.Place{Environment: labels[v1alpha1.LabelEnvironment], Cluster: v1alpha1.LocalCluster, Namespace: object.GetNamespace()},
+		ID:     strings.Join([]string{gvk.Group, gvk.Version, gvk.Kind, object.GetNamespace(), object.GetName()}, "/"),
+		Object: delivery.ObjectID(gvk.GroupKind(), object.GetNamespace(), object.GetName()),
 	}
 }
 

@@ -1,0 +1,344 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var errBroken = errors.New("broken")
+
+// scripted is a Target that answers as the test says and notes what it was asked.
+type scripted struct {
+	calls   []string
+	tenants map[string]Observation
+	units   map[string]Observation
+	removes map[string]Observation
+	release Observation
+	records []Record
+	idle    []TenantKey
+	places  []Place
+	// fails are the calls that end with an error.
+	fails map[string]bool
+}
+
+func (s *scripted) note(format string, args ...any) error {
+	call := fmt.Sprintf(format, args...)
+	s.calls = append(s.calls, call)
+	if s.fails[call] {
+		return errBroken
+	}
+	return nil
+}
+
+// or is the answer for a key, or else delivered.
+func or(answers map[string]Observation, key string) Observation {
+	if answer, ok := answers[key]; ok {
+		return answer
+	}
+	return Observation{State: Delivered}
+}
+
+func (s *scripted) EnsureTenant(_ context.Context, tenant Tenant) (Observation, error) {
+	return or(s.tenants, tenant.Cluster), s.note("tenant %s", tenant.Cluster)
+}
+
+func (s *scripted) Deliver(_ context.Context, unit Unit) (Observation, error) {
+	return or(s.units, unit.Place.Cluster+" "+unit.Component), s.note("deliver %s %s", unit.Place.Cluster, unit.Component)
+}
+
+func (s *scripted) Records(context.Context, Owner) ([]Record, error) {
+	return s.records, s.note("records")
+}
+
+func (s *scripted) Places(context.Context, string) ([]Place, error) {
+	return s.places, s.note("places")
+}
+
+func (s *scripted) Remove(_ context.Context, record Record) (Observation, error) {
+	return or(s.removes, record.ID), s.note("remove %s", record.ID)
+}
+
+func (s *scripted) IdleTenants(context.Context, string) ([]TenantKey, error) {
+	return s.idle, s.note("idle")
+}
+
+func (s *scripted) ReleaseTenant(_ context.Context, key TenantKey) (Observation, error) {
+	answer := s.release
+	return answer, s.note("release %s", key.Cluster)
+}
+
+func engineOf(local, ocm *scripted) *Engine {
+	return &Engine{Local: local, OCM: ocm, TenantWanted: func(context.Context, Owner, TenantKey) (bool, error) { return false, nil }}
+}
+
+// record names what a target keeps of component web in environment prod.
+func record(cluster, id string) Record {
+	r := recordIn("prod", cluster, "shop")
+	r.ID = id
+	return r
+}
+
+// carried is the part of a report that tests compare.
+type carried struct {
+	Units    map[string]string
+	Removals map[string]string
+	Tenants  []TenantKey
+	Retry    time.Duration
+}
+
+func summaryOf(report *Report) carried {
+	names := map[State]string{Refused: "refused", Away: "away", Waiting: "waiting", Applying: "applying", Delivered: "delivered"}
+	out := carried{Units: map[string]string{}, Removals: map[string]string{}, Tenants: report.Tenants, Retry: report.RetryAfter}
+	for _, unit := range report.Units {
+		out.Units[unit.Unit.Place.Cluster] = strings.TrimSuffix(names[unit.Observe.State]+": "+unit.Observe.Message, ": ")
+	}
+	for _, removal := range report.Removals {
+		out.Removals[removal.Record.ID] = strings.TrimSuffix(names[removal.Observe.State]+": "+removal.Observe.Message, ": ")
+	}
+	return out
+}
+
+func TestCarry(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		local, ocm   scripted
+		want         carried
+		wantErr      string
+		// not are calls that must not happen.
+		not []string
+	}{
+		{
+			name: "all well", reason: "hub and clusters are served by their targets",
+			want: carried{Units: map[string]string{"local": "delivered", "c1": "delivered", "c2": "delivered"}},
+		},
+		{
+			name: "a tenant fails", reason: "the others are delivered; nothing is written where the account may be missing",
+			ocm: scripted{fails: map[string]bool{"tenant c1": true}}, not: []string{"deliver c1 web"},
+			want:    carried{Units: map[string]string{"local": "delivered", "c1": `waiting: namespace "shop" is not prepared yet`, "c2": "delivered"}},
+			wantErr: `prepare namespace "shop" on cluster "c1": broken`,
+		},
+		{
+			name: "a tenant waits", reason: "its unit says what the tenant waits for",
+			ocm: scripted{tenants: map[string]Observation{"c1": {State: Away, Reason: "ClusterAway", Message: "away since"}}}, not: []string{"deliver c1 web"},
+			want: carried{Units: map[string]string{"local": "delivered", "c1": "away: away since", "c2": "delivered"}},
+		},
+		{
+			name: "a unit fails", reason: "one place does not keep the others, and its answer is not taken for an observation",
+			ocm:     scripted{fails: map[string]bool{"deliver c1 web": true}},
+			want:    carried{Units: map[string]string{"local": "delivered", "c1": "waiting: the last write did not succeed and is tried again", "c2": "delivered"}},
+			wantErr: `deliver component "web" to environment prod, cluster c1: broken`,
+		},
+		{
+			name: "errors are joined", reason: "each is told",
+			local:   scripted{fails: map[string]bool{"deliver local web": true}},
+			ocm:     scripted{fails: map[string]bool{"tenant c2": true, "records": true, "idle": true}},
+			want:    carried{Units: map[string]string{"local": "waiting: the last write did not succeed and is tried again", "c1": "delivered", "c2": `waiting: namespace "shop" is not prepared yet`}},
+			wantErr: "prepare namespace \"shop\" on cluster \"c2\": broken\ndeliver component \"web\" to environment prod, cluster local: broken\nlist what application shop/store delivered: broken\nlist the tenants of namespace \"shop\": broken",
+		},
+		{
+			name: "removals", reason: "what is gone is not reported, what is not gone or could not be removed is",
+			local: scripted{records: []Record{record("local", "keep")}},
+			ocm: scripted{
+				records: []Record{record("c8", "gone"), record("c9", "going"), record("c7", "failing"), record("c1", "keep")},
+				removes: map[string]Observation{"going": {State: Applying, Message: "soon", RetryAfter: time.Minute}}, fails: map[string]bool{"remove failing": true},
+			},
+			not: []string{"remove keep"},
+			want: carried{
+				Units:    map[string]string{"local": "delivered", "c1": "delivered", "c2": "delivered"},
+				Removals: map[string]string{"going": "applying: soon", "failing": "refused"}, Retry: time.Minute,
+			},
+			wantErr: "remove failing from environment prod, cluster c7: broken",
+		},
+		{
+			name: "retry", reason: "the earliest look is asked for, whoever asks",
+			local: scripted{units: map[string]Observation{"local web": {State: Applying, RetryAfter: 3 * time.Second}}},
+			ocm: scripted{
+				tenants: map[string]Observation{"c1": {State: Delivered, RetryAfter: time.Minute}},
+				units:   map[string]Observation{"c1 web": {State: Waiting, RetryAfter: 2 * time.Second}, "c2 web": {State: Waiting}},
+			},
+			want: carried{Units: map[string]string{"local": "applying", "c1": "waiting", "c2": "waiting"}, Retry: 2 * time.Second},
+		},
+		{
+			name: "tenants", reason: "an idle tenant that the plan needs stays; others go",
+			local: scripted{idle: []TenantKey{{"local", "shop"}, {"local", "old"}}, release: Observation{State: Delivered}},
+			ocm:   scripted{idle: []TenantKey{{"c1", "shop"}, {"c9", "shop"}}, release: Observation{State: Applying, RetryAfter: time.Second}},
+			not:   []string{"release c1"},
+			want: carried{
+				Units:   map[string]string{"local": "delivered", "c1": "delivered", "c2": "delivered"},
+				Tenants: []TenantKey{{"c9", "shop"}}, Retry: time.Second,
+			},
+		},
+		{
+			name: "a tenant cannot be released", reason: "it is still there",
+			ocm:     scripted{idle: []TenantKey{{"c9", "shop"}}, fails: map[string]bool{"release c9": true}, release: Observation{State: Delivered}},
+			want:    carried{Units: map[string]string{"local": "delivered", "c1": "delivered", "c2": "delivered"}, Tenants: []TenantKey{{"c9", "shop"}}},
+			wantErr: `release namespace "shop" on cluster "c9": broken`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			plan := planOf(t, worldOf(environment("prod", "local", "c1", "c2")), request(use("prod")), noneAway)
+			report, err := engineOf(&test.local, &test.ocm).Carry(t.Context(), plan)
+			if diff := cmp.Diff(test.wantErr, textOf(err)); diff != "" {
+				t.Errorf("error (-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if diff := cmp.Diff(test.want, summaryOf(report), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("report (-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if gone := len(test.want.Removals)+len(test.want.Tenants) == 0; report.Gone() != gone {
+				t.Errorf("Gone: got %t, want %t", report.Gone(), gone)
+			}
+			for _, call := range append(test.local.calls, test.ocm.calls...) {
+				for _, forbidden := range test.not {
+					if call == forbidden {
+						t.Errorf("%q was called, though %s", call, test.reason)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestCarryKeepsUntilWritten checks that an object which the new version of a
+// component drops goes only after that version is written: until then the old one needs it.
+func TestCarryKeepsUntilWritten(t *testing.T) {
+	dropped := record("local", "service")
+	dropped.Object = "Service shop/web"
+	for _, test := range []struct {
+		state State
+		want  bool
+	}{{Refused, false}, {Waiting, false}, {Applying, false}, {Delivered, true}} {
+		local := &scripted{records: []Record{dropped}, units: map[string]Observation{"local web": {State: test.state}}}
+		plan := planOf(t, worldOf(environment("prod", "local")), request(use("prod")), noneAway)
+		if _, err := engineOf(local, &scripted{}).Carry(t.Context(), plan); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(local.calls, ","), "remove service"); got != test.want {
+			t.Errorf("state %d: removed %t, want %t", test.state, got, test.want)
+		}
+	}
+}
+
+// TestCarryAsksBeforeRelease checks that a tenant stays while another
+// application wants it, and while that is not known.
+func TestCarryAsksBeforeRelease(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		wanted       bool
+		err          error
+		want         bool
+	}{
+		{name: "not wanted", reason: "nobody needs it", want: true},
+		{name: "wanted", reason: "another application is about to use it", wanted: true},
+		{name: "unknown", reason: "it cannot be told", err: errBroken},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			ocm := &scripted{idle: []TenantKey{{"c9", "shop"}}, release: Observation{State: Delivered}}
+			engine := engineOf(&scripted{}, ocm)
+			engine.TenantWanted = func(_ context.Context, by Owner, key TenantKey) (bool, error) {
+				if by != owner || key != (TenantKey{"c9", "shop"}) {
+					t.Errorf("asked for %v by %v", key, by)
+				}
+				return test.wanted, test.err
+			}
+			_, err := engine.Carry(t.Context(), RemovalPlan(owner))
+			if !errors.Is(err, test.err) {
+				t.Errorf("got error %v, want %v", err, test.err)
+			}
+			if got := strings.Contains(strings.Join(ocm.calls, ","), "release c9"); got != test.want {
+				t.Errorf("released %t, want %t: %s", got, test.want, test.reason)
+			}
+		})
+	}
+}
+
+// TestCarryKeepsTenantsOfUnresolved checks that no tenant goes while it is not
+// known where an environment reaches.
+func TestCarryKeepsTenantsOfUnresolved(t *testing.T) {
+	ocm := &scripted{idle: []TenantKey{{"c9", "shop"}}, release: Observation{State: Delivered}}
+	plan := planOf(t, World{}, request(use("unknown")), noneAway)
+	if _, err := engineOf(&scripted{}, ocm).Carry(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"records"}, ocm.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// TestCarryJudgesWhatIsDelivered checks that health is looked at only where the
+// wanted content is confirmed.
+func TestCarryJudgesWhatIsDelivered(t *testing.T) {
+	running := map[string]any{
+		"metadata": map[string]any{"generation": int64(1)}, "spec": map[string]any{"replicas": int64(1)},
+		"status": map[string]any{
+			"observedGeneration": int64(1), "replicas": int64(1), "updatedReplicas": int64(1), "readyReplicas": int64(1), "availableReplicas": int64(1),
+		},
+	}
+	tests := []struct {
+		name, reason string
+		observation  Observation
+		want         bool
+	}{
+		{"healthy", "the workload runs", Observation{State: Delivered, Output: running}, true},
+		{"starting", "nothing of it runs", Observation{State: Delivered, Output: map[string]any{}}, false},
+		{"old", "it runs, but not confirmed as this version", Observation{State: Applying, Output: running, Message: "waiting"}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			local := &scripted{units: map[string]Observation{"local web": test.observation}}
+			plan := planOf(t, worldOf(environment("prod", "local")), request(use("prod")), noneAway)
+			report, err := engineOf(local, &scripted{}).Carry(t.Context(), plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := report.Units[0].Healthy(); got != test.want {
+				t.Errorf("got %t, want %t: %s", got, test.want, test.reason)
+			}
+			if test.observation.State != Delivered && report.Units[0].Verdict.Message != test.observation.Message {
+				t.Errorf("message: got %q, want that of the observation", report.Units[0].Verdict.Message)
+			}
+		})
+	}
+}
+
+func TestReleaseTenants(t *testing.T) {
+	local := &scripted{idle: []TenantKey{{"local", "shop"}}, release: Observation{State: Delivered}}
+	ocm := &scripted{idle: []TenantKey{{"c1", "shop"}}, release: Observation{State: Applying}}
+	left, err := engineOf(local, ocm).ReleaseTenants(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]TenantKey{{"c1", "shop"}}, left); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	place := func(cluster, namespace string) Place {
+		return Place{Environment: "prod", Cluster: cluster, Namespace: namespace}
+	}
+	local := &scripted{places: []Place{place("local", "b"), place("local", "a")}}
+	ocm := &scripted{places: []Place{place("c1", "z")}}
+	got, err := engineOf(local, ocm).Places(t.Context(), "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Place{place("c1", "z"), place("local", "a"), place("local", "b")}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	ocm.fails = map[string]bool{"places": true}
+	if _, err := engineOf(local, ocm).Places(t.Context(), "prod"); !errors.Is(err, errBroken) {
+		t.Errorf("got error %v, want that of the target: an environment must not count as empty", err)
+	}
+}

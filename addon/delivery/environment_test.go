@@ -1,0 +1,308 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+)
+
+var shop = SourceNamespace{Name: "shop", Labels: map[string]string{"team": "shop"}}
+
+func TestReserved(t *testing.T) {
+	tests := []struct {
+		namespace, reason string
+		want              bool
+	}{
+		{"kube-system", "Kubernetes' own", true},
+		{"kube-", "the prefix is enough", true},
+		{"fairlead-system", "the addon's own", true},
+		{"vela-system", "the other OAM controller's", true},
+		{"open-cluster-management", "OCM's own", true},
+		{"open-cluster-management-hub", "OCM's own, by prefix", true},
+		{"default", "Kubernetes gives it to people", false},
+		{"kubernetes", "only the prefix with its dash is reserved", false},
+		{"fairlead-system-2", "the addon's name is no prefix", false},
+		{"my-kube-system", "the prefix is not at the start", false},
+	}
+	for _, test := range tests {
+		t.Run(test.namespace, func(t *testing.T) {
+			if got := Reserved(test.namespace); got != test.want {
+				t.Errorf("got %t, want %t: %s", got, test.want, test.reason)
+			}
+		})
+	}
+}
+
+func TestAdmits(t *testing.T) {
+	selector := func(key, value string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
+	}
+	tests := []struct {
+		name, reason string
+		namespaces   *v1alpha1.ApplicationNamespaces
+		want         bool
+		wantErr      string
+	}{
+		{name: "nothing", reason: "an environment admits nobody unless it says so"},
+		{name: "empty", reason: "without names and selector there is nobody", namespaces: &v1alpha1.ApplicationNamespaces{}},
+		{name: "name", reason: "listed", namespaces: &v1alpha1.ApplicationNamespaces{Names: []string{"a", "shop"}}, want: true},
+		{name: "other name", reason: "not listed; names are no prefixes", namespaces: &v1alpha1.ApplicationNamespaces{Names: []string{"shop2", "sho"}}},
+		{name: "label", reason: "the label matches", namespaces: &v1alpha1.ApplicationNamespaces{Selector: selector("team", "shop")}, want: true},
+		{name: "other label", reason: "the label differs", namespaces: &v1alpha1.ApplicationNamespaces{Selector: selector("team", "blog")}},
+		{name: "empty selector", reason: "an empty selector selects all", namespaces: &v1alpha1.ApplicationNamespaces{Selector: &metav1.LabelSelector{}}, want: true},
+		{
+			name: "name or label", reason: "either of them admits", want: true,
+			namespaces: &v1alpha1.ApplicationNamespaces{Names: []string{"shop"}, Selector: selector("team", "blog")},
+		},
+		{
+			name: "bad selector", reason: "the error names the field",
+			namespaces: &v1alpha1.ApplicationNamespaces{Selector: &metav1.LabelSelector{
+				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Near"}},
+			}},
+			wantErr: `spec.applicationNamespaces.selector of environment "prod": "Near" is not a valid label selector operator`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			env := &Environment{Name: "prod", Spec: v1alpha1.EnvironmentSpec{ApplicationNamespaces: test.namespaces}}
+			got, err := env.Admits(shop)
+			if got != test.want {
+				t.Errorf("got %t, want %t: %s", got, test.want, test.reason)
+			}
+			if diff := cmp.Diff(test.wantErr, textOf(err)); diff != "" {
+				t.Errorf("error (-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestTargetNamespace(t *testing.T) {
+	tests := []struct {
+		name, reason, source string
+		rule                 *v1alpha1.TargetNamespace
+		want                 string
+		wantReason           string
+		wantMessage          string
+	}{
+		{name: "own", reason: "the default is the application's own", source: "shop", want: "shop"},
+		{name: "name", reason: "a fixed name", source: "shop", rule: &v1alpha1.TargetNamespace{Name: "web"}, want: "web"},
+		{name: "prefix and suffix", reason: "both are put on", source: "shop", rule: &v1alpha1.TargetNamespace{Prefix: "t-", Suffix: "-prod"}, want: "t-shop-prod"},
+		{
+			name: "63", reason: "the longest name that Kubernetes takes", source: strings.Repeat("a", 60),
+			rule: &v1alpha1.TargetNamespace{Suffix: "-pr"}, want: strings.Repeat("a", 60) + "-pr",
+		},
+		{
+			name: "64", reason: "one too long", source: strings.Repeat("a", 61), rule: &v1alpha1.TargetNamespace{Suffix: "-pr"},
+			wantReason:  ReasonInvalidNamespace,
+			wantMessage: `environment "prod": spec.targetNamespace makes "` + strings.Repeat("a", 61) + `-pr" for namespace "` + strings.Repeat("a", 61) + `", which is no name of a namespace (must be no more than 63 characters): shorten the prefix or suffix`,
+		},
+		{
+			name: "reserved", reason: "a prefix must not lead into a reserved namespace", source: "system", rule: &v1alpha1.TargetNamespace{Prefix: "kube-"},
+			wantReason:  ReasonReservedNamespace,
+			wantMessage: `environment "prod": spec.targetNamespace makes "kube-system" for namespace "system", which is reserved (kube-*, fairlead-system, vela-system, open-cluster-management*): choose another`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			env := &Environment{Name: "prod", Spec: v1alpha1.EnvironmentSpec{TargetNamespace: test.rule}}
+			got, problem := env.TargetNamespace(test.source)
+			if problem == nil {
+				problem = &Problem{}
+			}
+			want := []string{test.want, test.wantReason, test.wantMessage}
+			if diff := cmp.Diff(want, []string{got, problem.Reason, problem.Message}); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+func TestNotImplemented(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		spec         v1alpha1.EnvironmentSpec
+		want         []string
+	}{
+		{name: "nothing", reason: "an empty environment is implemented"},
+		{
+			name: "implemented", reason: "these have an effect, or mean what happens anyway",
+			spec: v1alpha1.EnvironmentSpec{
+				AfterPolicy: "Skip", Approval: &v1alpha1.ApprovalPolicy{Message: "unused"}, Propagation: &v1alpha1.Propagation{Type: "OnNextChange"},
+				Constraints: &v1alpha1.Constraints{}, Permissions: "fairlead-deployer",
+				NamespaceOptions: &v1alpha1.NamespaceOptions{Adopt: true, Create: ptr.To(false), Labels: map[string]string{"a": "b"}},
+				Deletion:         &v1alpha1.DeletionPolicy{Protection: true, Policy: "Delete", Unreachable: "Wait"},
+			},
+		},
+		{
+			name: "all", reason: "each field is named",
+			spec: v1alpha1.EnvironmentSpec{
+				After: []string{"dev"}, Approval: &v1alpha1.ApprovalPolicy{Required: true}, Propagation: &v1alpha1.Propagation{Type: "Rolling"},
+				Constraints: &v1alpha1.Constraints{MaxReplicas: ptr.To(int32(0))},
+				NamespaceOptions: &v1alpha1.NamespaceOptions{
+					ImagePullSecrets: []string{"s"}, Objects: []runtime.RawExtension{{Raw: []byte(`{}`)}},
+				},
+				Deletion: &v1alpha1.DeletionPolicy{Policy: "Orphan", Unreachable: "Orphan", Timeout: &metav1.Duration{}},
+			},
+			want: []string{
+				"spec.after", "spec.approval", "spec.propagation", "spec.constraints", "spec.namespaceOptions.imagePullSecrets",
+				"spec.namespaceOptions.objects", "spec.deletion.policy: Orphan", "spec.deletion.unreachable: Orphan", "spec.deletion.timeout",
+			},
+		},
+	}
+	for _, constraints := range []v1alpha1.Constraints{
+		{AllowedRegistries: []string{"a"}}, {RequireImageDigest: true}, {AllowedKinds: []string{"Pod"}}, {DeniedKinds: []string{"Pod"}}, {MaxReplicas: ptr.To(int32(1))},
+	} {
+		tests = append(tests, struct {
+			name, reason string
+			spec         v1alpha1.EnvironmentSpec
+			want         []string
+		}{"constraint", "to pass a constraint over would break what it protects", v1alpha1.EnvironmentSpec{Constraints: &constraints}, []string{"spec.constraints"}})
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, NotImplemented(test.spec)); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+func TestBindingNotImplemented(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		rollout      *v1alpha1.RolloutPolicy
+		want         []string
+	}{
+		{name: "none", reason: "all clusters at once is what happens"},
+		{name: "all", reason: "all at once, as it is", rollout: &v1alpha1.RolloutPolicy{Type: "All", Replacement: "SurgeFirst"}},
+		{name: "progressive", reason: "waves", rollout: &v1alpha1.RolloutPolicy{Type: "Progressive"}, want: []string{"spec.rollout.type: Progressive"}},
+		{name: "stall", reason: "a bound of waves", rollout: &v1alpha1.RolloutPolicy{Type: "All", StallAfter: &metav1.Duration{}}, want: []string{"spec.rollout"}},
+		{name: "delete first", reason: "another order of moving", rollout: &v1alpha1.RolloutPolicy{Replacement: "DeleteFirst"}, want: []string{"spec.rollout"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, BindingNotImplemented(v1alpha1.ClusterBindingSpec{Rollout: test.rollout})); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+// environment is one that admits shop and has one binding of those clusters.
+func environment(name string, clusters ...string) *Environment {
+	env := &Environment{Name: name, Spec: v1alpha1.EnvironmentSpec{ApplicationNamespaces: &v1alpha1.ApplicationNamespaces{Names: []string{"shop"}}}}
+	if len(clusters) > 0 {
+		env.Bindings = []Binding{{Name: name + "-binding", Clusters: clusters}}
+	}
+	return env
+}
+
+// changed is an environment with a change.
+func changed(env *Environment, change func(*Environment)) *Environment {
+	change(env)
+	return env
+}
+
+func worldOf(environments ...*Environment) World {
+	world := World{}
+	for _, env := range environments {
+		world[env.Name] = env
+	}
+	return world
+}
+
+func TestTenant(t *testing.T) {
+	key := TenantKey{Cluster: "c1", Namespace: "shop"}
+	options := func(o v1alpha1.NamespaceOptions) func(*Environment) {
+		return func(e *Environment) { e.Spec.NamespaceOptions = &o }
+	}
+	role := func(name string) func(*Environment) { return func(e *Environment) { e.Spec.Permissions = name } }
+	plain := Tenant{TenantKey: key, SourceNamespace: "shop", Create: true, Role: "fairlead-deployer"}
+	tests := []struct {
+		name, reason string
+		world        World
+		want         Tenant
+		wantProblem  string
+	}{
+		{name: "one", reason: "the defaults create the namespace", world: worldOf(environment("a", "c1")), want: plain},
+		{
+			name: "elsewhere", reason: "environments on other clusters, in other namespaces, of other teams or on their way out do not count", want: plain,
+			world: worldOf(environment("a", "c1"),
+				changed(environment("b", "c2"), options(v1alpha1.NamespaceOptions{Adopt: true})),
+				changed(environment("c", "c1"), func(e *Environment) {
+					e.Spec.TargetNamespace = &v1alpha1.TargetNamespace{Name: "other"}
+					e.Spec.Permissions = "x"
+				}),
+				changed(environment("d", "c1"), func(e *Environment) { e.Spec.ApplicationNamespaces.Names = []string{"blog"}; e.Spec.Permissions = "x" }),
+				changed(environment("e", "c1"), func(e *Environment) { e.Deleting = true; e.Spec.Permissions = "x" })),
+		},
+		{
+			name: "two", reason: "what either of two environments asks for holds; the later name wins where they differ",
+			world: worldOf(
+				changed(environment("b", "c1"), options(v1alpha1.NamespaceOptions{Create: ptr.To(false), Adopt: true, Labels: map[string]string{"l": "b"}, Annotations: map[string]string{"n": "b"}})),
+				changed(environment("a", "c1"), options(v1alpha1.NamespaceOptions{Create: ptr.To(true), Labels: map[string]string{"l": "a", "m": "a"}}))),
+			want: Tenant{
+				TenantKey: key, SourceNamespace: "shop", Create: true, Adopt: true, Role: "fairlead-deployer",
+				Labels: map[string]string{"l": "b", "m": "a"}, Annotations: map[string]string{"n": "b"},
+			},
+		},
+		{
+			name: "not created", reason: "all environments agree that somebody else makes the namespace",
+			world: worldOf(changed(environment("a", "c1"), options(v1alpha1.NamespaceOptions{Create: ptr.To(false)}))),
+			want:  Tenant{TenantKey: key, SourceNamespace: "shop", Role: "fairlead-deployer"},
+		},
+		{
+			name: "role conflict", reason: "one account cannot be bound to two roles",
+			world:       worldOf(changed(environment("a", "c1"), role("fairlead-deployer")), changed(environment("b", "c1"), role("big"))),
+			wantProblem: `PlacementConflict: environment "b": spec.permissions is "big", while another environment gives "fairlead-deployer" in namespace "shop" of cluster "c1": use one, or another target namespace`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, problem := test.world.Tenant(shop, key)
+			if problem != nil {
+				if diff := cmp.Diff(test.wantProblem, problem.Reason+": "+problem.Message); diff != "" {
+					t.Errorf("problem (-want +got), since %s:\n%s", test.reason, diff)
+				}
+				return
+			}
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateEmpty()); diff != "" || test.wantProblem != "" {
+				t.Errorf("(-want +got), since %s:\n%s\nwant problem %q", test.reason, diff, test.wantProblem)
+			}
+		})
+	}
+}
+
+// TestTenantLeavesEnvironments checks that merging changes no environment: they
+// are the cache's own.
+func TestTenantLeavesEnvironments(t *testing.T) {
+	a := changed(environment("a", "c1"), func(e *Environment) {
+		e.Spec.NamespaceOptions = &v1alpha1.NamespaceOptions{Labels: map[string]string{"l": "a"}}
+	})
+	b := changed(environment("b", "c1"), func(e *Environment) {
+		e.Spec.NamespaceOptions = &v1alpha1.NamespaceOptions{Labels: map[string]string{"m": "b"}}
+	})
+	if _, problem := worldOf(a, b).Tenant(shop, TenantKey{Cluster: "c1", Namespace: "shop"}); problem != nil {
+		t.Fatal(problem.Message)
+	}
+	if diff := cmp.Diff(map[string]string{"l": "a"}, a.Spec.NamespaceOptions.Labels); diff != "" {
+		t.Errorf("labels of the first environment (-want +got):\n%s", diff)
+	}
+}
