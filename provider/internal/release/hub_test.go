@@ -192,6 +192,7 @@ func TestLifeOnAHub(t *testing.T) {
 	t.Run("Install", f.installs)
 	t.Run("InstallAgain", f.installsAgain)
 	t.Run("Recover", f.recovers)
+	t.Run("Interrupted", f.interrupted)
 	t.Run("AccountIsHeld", f.accountIsHeld)
 	t.Run("PeopleAreHeld", f.peopleAreHeld)
 	t.Run("WorksAreHeld", f.worksAreHeld)
