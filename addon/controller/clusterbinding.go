@@ -97,7 +97,7 @@ func (r *ClusterBindingReconciler) problem(ctx context.Context, binding *v1alpha
 	if client.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
-	if err != nil {
+	if missing := err != nil; missing {
 		return &delivery.Problem{Reason: delivery.ReasonEnvironmentNotFound, Waiting: true, Message: fmt.Sprintf(
 			"spec.environment: environment %q does not exist yet: create it", binding.Spec.Environment)}, nil
 	}

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -61,7 +60,7 @@ const environmentTemplate = `parameter: {
 `
 
 func (p *environmentPolicy) namespace(ctx context.Context) string {
-	err := p.manager.GetCache().Get(ctx, client.ObjectKey(types.NamespacedName{Name: velaSystem}), local.NewNamespace())
+	err := p.manager.GetCache().Get(ctx, types.NamespacedName{Name: velaSystem}, local.NewNamespace())
 	if err != nil {
 		return v1alpha1.SystemNamespace
 	}

@@ -53,10 +53,7 @@ type builtControllers struct {
 	application, environment, binding controller.Controller
 }
 
-type (
-	requests = []reconcile.Request
-	mapFunc  = handler.MapFunc
-)
+type requests = []reconcile.Request
 
 func (c *controllers) start(ctx context.Context) error {
 	for _, build := range []func() error{c.buildApplication, c.buildEnvironment, c.buildBinding, c.buildDefinitions} {
