@@ -148,7 +148,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 	engine := &delivery.Engine{
 		Local: onHub,
 		OCM: &ocm.Target{
-			Reader: works, Writer: manager.GetClient(), Roles: manager.GetAPIReader(), Fleet: fleet, Clock: time,
+			Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
 			Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
 		},
 		TenantWanted: world.tenantWanted,

@@ -35,8 +35,9 @@ func DefaultKinds() []schema.GroupVersionKind {
 }
 
 // observedDigest is an annotation that exists only in the cache: the digest of
-// everything in the object that a delivery can set.
-const observedDigest = "fairlead.dev/observed-hash"
+// everything in the object that a delivery can set. The API server would refuse
+// the blank in the key, so nobody can forge it.
+const observedDigest = "fairlead.dev/observed hash"
 
 // indexOwner indexes delivered objects by the UID of their application.
 const indexOwner = "fairlead.owner"

@@ -315,12 +315,12 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.O
 	if !live.GetDeletionTimestamp().IsZero() {
 		return removing, nil
 	}
-	resource, err := t.resource(key.gvk)
+	gvr, err := t.resource(key.gvk)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
 	uid, propagation := live.GetUID(), metav1.DeletePropagationBackground
-	err = t.Tenant.Resource(resource).Namespace(key.key.Namespace).Delete(asTenant(ctx, key.key.Namespace), key.key.Name,
+	err = t.Tenant.Resource(gvr).Namespace(key.key.Namespace).Delete(asTenant(ctx, key.key.Namespace), key.key.Name,
 		metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &propagation})
 	if apierrors.IsNotFound(err) {
 		return delivery.Observation{State: delivery.Delivered}, nil

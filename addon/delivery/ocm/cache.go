@@ -20,8 +20,9 @@ import (
 )
 
 // observedDigest is an annotation that exists only in the cache: the digest of
-// the spec as the API server has it, by which an edit by somebody else shows.
-const observedDigest = "fairlead.dev/observed-hash"
+// the spec as the API server has it, by which an edit by somebody else shows. The
+// API server would refuse the blank in the key, so nobody can forge it.
+const observedDigest = "fairlead.dev/observed hash"
 
 // The indexes of cached works.
 const (

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -68,12 +69,21 @@ func (f *Fleet) Cluster(ctx context.Context, name string) (*ClusterState, error)
 }
 
 func stateOf(cluster *clusterv1.ManagedCluster) *ClusterState {
-	state := &ClusterState{Accepted: cluster.Spec.HubAcceptsClient, Version: bounded(cluster.Status.Version.Kubernetes)}
+	state := &ClusterState{Accepted: cluster.Spec.HubAcceptsClient, Version: short(cluster.Status.Version.Kubernetes)}
 	if condition := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1.ManagedClusterConditionAvailable); condition != nil {
 		state.Available = condition.Status == metav1.ConditionTrue
 		state.Since = condition.LastTransitionTime.Time
 	}
 	return state
+}
+
+// short is bounded for a value of at most 63 bytes, as our CRD has it.
+func short(text string) string {
+	const most = 63
+	if text = bounded(text); len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
 }
 
 // Available says whether a managed cluster exists and reports.

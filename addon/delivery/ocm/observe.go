@@ -47,7 +47,7 @@ func notApplied(work *workv1.ManifestWork) delivery.Observation {
 		if applied == nil || applied.Status != metav1.ConditionFalse {
 			continue
 		}
-		message := fmt.Sprintf("%s %s: the cluster cannot apply it: %s", manifest.ResourceMeta.Kind,
+		message := fmt.Sprintf("%s %s: the cluster cannot apply it: %s", bounded(manifest.ResourceMeta.Kind),
 			bounded(manifest.ResourceMeta.Namespace+"/"+manifest.ResourceMeta.Name), bounded(applied.Message))
 		if strings.Contains(applied.Message, "not allowed to apply") {
 			return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, Message: message}

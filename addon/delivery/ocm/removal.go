@@ -111,7 +111,7 @@ func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bo
 	if len(work.Finalizers) == 0 && age >= unseenAge {
 		return 0, true
 	}
-	return max(unseenAge-age, coalesce), false
+	return min(max(unseenAge-age, coalesce), unseenAge), false
 }
 
 // IdleTenants lists the tenants of a hub namespace that no application work uses.

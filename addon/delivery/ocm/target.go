@@ -6,6 +6,7 @@ package ocm
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -32,6 +33,9 @@ const (
 	coalesce = time.Second
 	// repairInterval bounds how often the agent is asked to apply a work again.
 	repairInterval = 30 * time.Second
+	// conflictRetry is when it is looked again whether what is somebody else's is
+	// free: nothing tells of it.
+	conflictRetry = 10 * time.Second
 	// unseenAge is how long a work that no agent has seen is kept before it may be
 	// deleted: deleting earlier can race with the agent's first apply and leave
 	// objects behind.
@@ -45,8 +49,8 @@ type Target struct {
 	Reader client.Reader
 	// Writer writes works.
 	Writer client.Client
-	// Roles reads ClusterRoles by name from the API server.
-	Roles client.Reader
+	// Live reads from the API server: ClusterRoles by name, and works that the cache does not show.
+	Live client.Reader
 	// Fleet knows the clusters.
 	Fleet *Fleet
 	// Clock is the time.
@@ -68,6 +72,9 @@ var _ delivery.Target = (*Target)(nil)
 
 // EnsureTenant writes the tenant work, and the work with the cluster's roles.
 func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
+	if taken, err := t.taken(ctx, tenant); taken != nil || err != nil {
+		return deref(taken), err
+	}
 	roles, observation, err := t.ensureRoles(ctx, tenant)
 	if err != nil || observation.State != delivery.Delivered {
 		return observation, err
@@ -79,6 +86,22 @@ func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	observation, err = t.ensure(ctx, work, roles)
 	observation.Message = prefixed("namespace "+tenant.Namespace, observation)
 	return observation, err
+}
+
+// taken says which other hub namespace delivers to the tenant's namespace: two
+// would rewrite the tenant work in turn for ever.
+func (t *Target) taken(ctx context.Context, tenant delivery.Tenant) (*delivery.Observation, error) {
+	current, err := t.get(ctx, types.NamespacedName{Namespace: tenant.Cluster, Name: TenantWorkName(tenant.Namespace)})
+	if err != nil || current == nil {
+		return nil, err
+	}
+	source := current.Labels[delivery.LabelSourceNamespace]
+	if source == "" || source == tenant.SourceNamespace {
+		return nil, nil
+	}
+	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
+		"namespace %q on cluster %q belongs to applications of namespace %q: choose another spec.targetNamespace",
+		tenant.Namespace, tenant.Cluster, bounded(source))}, nil
 }
 
 func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (string, delivery.Observation, error) {
@@ -136,7 +159,7 @@ func (t *Target) readRole(ctx context.Context, name string) (rbacv1.ClusterRole,
 		return cached.role, nil
 	}
 	var role rbacv1.ClusterRole
-	if err := t.Roles.Get(ctx, types.NamespacedName{Name: name}, &role); err != nil {
+	if err := t.Live.Get(ctx, types.NamespacedName{Name: name}, &role); err != nil {
 		return role, fmt.Errorf("read ClusterRole %q, which an environment gives to its deployer: %w", name, err)
 	}
 	t.mu.Lock()
@@ -193,7 +216,7 @@ func (t *Target) conflict(ctx context.Context, work *workv1.ManifestWork) (*deli
 		}
 		for i := range others.Items {
 			if other := &others.Items[i]; other.Name != work.Name {
-				return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, Message: fmt.Sprintf(
+				return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 					"%s on cluster %q belongs to application %s/%s in environment %q already: rename the component or use another target namespace",
 					describe(id), work.Namespace, other.Labels[v1beta1.LabelAppNamespace], other.Labels[v1beta1.LabelAppName], other.Labels[v1alpha1.LabelEnvironment])}, nil
 			}
@@ -261,13 +284,28 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 	}
 	if err := t.Writer.Create(ctx, wanted); err != nil {
 		if apierrors.IsAlreadyExists(err) {
-			// The cache has not seen it yet; its event brings us back.
-			return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: coalesce}, nil
+			return t.reclaim(ctx, wanted)
 		}
 		return refusedOrError("create", key, err)
 	}
 	t.wrote(key)
 	return t.awayOr(ctx, wanted.Namespace, delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"})
+}
+
+// reclaim takes back a work that exists and that the cache does not show: the
+// cluster's agent, or somebody by hand, took the label from it by which it is cached.
+func (t *Target) reclaim(ctx context.Context, wanted *workv1.ManifestWork) (delivery.Observation, error) {
+	key := client.ObjectKeyFromObject(wanted)
+	var current workv1.ManifestWork
+	if err := t.Live.Get(ctx, key, &current); client.IgnoreNotFound(err) != nil {
+		return delivery.Observation{}, fmt.Errorf("get work %s: %w", key, err)
+	}
+	ours := current.Labels[v1alpha1.LabelManagedBy] == v1alpha1.LabelManagedByValue
+	if ours || current.Name == "" || !current.DeletionTimestamp.IsZero() {
+		// The cache lags behind, and its event brings us back.
+		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: coalesce}, nil
+	}
+	return t.update(ctx, wanted, &current)
 }
 
 func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWork) (delivery.Observation, error) {
@@ -286,9 +324,10 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	update.Spec, update.Annotations = wanted.Spec, wanted.Annotations
 	// The cluster's agent may change its own works; a foreign owner would have the work garbage collected.
 	update.OwnerReferences = nil
-	for label, value := range wanted.Labels {
-		update.Labels[label] = value
+	if update.Labels == nil {
+		update.Labels = map[string]string{}
 	}
+	maps.Copy(update.Labels, wanted.Labels)
 	if err := t.Writer.Update(ctx, update); err != nil {
 		if apierrors.IsConflict(err) {
 			return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: 100 * time.Millisecond}, nil
@@ -328,7 +367,8 @@ func (t *Target) settled(work *workv1.ManifestWork) (bool, time.Duration) {
 	if applied == nil || applied.Status != "True" || applied.ObservedGeneration != work.Generation {
 		return false, 0
 	}
-	if age := t.Clock.Since(applied.LastTransitionTime.Time); age < settle {
+	// The time is the cluster's. One that lies ahead says nothing, and must not hold the work until then.
+	if age := t.Clock.Since(applied.LastTransitionTime.Time); age >= 0 && age < settle {
 		return false, settle - age
 	}
 	return true, 0
@@ -366,8 +406,11 @@ func (t *Target) wrote(key types.NamespacedName) {
 // forget its back-off; a change of an annotation would not.
 func (t *Target) touch(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
 	now := t.Clock.Now()
-	if last, err := strconv.ParseInt(work.Labels[v1alpha1.LabelReapply], 10, 64); err == nil && now.Sub(time.Unix(last, 0)) < repairInterval {
-		return false, nil
+	if last, err := strconv.ParseInt(work.Labels[v1alpha1.LabelReapply], 10, 64); err == nil {
+		// The cluster may change the label: a time that lies ahead holds nothing up.
+		if age := now.Sub(time.Unix(last, 0)); age >= 0 && age < repairInterval {
+			return false, nil
+		}
 	}
 	patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"labels":{%q:"%d"}}}`, work.ResourceVersion, v1alpha1.LabelReapply, now.Unix())
 	target := &workv1.ManifestWork{}
