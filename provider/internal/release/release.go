@@ -26,9 +26,9 @@ var ErrNotInstalled = errors.New("the addon is not installed")
 type Mode string
 
 const (
-	// Exclusive: the CRDs of core.oam.dev are ours, every Application is.
+	// Exclusive says that the CRDs of core.oam.dev are ours, and with them every Application.
 	Exclusive Mode = "exclusive"
-	// Shared: they are somebody else's; only annotated Applications are ours.
+	// Shared says that they are somebody else's, so that only annotated Applications are ours.
 	Shared Mode = "shared"
 )
 
