@@ -7,6 +7,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,7 +164,7 @@ func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Appli
 	if r.ownership.shared(ctx) {
 		dropForeign(&wanted)
 	}
-	return result(max(report.RetryAfter, minRetry), passing(err), r.writeStatus(ctx, app, wanted))
+	return result(cmp.Or(report.RetryAfter, removalCheck), passing(err), r.writeStatus(ctx, app, wanted))
 }
 
 func (r *ApplicationReconciler) release(ctx context.Context, app *v1beta1.Application) error {
@@ -213,6 +214,10 @@ func shorten(text string) string {
 	}
 	return strings.ToValidUTF8(text[:most], "") + "..."
 }
+
+// removalCheck is how often an application that is being removed is looked at
+// when no event tells of progress.
+const removalCheck = 10 * time.Second
 
 // minRetry keeps a request for another look from becoming a hot loop.
 const minRetry = 50 * time.Millisecond

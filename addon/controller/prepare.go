@@ -37,7 +37,7 @@ func (r *ApplicationReconciler) prepare(ctx context.Context, app *v1beta1.Applic
 			"metadata.namespace: %q is reserved (kube-*, %s, vela-system, open-cluster-management*): put the application into a namespace of its team",
 			app.Namespace, v1alpha1.SystemNamespace)}, nil
 	}
-	components, uses, problem := decode(app.Spec)
+	components, uses, problem := decode(app)
 	if problem != nil {
 		return delivery.Request{}, nil, problem, nil
 	}
@@ -53,8 +53,9 @@ func (r *ApplicationReconciler) prepare(ctx context.Context, app *v1beta1.Applic
 
 // decode reads the spec, and refuses what is accepted and not implemented: to
 // pass it over could deliver to the wrong place or in the wrong order.
-func decode(spec v1beta1.ApplicationSpec) ([]render.Component, []policy.EnvironmentUse, *delivery.Problem) {
-	if fields := policy.NotImplemented(spec); len(fields) > 0 {
+func decode(app *v1beta1.Application) ([]render.Component, []policy.EnvironmentUse, *delivery.Problem) {
+	spec := app.Spec
+	if fields := append(unsupportedAnnotations(app), policy.NotImplemented(spec)...); len(fields) > 0 {
 		return nil, nil, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
 			Message: "nothing is delivered, since this version does not implement: " + strings.Join(fields, "; ")}
 	}
@@ -71,6 +72,21 @@ func decode(spec v1beta1.ApplicationSpec) ([]render.Component, []policy.Environm
 		return nil, nil, &delivery.Problem{Reason: reasonInvalidPolicy, Message: err.Error()}
 	}
 	return components, uses, nil
+}
+
+// unsupportedAnnotations are those that would hold or restart a delivery on
+// the existing OAM controller.
+func unsupportedAnnotations(app *v1beta1.Application) []string {
+	var found []string
+	for _, name := range []string{
+		v1beta1.AnnotationPublishVersion, "app.oam.dev/autoUpdate", "app.oam.dev/pause", "app.oam.dev/reconcile-interval",
+		"app.oam.dev/restart-workflow", "app.oam.dev/skip-resume", "app.oam.dev/workflowName",
+	} {
+		if app.Annotations[name] != "" {
+			found = append(found, "metadata.annotations["+name+"]: remove it")
+		}
+	}
+	return found
 }
 
 // check looks each type up and validates its properties, so that errors speak

@@ -147,7 +147,7 @@ func NotImplemented(spec v1alpha1.EnvironmentSpec) []string {
 	}
 	add(len(spec.After) > 0, "spec.after")
 	add(spec.Approval != nil && spec.Approval.Required, "spec.approval")
-	add(spec.Propagation != nil && spec.Propagation.Type == "Rolling", "spec.propagation")
+	add(spec.Propagation != nil, "spec.propagation")
 	add(hasConstraints(spec.Constraints), "spec.constraints")
 	if options := spec.NamespaceOptions; options != nil {
 		add(len(options.ImagePullSecrets) > 0, "spec.namespaceOptions.imagePullSecrets")
@@ -166,7 +166,7 @@ func hasConstraints(c *v1alpha1.Constraints) bool {
 		return false
 	}
 	return len(c.AllowedRegistries) > 0 || c.RequireImageDigest || len(c.AllowedKinds) > 0 ||
-		len(c.DeniedKinds) > 0 || c.MaxReplicas != nil
+		len(c.DeniedKinds) > 0 || c.AllowClusterScoped || c.MaxReplicas != nil
 }
 
 // BindingNotImplemented is NotImplemented for a ClusterBinding.
