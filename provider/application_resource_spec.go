@@ -401,7 +401,7 @@ func (b *specBuilder) bound(properties map[string]any, at string) {
 	}
 	text, err := json.Marshal(properties)
 	if err == nil && len(text) > maxPropertiesBytes {
-		b.complain(at, definition.OutOfRange, "is %d KiB as JSON; at most %d KiB are allowed. Keep large content in a ConfigMap and refer to it", len(text)>>10, maxPropertiesBytes>>10)
+		b.complain(at, definition.OutOfRange, "is larger than %d KiB as JSON; keep large content in a ConfigMap and refer to it", maxPropertiesBytes>>10)
 	}
 }
 

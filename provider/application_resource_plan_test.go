@@ -1,0 +1,318 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue/hcltest"
+)
+
+const applicationType = "fairlead_application"
+
+// attributes of an application, written in HCL.
+func attributes(t *testing.T, expressions map[string]string) map[string]tftypes.Value {
+	t.Helper()
+	out := map[string]tftypes.Value{}
+	for name, expression := range expressions {
+		out[name] = attribute(t, name, expression)
+	}
+	return out
+}
+
+// attribute is one attribute, written in HCL.
+func attribute(t *testing.T, name, expression string) tftypes.Value {
+	t.Helper()
+	value, err := hcltest.Evaluate(t, expression).ToTerraformValue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name != "labels" && name != "annotations" {
+		return value
+	}
+	elements := map[string]tftypes.Value{}
+	if err := value.As(&elements); err != nil {
+		t.Fatal(err)
+	}
+	return tftypes.NewValue(tftypes.Map{ElementType: tftypes.String}, elements)
+}
+
+// planner plans applications without a hub.
+type planner struct {
+	*engine
+	schema *tfprotov6.Schema
+}
+
+func newPlanner(t *testing.T) *planner {
+	t.Helper()
+	away := map[string]tftypes.Value{"host": text("https://127.0.0.1:1"), "token": text("x")}
+	e, diagnostics := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), away)})
+	if got := summaries(diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {
+		t.Fatalf("configure: %s", got)
+	}
+	return &planner{engine: e, schema: e.schema.ResourceSchemas[applicationType]}
+}
+
+// change plans the change from a state to a configuration, as an engine proposes
+// it: computed attributes keep what the state says.
+func (p *planner) change(state, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
+	p.t.Helper()
+	proposed := map[string]tftypes.Value{}
+	for name, value := range config {
+		proposed[name] = value
+	}
+	for _, attribute := range p.schema.Block.Attributes {
+		if _, given := config[attribute.Name]; attribute.Computed && !given {
+			if value, known := state[attribute.Name]; known {
+				proposed[attribute.Name] = value
+			}
+		}
+	}
+	resp, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName:         applicationType,
+		PriorState:       p.dynamic(p.schema, state),
+		ProposedNewState: p.dynamic(p.schema, proposed),
+		Config:           p.dynamic(p.schema, config),
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if got := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {
+		p.t.Fatalf("plan: %s", got)
+	}
+	return resp
+}
+
+// TestApplicationPlanKeepsTheState plans configurations that mean what the state
+// says: what is planned is the state, with its own types.
+func TestApplicationPlanKeepsTheState(t *testing.T) {
+	p := newPlanner(t)
+	cases := []struct {
+		reason        string
+		before, after map[string]string
+	}{
+		{"nothing changed",
+			map[string]string{"components": someWeb},
+			map[string]string{"components": someWeb}},
+		{"a list for a tuple",
+			map[string]string{"components": `{ web = { type = "custom", properties = { cmd = ["a", "b"] } } }`},
+			map[string]string{"components": `{ web = { type = "custom", properties = { cmd = tolist(["a", "b"]) } } }`}},
+		{"a null leaf is gone",
+			map[string]string{"components": `{ web = { type = "custom", properties = { a = 1, b = null } } }`},
+			map[string]string{"components": `{ web = { type = "custom", properties = { a = 1 } } }`}},
+		{"a string for the number that is written of it",
+			map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a" }, traits = { scaler = { replicas = 2 } } } }`},
+			map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a" }, traits = { scaler = { replicas = "2" } } } }`}},
+		{"traits as a list in the same order",
+			map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a" }, traits = { labels = { a = "b" }, scaler = {} } } }`},
+			map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a" }, traits = [{ type = "labels", properties = { a = "b" } }, { type = "scaler" }] } }`}},
+		{"environments as an object with what the plan knows of them",
+			map[string]string{"components": someWeb, "environments": `["prod", "dev"]`},
+			map[string]string{"components": someWeb, "environments": `{ dev = { ref = { namespace = "x" } }, prod = { ref = any } }`}},
+		{"policies as an object",
+			map[string]string{"components": someWeb, "policies": `[{ name = "a", type = "x" }, { name = "b", type = "y" }]`},
+			map[string]string{"components": someWeb, "policies": `{ a = { type = "x" }, b = { type = "y" } }`}},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			before := attributes(t, c.before)
+			state := stateOf(before)
+			resp := p.change(state, configOf(attributes(t, c.after)))
+			planned := p.decodeValue(applicationType, resp.PlannedState)
+			for name, value := range state {
+				if !planned[name].Equal(value) {
+					t.Errorf("%s: got %s, want %s", name, planned[name], value)
+				}
+			}
+		})
+	}
+}
+
+// stateOf is the state of an application with those attributes.
+func stateOf(attributes map[string]tftypes.Value) map[string]tftypes.Value {
+	state := configOf(attributes)
+	state["id"], state["namespace"], state["revision"] = text("default/shop"), text("default"), text("0123456789ab")
+	return state
+}
+
+// configOf is a configuration with those attributes.
+func configOf(attributes map[string]tftypes.Value) map[string]tftypes.Value {
+	config := map[string]tftypes.Value{"name": text("shop")}
+	for name, value := range attributes {
+		config[name] = value
+	}
+	return config
+}
+
+// TestApplicationPlanChanges plans what is a change: the configuration is planned
+// as it is, and the revision is unknown.
+func TestApplicationPlanChanges(t *testing.T) {
+	p := newPlanner(t)
+	cases := []struct {
+		reason        string
+		before, after map[string]string
+		// kept is an attribute that still keeps the state's value.
+		kept string
+	}{
+		{"a leaf", map[string]string{"components": someWeb}, map[string]string{"components": `{ web = { type = "webservice", properties = { image = "b" } } }`}, ""},
+		{"a leaf that is not known yet", map[string]string{"components": someWeb}, map[string]string{"components": `{ web = { type = "webservice", properties = { image = unknown } } }`}, ""},
+		{"all of it is not known yet", map[string]string{"components": someWeb}, map[string]string{"components": `any`}, ""},
+		{"a null that removes a label",
+			map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a" }, traits = { labels = { a = "b" } } } }`},
+			map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a" }, traits = { labels = { a = "b", c = null } } } }`}, ""},
+		{"the order of traits",
+			map[string]string{"components": `{ web = { type = "custom", traits = [{ type = "a" }, { type = "b" }] } }`},
+			map[string]string{"components": `{ web = { type = "custom", traits = [{ type = "b" }, { type = "a" }] } }`}, ""},
+		{"an environment, with other types in the components",
+			map[string]string{"components": `{ web = { type = "custom", properties = { cmd = ["a"] } } }`, "environments": `["dev"]`},
+			map[string]string{"components": `{ web = { type = "custom", properties = { cmd = tolist(["a"]) } } }`, "environments": `["dev", "prod"]`}, "components"},
+		{"labels", map[string]string{"components": someWeb}, map[string]string{"components": someWeb, "labels": `{ a = "b" }`}, "components"},
+		{"annotations", map[string]string{"components": someWeb, "annotations": `{ a = "b" }`}, map[string]string{"components": someWeb, "annotations": `{ a = "c" }`}, "components"},
+		{"a label that is not known yet", map[string]string{"components": someWeb, "labels": `{ a = "b" }`}, map[string]string{"components": someWeb, "labels": `{ a = unknown }`}, "components"},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			state, config := stateOf(attributes(t, c.before)), configOf(attributes(t, c.after))
+			resp := p.change(state, config)
+			planned := p.decodeValue(applicationType, resp.PlannedState)
+			if planned["revision"].IsKnown() {
+				t.Error("the revision must be unknown while anything changes")
+			}
+			if !planned["id"].Equal(state["id"]) || len(resp.RequiresReplace) > 0 {
+				t.Errorf("a change in place must keep the id, got %s, replaced for %v", planned["id"], resp.RequiresReplace)
+			}
+			for name, value := range config {
+				want := value
+				if name == c.kept {
+					want = state[name]
+				}
+				if !planned[name].Equal(want) {
+					t.Errorf("%s: got %s, want %s", name, planned[name], want)
+				}
+			}
+		})
+	}
+}
+
+// TestApplicationPlanOfOwnAttributes plans changes that do not reach the hub: the
+// revision stays known.
+func TestApplicationPlanOfOwnAttributes(t *testing.T) {
+	p := newPlanner(t)
+	components := map[string]string{"components": someWeb}
+	config := configOf(attributes(t, components))
+	config["adopt_existing"] = tftypes.NewValue(tftypes.Bool, true)
+	planned := p.decodeValue(applicationType, p.change(stateOf(attributes(t, components)), config).PlannedState)
+	if want := text("0123456789ab"); !planned["revision"].Equal(want) {
+		t.Errorf("revision: got %s, want %s", planned["revision"], want)
+	}
+}
+
+// TestApplicationPlanOfCreate plans a new application: what follows from the
+// configuration is known.
+func TestApplicationPlanOfCreate(t *testing.T) {
+	p := newPlanner(t)
+	planned := p.decodeValue(applicationType, p.plan(applicationType, configOf(attributes(t, map[string]string{"components": someWeb}))).PlannedState)
+	if want := text("default/shop"); !planned["id"].Equal(want) {
+		t.Errorf("id: got %s, want %s", planned["id"], want)
+	}
+	if planned["revision"].IsKnown() {
+		t.Error("the revision of a new application must be unknown")
+	}
+	unknown := configOf(attributes(t, map[string]string{"components": someWeb}))
+	unknown["namespace"] = tftypes.NewValue(tftypes.String, tftypes.UnknownValue)
+	if planned := p.decodeValue(applicationType, p.plan(applicationType, unknown).PlannedState); planned["id"].IsKnown() {
+		t.Errorf("the id must be unknown while the namespace is, got %s", planned["id"])
+	}
+}
+
+// TestApplicationValidate checks that all mistakes are one diagnostic, and where it points.
+func TestApplicationValidate(t *testing.T) {
+	p := newPlanner(t)
+	long := `{ web = { type = "webservice", properties = { imag = "a", env = [` + strings.Repeat(`{ name = "A", value = "b" },`, 10) + `] } } }`
+	cases := []struct {
+		reason, components string
+		path               string
+		lines              int
+	}{
+		{"a short attribute is pointed at", `{ web = { type = "webservice", properties = { imag = "a" } } }`, `AttributeName("components")`, 2},
+		{"a long one is not, since an engine would print all of it", long, "", 2},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			resp, err := p.server.ValidateResourceConfig(t.Context(), &tfprotov6.ValidateResourceConfigRequest{
+				TypeName: applicationType,
+				Config:   p.dynamic(p.schema, configOf(attributes(t, map[string]string{"components": c.components}))),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(resp.Diagnostics) != 1 {
+				t.Fatalf("got %d diagnostics, want 1", len(resp.Diagnostics))
+			}
+			got := resp.Diagnostics[0]
+			if path := attributePath(got); path != c.path {
+				t.Errorf("path: got %q, want %q", path, c.path)
+			}
+			if lines := strings.Count(got.Detail, "\n") + 1; lines != c.lines {
+				t.Errorf("got %d lines, want %d:\n%s", lines, c.lines, got.Detail)
+			}
+		})
+	}
+}
+
+func attributePath(d *tfprotov6.Diagnostic) string {
+	if d.Attribute == nil {
+		return ""
+	}
+	return d.Attribute.String()
+}
+
+// TestApplicationWarnsOfForeignTypes checks who warns of a type that is not built
+// in: validation of what looks misspelt, a plan of what the hub is not known to have.
+func TestApplicationWarnsOfForeignTypes(t *testing.T) {
+	p := newPlanner(t)
+	unconfigured := providerserver.NewProtocol6(NewWithEnvironment("test", func(string) string { return "" })())()
+	for component, validateWarns := range map[string]bool{"webservise": true, "something-else": false} {
+		config := configOf(attributes(t, map[string]string{"components": fmt.Sprintf(`{ web = { type = %q } }`, component)}))
+		checkPrefix(t, component+" in a plan", summaries(p.plan(applicationType, config).Diagnostics, tfprotov6.DiagnosticSeverityWarning), "Type is not built in")
+		resp, err := unconfigured.ValidateResourceConfig(t.Context(), &tfprotov6.ValidateResourceConfigRequest{TypeName: applicationType, Config: p.dynamic(p.schema, config)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning) != ""; got != validateWarns {
+			t.Errorf("%s: validation warns: %t, want %t", component, got, validateWarns)
+		}
+	}
+}
+
+// TestApplicationReadWithoutHub checks that the state stays as it is while the
+// hub cannot be asked, with the identity, which some engines insist on.
+func TestApplicationReadWithoutHub(t *testing.T) {
+	state := stateOf(attributes(t, map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a", cmd = tolist(["x"]) } } }`}))
+	unknown := map[string]tftypes.Value{"host": tftypes.NewValue(tftypes.String, tftypes.UnknownValue)}
+	for warning, hub := range map[string]map[string]tftypes.Value{
+		"Hub unreachable":   {"host": text("https://127.0.0.1:1"), "token": text("x")},
+		"Hub not known yet": unknown,
+	} {
+		e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), hub)})
+		resp := e.read(applicationType, state)
+		checkPrefix(t, "warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), warning)
+		checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+		got := e.decodeValue(applicationType, resp.NewState)
+		for name, value := range state {
+			if !got[name].Equal(value) {
+				t.Errorf("%s, %s: got %s, want %s", warning, name, got[name], value)
+			}
+		}
+		if name := e.identityOf(applicationType, resp.NewIdentity); name != "shop" {
+			t.Errorf("%s: got identity %q, want shop", warning, name)
+		}
+	}
+}
