@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -175,7 +176,7 @@ func specDigest(spec workv1.ManifestWorkSpec) (string, error) {
 		return "", err
 	}
 	var canonical any
-	if err := json.Unmarshal(raw, &canonical); err != nil {
+	if err := exactjson.Unmarshal(raw, &canonical); err != nil {
 		return "", err
 	}
 	if raw, err = json.Marshal(canonical); err != nil {
