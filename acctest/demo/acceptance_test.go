@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -345,23 +346,23 @@ func mustApply(t *testing.T, w terraform.Workspace, out *console, args ...string
 	}
 }
 
-// checkReady checks that the quickstart's workload is ready in exactly these namespaces: the rollout has waited for it.
+// checkReady waits until the quickstart's workload is ready in exactly these namespaces. A change of a binding alone is nothing
+// that a rollout waits for.
 func checkReady(t *testing.T, plane *cluster.ControlPlane, namespaces ...string) {
 	t.Helper()
-	found, err := workloadsOf(t.Context(), plane.Name, plane)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ready := map[string]bool{}
-	for _, w := range found {
-		ready[w.namespace] = w.ready == w.wanted
-	}
-	for _, namespace := range namespaces {
-		if !ready[namespace] {
-			t.Errorf("%s: the workload in %s is not ready: %+v", plane.Name, namespace, found)
+	waitUntil(t, eventually, fmt.Sprintf("%s to run the workload in %v", plane.Name, namespaces), func() (bool, string) {
+		found, err := workloadsOf(t.Context(), plane.Name, plane)
+		if err != nil {
+			return false, err.Error()
 		}
-	}
-	if len(found) != len(namespaces) {
-		t.Errorf("%s: want workloads in %v, got %+v", plane.Name, namespaces, found)
-	}
+		ready := map[string]bool{}
+		for _, w := range found {
+			ready[w.namespace] = w.ready == w.wanted
+		}
+		wanted := map[string]bool{}
+		for _, namespace := range namespaces {
+			wanted[namespace] = true
+		}
+		return maps.Equal(wanted, ready), fmt.Sprintf("%+v", found)
+	})
 }
