@@ -399,3 +399,36 @@ func absent(t *testing.T, plane *cluster.ControlPlane, kind schema.GroupVersionR
 		})
 	}
 }
+
+// TestEnvironmentTakenOver checks that an object that was written by files and
+// is imported becomes what the configuration says, also where it says less.
+func TestEnvironmentTakenOver(t *testing.T) {
+	plane := sharedHub(t)
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "fairlead.dev/v1alpha1", "kind": "Environment", "metadata": map[string]any{"name": "taken"},
+		"spec": map[string]any{"afterPolicy": "Require", "approval": map[string]any{"required": true}},
+	}}
+	_, err := hubObjects(t, plane).Resource(environments).Create(t.Context(), object, metav1.CreateOptions{FieldManager: "kubectl-client-side-apply"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := withProvider(plane, `
+import {
+  to = fairlead_environment.this
+  id = "taken"
+}
+resource "fairlead_environment" "this" { name = "taken" }`)
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		Steps: []resource.TestStep{
+			{
+				Config: config,
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction("fairlead_environment.this", plancheck.ResourceActionUpdate),
+				}},
+				Check: specIs(t, plane, environments, "taken", map[string]any{"afterPolicy": "Skip", "permissions": "fairlead-deployer"}),
+			},
+			{Config: config, ConfigPlanChecks: emptyPlan()},
+		},
+	})
+}

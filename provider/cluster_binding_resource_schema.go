@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
@@ -61,9 +62,7 @@ func clusterBindingSchema(ctx context.Context) schema.Schema {
 		"rollout":  rolloutPolicySchema(),
 		"timeouts": timeouts.Attributes(ctx, timeoutOptions()),
 	}
-	for name, attribute := range commonAttributes("binding") {
-		attributes[name] = attribute
-	}
+	maps.Copy(attributes, commonAttributes("binding"))
 	return schema.Schema{
 		MarkdownDescription: "Gives clusters to an environment, by name or by an Open Cluster Management placement. The platform team owns it.",
 		Attributes:          attributes,

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
@@ -71,9 +72,7 @@ func environmentSchema(ctx context.Context) schema.Schema {
 		"ref":      refSchema(),
 		"timeouts": timeouts.Attributes(ctx, timeoutOptions()),
 	}
-	for name, attribute := range commonAttributes("environment") {
-		attributes[name] = attribute
-	}
+	maps.Copy(attributes, commonAttributes("environment"))
 	return schema.Schema{
 		MarkdownDescription: "An environment: which applications may be delivered to it, to which namespace, and what holds there. The platform team owns it; " +
 			"clusters are given to it by `fairlead_cluster_binding`.",

@@ -6,6 +6,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -19,67 +20,80 @@ import (
 
 // hubSchema is the attribute hub of the provider block.
 func hubSchema() schema.Attribute {
+	attributes := kubeconfigAttributes()
+	maps.Copy(attributes, hostAttributes())
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "The hub and one family of credentials: `config_path` or `config_paths`, or `kubeconfig`, or `host` with one of `token`, " +
 			"`token_path`, `client_certificate` and `client_key`. What is left out is read from `FAIRLEAD_*` variables, then from `KUBE_*` variables. " +
 			"Any of the values may be known only after apply; then plans are made offline. Nothing else is tried: no `KUBECONFIG`, no default file, " +
 			"no localhost, no account of a pod.",
-		Attributes: map[string]schema.Attribute{
-			"config_path": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "Path of a kubeconfig file. Also `FAIRLEAD_CONFIG_PATH`, `KUBE_CONFIG_PATH`.",
-			},
-			"config_paths": schema.ListAttribute{
-				Optional:            true,
-				ElementType:         types.StringType,
-				MarkdownDescription: "Paths of kubeconfig files that are merged; what comes first wins. Also `FAIRLEAD_CONFIG_PATHS`, `KUBE_CONFIG_PATHS`.",
-			},
-			"config_context": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "Context in the kubeconfig. Default: the current context of the kubeconfig. " +
-					"Also `FAIRLEAD_CONFIG_CONTEXT`, `KUBE_CTX`.",
-			},
-			"kubeconfig": schema.StringAttribute{
-				Optional:            true,
-				Sensitive:           true,
-				MarkdownDescription: "Content of a kubeconfig file. Also `FAIRLEAD_KUBECONFIG`.",
-			},
-			"host": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "Address of the hub's API server, such as `https://hub.example.com:6443`. Also `FAIRLEAD_HOST`, `KUBE_HOST`.",
-			},
-			"cluster_ca_certificate": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "Certificate authority of `host`: PEM, or PEM in base64. Default: the authorities of the system. " +
-					"Also `FAIRLEAD_CLUSTER_CA_CERTIFICATE`, `KUBE_CLUSTER_CA_CERT_DATA`.",
-			},
-			"tls_server_name": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "Name that the certificate of `host` is verified against, where it differs from the address. Also `FAIRLEAD_TLS_SERVER_NAME`, `KUBE_TLS_SERVER_NAME`.",
-			},
-			"insecure": schema.BoolAttribute{
-				Optional:            true,
-				MarkdownDescription: "Do not verify the certificate of `host`. Whoever is on the way can then take the credential. Also `FAIRLEAD_INSECURE`, `KUBE_INSECURE`.",
-			},
-			"token": schema.StringAttribute{
-				Optional:            true,
-				Sensitive:           true,
-				MarkdownDescription: "Bearer token for `host`. Also `FAIRLEAD_TOKEN`, `KUBE_TOKEN`.",
-			},
-			"token_path": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "File with a bearer token for `host`, read again for every request. Also `FAIRLEAD_TOKEN_PATH`.",
-			},
-			"client_certificate": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "Client certificate for `host`: PEM, or PEM in base64. Also `FAIRLEAD_CLIENT_CERTIFICATE`, `KUBE_CLIENT_CERT_DATA`.",
-			},
-			"client_key": schema.StringAttribute{
-				Optional:            true,
-				Sensitive:           true,
-				MarkdownDescription: "Key of `client_certificate`: PEM, or PEM in base64. Also `FAIRLEAD_CLIENT_KEY`, `KUBE_CLIENT_KEY_DATA`.",
-			},
+		Attributes: attributes,
+	}
+}
+
+// kubeconfigAttributes are the ways to name a kubeconfig.
+func kubeconfigAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"config_path": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Path of a kubeconfig file. Also `FAIRLEAD_CONFIG_PATH`, `KUBE_CONFIG_PATH`.",
+		},
+		"config_paths": schema.ListAttribute{
+			Optional:            true,
+			ElementType:         types.StringType,
+			MarkdownDescription: "Paths of kubeconfig files that are merged; what comes first wins. Also `FAIRLEAD_CONFIG_PATHS`, `KUBE_CONFIG_PATHS`.",
+		},
+		"config_context": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Context in the kubeconfig. Default: the current context of the kubeconfig. " +
+				"Also `FAIRLEAD_CONFIG_CONTEXT`, `KUBE_CTX`.",
+		},
+		"kubeconfig": schema.StringAttribute{
+			Optional:            true,
+			Sensitive:           true,
+			MarkdownDescription: "Content of a kubeconfig file. Also `FAIRLEAD_KUBECONFIG`.",
+		},
+	}
+}
+
+// hostAttributes are the parts of a hub that is named by its address.
+func hostAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"host": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Address of the hub's API server, such as `https://hub.example.com:6443`. Also `FAIRLEAD_HOST`, `KUBE_HOST`.",
+		},
+		"cluster_ca_certificate": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Certificate authority of `host`: PEM, or PEM in base64. Default: the authorities of the system. " +
+				"Also `FAIRLEAD_CLUSTER_CA_CERTIFICATE`, `KUBE_CLUSTER_CA_CERT_DATA`.",
+		},
+		"tls_server_name": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Name that the certificate of `host` is verified against, where it differs from the address. Also `FAIRLEAD_TLS_SERVER_NAME`, `KUBE_TLS_SERVER_NAME`.",
+		},
+		"insecure": schema.BoolAttribute{
+			Optional:            true,
+			MarkdownDescription: "Do not verify the certificate of `host`. Whoever is on the way can then take the credential. Also `FAIRLEAD_INSECURE`, `KUBE_INSECURE`.",
+		},
+		"token": schema.StringAttribute{
+			Optional:            true,
+			Sensitive:           true,
+			MarkdownDescription: "Bearer token for `host`. Also `FAIRLEAD_TOKEN`, `KUBE_TOKEN`.",
+		},
+		"token_path": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "File with a bearer token for `host`, read again for every request. Also `FAIRLEAD_TOKEN_PATH`.",
+		},
+		"client_certificate": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Client certificate for `host`: PEM, or PEM in base64. Also `FAIRLEAD_CLIENT_CERTIFICATE`, `KUBE_CLIENT_CERT_DATA`.",
+		},
+		"client_key": schema.StringAttribute{
+			Optional:            true,
+			Sensitive:           true,
+			MarkdownDescription: "Key of `client_certificate`: PEM, or PEM in base64. Also `FAIRLEAD_CLIENT_KEY`, `KUBE_CLIENT_KEY_DATA`.",
 		},
 	}
 }

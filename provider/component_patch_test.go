@@ -1,0 +1,204 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
+)
+
+// literal makes the Dynamic that an HCL literal of that JSON would be.
+func literal(t *testing.T, text string) types.Dynamic {
+	t.Helper()
+	var content any
+	if err := json.Unmarshal([]byte(text), &content); err != nil {
+		t.Fatal(err)
+	}
+	value, err := hclvalue.FromJSON(content, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dynamic, ok := value.(types.Dynamic); ok {
+		return dynamic
+	}
+	return types.DynamicValue(value)
+}
+
+// jsonText writes a value as JSON.
+func jsonText(t *testing.T, value any) string {
+	t.Helper()
+	raw, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// TestExpandDefaults checks what is written for defaults.
+func TestExpandDefaults(t *testing.T) {
+	tests := []struct {
+		reason, value, want, err string
+	}{
+		{reason: "types come in order", value: `{"b":{"properties":{"x":1}},"a":{}}`, want: `[{"type":"a"},{"type":"b","properties":{"x":1}}]`},
+		{reason: "traits by type", value: `{"a":{"traits":{"scaler":{"replicas":3}}}}`, want: `[{"type":"a","traits":[{"type":"scaler","properties":{"replicas":3}}]}]`},
+		{reason: "a trait may be removed", value: `{"a":{"traits":{"scaler":{"disable":true}}}}`, want: `[{"type":"a","traits":[{"type":"scaler","disable":true}]}]`},
+		{reason: "disable beside others is a property", value: `{"a":{"traits":{"t":{"disable":true,"x":1}}}}`, want: `[{"type":"a","traits":[{"type":"t","properties":{"disable":true,"x":1}}]}]`},
+		{reason: "a list keeps its order", value: `{"a":{"traits":[{"type":"z"},{"type":"b","disable":true}]}}`, want: `[{"type":"a","traits":[{"type":"z"},{"type":"b","disable":true}]}]`},
+		{reason: "not an object", value: `["a"]`, err: `defaults must be an object keyed by component type, such as { webservice = { traits = { scaler = { replicas = 3 } } } }, not a list`},
+		{reason: "not an object below", value: `{"a":1}`, err: `defaults.a must be an object, not a number`},
+		{reason: "misspelt", value: `{"a":{"propertes":{}}}`, err: `defaults.a.propertes is not known (did you mean properties?). Allowed here: properties, traits`},
+		{reason: "properties that are none", value: `{"a":{"properties":true}}`, err: `defaults.a.properties must be an object, not a bool`},
+		{reason: "traits that are none", value: `{"a":{"traits":"scaler"}}`, err: `defaults.a.traits must be an object keyed by trait type, or a list of { type, properties }, not a string`},
+		{reason: "a trait without type", value: `{"a":{"traits":[{"properties":{}}]}}`, err: `defaults.a.traits[0] needs a type`},
+		{reason: "a key that needs quotes", value: `{"a/b":{"x":1}}`, err: `defaults["a/b"].x is not known. Allowed here: properties, traits`},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			got, err := expandDefaults(literal(t, test.value))
+			if test.err != "" {
+				if err == nil || err.Error() != test.err {
+					t.Errorf("error\n got %v\nwant %s", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, jsonText(t, got)); diff != "" {
+				t.Errorf("written (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFlattenDefaults checks that what means the same stays as it was written,
+// and how a difference is shown.
+func TestFlattenDefaults(t *testing.T) {
+	tests := []struct {
+		reason, live, prior, want string
+		same                      bool
+	}{
+		{reason: "an import of traits in the order of their names", live: `{"a":{"traits":{"b":{"x":1},"c":{}}}}`, want: `{"a":{"traits":{"b":{"x":1},"c":{}}}}`},
+		{reason: "an import of traits in another order is a list", live: `{"a":{"traits":[{"type":"c"},{"type":"b"}]}}`, want: `{"a":{"traits":[{"type":"c"},{"type":"b"}]}}`},
+		{reason: "the other form of traits is the same", live: `{"a":{"traits":{"b":{"x":1}}}}`, prior: `{"a":{"traits":[{"type":"b","properties":{"x":1}}]}}`, same: true},
+		{reason: "nothing is nothing", live: `{}`, prior: `{}`, same: true},
+		{reason: "a change is shown in the prior form", live: `{"a":{"traits":{"b":{"x":2}}}}`, prior: `{"a":{"traits":[{"type":"b","properties":{"x":1}}]}}`, want: `{"a":{"traits":[{"properties":{"x":2},"type":"b"}]}}`},
+		{reason: "what went is gone", live: `{}`, prior: `{"a":{}}`, want: `{}`},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			live, err := expandDefaults(literal(t, test.live))
+			if err != nil {
+				t.Fatal(err)
+			}
+			prior := types.DynamicNull()
+			if test.prior != "" {
+				prior = literal(t, test.prior)
+			}
+			got, err := flattenDefaults(live, prior)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.same && !got.Equal(prior) {
+				t.Errorf("the prior value must be kept, got %s", got)
+			}
+			if test.same {
+				return
+			}
+			content, err := hclvalue.ToJSON(got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, jsonText(t, content)); diff != "" {
+				t.Errorf("value (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFlattenDefaultsKeepsTypes checks that a map of the configuration stays one.
+func TestFlattenDefaultsKeepsTypes(t *testing.T) {
+	properties := types.MapValueMust(types.StringType, map[string]attr.Value{"x": types.StringValue("1")})
+	prior := types.DynamicValue(types.ObjectValueMust(
+		map[string]attr.Type{"a": types.ObjectType{AttrTypes: map[string]attr.Type{"properties": properties.Type(t.Context())}}},
+		map[string]attr.Value{"a": types.ObjectValueMust(map[string]attr.Type{"properties": properties.Type(t.Context())}, map[string]attr.Value{"properties": properties})},
+	))
+	live, err := expandDefaults(prior)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := flattenDefaults(live, prior)
+	if err != nil || !got.Equal(prior) {
+		t.Errorf("got %s, %v; want the prior value with its types", got, err)
+	}
+}
+
+// TestExpandOverrides checks what is written for overrides.
+func TestExpandOverrides(t *testing.T) {
+	tests := []struct {
+		reason, value, want, err string
+	}{
+		{reason: "every selector", value: `[{"application":"shop-*","componentType":"worker","component":"web","properties":{"cpu":"1"}}]`, want: `[{"application":"shop-*","componentType":"worker","component":"web","properties":{"cpu":"1"}}]`},
+		{reason: "an object instead of a list", value: `{"web":{}}`, err: `overrides must be a list of objects, such as [{ component = "web", traits = { scaler = { replicas = 6 } } }], not an object`},
+		{reason: "snake case", value: `[{"component_type":"worker"}]`, err: `overrides[0].component_type is not known (did you mean componentType?). Allowed here: application, componentType, component, properties, traits`},
+		{reason: "a selector that is no text", value: `[{"component":1}]`, err: `overrides[0].component must be a string, not a number`},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			got, err := expandOverrides(literal(t, test.value))
+			if test.err != "" {
+				if err == nil || err.Error() != test.err {
+					t.Errorf("error\n got %v\nwant %s", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, jsonText(t, got)); diff != "" {
+				t.Errorf("written (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestKeepDuration checks that a duration keeps its spelling.
+func TestKeepDuration(t *testing.T) {
+	tests := []struct{ reason, live, prior, want string }{
+		{"the same time in other words", "1h30m", "90m", "90m"},
+		{"another time", "2h", "90m", "2h"},
+		{"an import writes it short", "24h", "", "24h"},
+		{"seconds stay", "1m30s", "", "1m30s"},
+		{"minutes stay", "1h30m", "", "1h30m"},
+		{"zero", "0s", "", "0s"},
+	}
+	for _, test := range tests {
+		prior := types.StringNull()
+		if test.prior != "" {
+			prior = types.StringValue(test.prior)
+		}
+		if got := keepDuration(duration(types.StringValue(test.live)), prior).ValueString(); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.reason, got, test.want)
+		}
+	}
+}
+
+// TestAttributeName checks how fields of the API are named to users.
+func TestAttributeName(t *testing.T) {
+	for field, want := range map[string]string{
+		"spec.targetNamespace.suffix":          "target_namespace.suffix",
+		"spec.constraints.allowedKinds[3]":     "constraints.allowed_kinds[3]",
+		"spec.placement.prioritizers[0].addOn": "placement.prioritizers[0].add_on",
+	} {
+		if got := attributeName(field); got != want {
+			t.Errorf("attributeName(%q) = %q, want %q", field, got, want)
+		}
+	}
+}
