@@ -115,7 +115,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		}
 	}
 	report, err := r.engine.Carry(ctx, plan)
-	return &outcome{report: report, warnings: warnings, failed: err != nil}, passing(err)
+	return &outcome{report: report, warnings: warnings}, passing(err)
 }
 
 // passing drops errors that the next event repairs by itself: a write that lost

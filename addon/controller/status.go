@@ -47,8 +47,6 @@ type outcome struct {
 	report *delivery.Report
 	// warnings are unknown parameters.
 	warnings []string
-	// failed means that a write failed in a way that is tried again.
-	failed bool
 }
 
 func (o *outcome) retryAfter() time.Duration {
