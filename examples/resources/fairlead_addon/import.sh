@@ -1,1 +1,1 @@
-terraform import fairlead_addon.hub fairlead-system/fairlead-addon
+terraform import fairlead_addon.hub fairlead-system
