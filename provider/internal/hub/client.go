@@ -36,6 +36,7 @@ type Client struct {
 	dynamic    dynamic.Interface
 	discovery  discovery.DiscoveryInterfaceWithContext
 	kinds      *kinds
+	silence    silence
 	patience   time.Duration
 	origin     string
 	credential string
@@ -119,6 +120,19 @@ func (c *Client) RESTConfig() *rest.Config { return rest.CopyConfig(c.rest) }
 // Get reads an object. An object or a kind that does not exist is an error for
 // which IsNotFound holds; IsNoMatch tells the second from the first.
 func (c *Client) Get(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
+	began := time.Now()
+	if err := c.silence.broken(began); err != nil {
+		return nil, err
+	}
+	object, err := c.get(ctx, gvk, key)
+	if ctx.Err() == nil {
+		c.silence.note(err, began, time.Now())
+	}
+	return object, err
+}
+
+// get sends the request of Get.
+func (c *Client) get(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
 	what := attempt{verb: "read", kind: gvk, namespace: key.Namespace, name: key.Name}
 	objects, err := c.objects(ctx, gvk, key.Namespace)
 	if err != nil {

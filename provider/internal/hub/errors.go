@@ -275,6 +275,8 @@ func refused(status metav1.Status, what attempt) *Error {
 		failure.Fields = append(failure.Fields, cause.Field)
 		lines = append(lines, fmt.Sprintf("  %s: %s", cause.Field, cause.Message))
 	}
+	// The API server gives them in no particular order.
+	sort.Strings(lines)
 	if len(lines) == 0 {
 		failure.Detail = fmt.Sprintf("Could not %s: %s.", what, strings.TrimSuffix(status.Message, "."))
 		return failure
