@@ -6,6 +6,8 @@ package release
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -406,6 +408,7 @@ func (f *fixture) shared(t *testing.T) {
 		t.Errorf("mode = %q, want %q", state.Mode, Shared)
 	}
 	f.apply(t, application)
+	f.sharedIsHeld(t)
 	f.uninstall(t)
 	live, err := f.client.Get(bounded(t), crdKind, types.NamespacedName{Name: applicationsCRD})
 	if err != nil {
@@ -419,6 +422,51 @@ func (f *fixture) shared(t *testing.T) {
 	}
 	if !f.exists(t, schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"}, "default", "web") {
 		t.Error("an Application of the other controller is gone")
+	}
+}
+
+// sharedIsHeld checks who may write what beside another OAM controller.
+func (f *fixture) sharedIsHeld(t *testing.T) {
+	t.Helper()
+	f.apply(t, strings.Replace(application, "{name: web, namespace: default}", "{name: ours, namespace: default, annotations: {app.oam.dev/controller-version-require: fairlead}}", 1))
+	definition := "{apiVersion: core.oam.dev/v1beta1, kind: PolicyDefinition, metadata: {name: %s, namespace: default}, spec: {schematic: {cue: {template: \"parameter: {}\"}}}}"
+	resource := schema.GroupVersionResource{Group: "core.oam.dev", Version: "v1beta1", Resource: "policydefinitions"}
+	addon := dynamicClient(t, f.asAddon(t))
+	report := `{"status":{"status":"running"}}`
+	dryRun := []string{metav1.DryRunAll}
+	waitHeld(t, func(ctx context.Context) error {
+		_, err := addon.Resource(resource).Namespace("default").Create(ctx, object(t, fmt.Sprintf(definition, "health")), metav1.CreateOptions{DryRun: dryRun})
+		return err
+	}, func(ctx context.Context) error {
+		_, err := f.objects.Resource(applicationResource).Namespace("default").Patch(ctx, "ours", types.MergePatchType, []byte(report), metav1.PatchOptions{DryRun: dryRun}, "status")
+		return err
+	})
+	check(t, f.objects, map[string]attempt{
+		"OtherReports":       {reason: "the other controller reports on its own", do: patching(applicationResource, "default", "web", report, "status")},
+		"OtherReportsOnOurs": {reason: "but not on ours", do: patching(applicationResource, "default", "ours", report, "status"), refused: "only the addon writes the status"},
+	})
+	check(t, addon, map[string]attempt{
+		"Reports":    {reason: "the addon reports on its own", do: patching(applicationResource, "default", "ours", report, "status")},
+		"Definition": {reason: "it makes the definition that the other webhook asks for", do: applying(t, resource, fmt.Sprintf(definition, "environment"))},
+		"Other":      {reason: "and no other, because the other controller runs it", do: creating(t, resource, fmt.Sprintf(definition, "health")), refused: "only the PolicyDefinition environment"},
+	})
+	f.delete(t, applicationResource, "default", "ours")
+	f.delete(t, resource, "default", "environment")
+}
+
+// waitHeld waits until the API server enforces policies that were just installed,
+// which it does a second or so later, by dry runs of what they must refuse.
+func waitHeld(t *testing.T, refused ...func(context.Context) error) {
+	t.Helper()
+	ctx := bounded(t)
+	for _, do := range refused {
+		err := do(ctx)
+		for err == nil || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
+			if !pause(ctx, 100*time.Millisecond) {
+				t.Fatalf("the policies do not hold: %v", err)
+			}
+			err = do(ctx)
+		}
 	}
 }
 

@@ -114,7 +114,7 @@ func (i *Installer) contents(ctx context.Context) ([]string, error) {
 
 // contentsOf names the objects of one kind in the namespace.
 func (i *Installer) contentsOf(ctx context.Context, resource schema.GroupVersionResource, kind string) ([]string, error) {
-	if kind == "Event" {
+	if byproduct(kind) {
 		return nil, nil
 	}
 	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -132,6 +132,11 @@ func (i *Installer) contentsOf(ctx context.Context, resource schema.GroupVersion
 	return names, nil
 }
 
+// byproduct says whether objects of the kind follow from others.
+func byproduct(kind string) bool {
+	return kind == "Event" || kind == "Endpoints" || kind == "EndpointSlice"
+}
+
 // standard says whether every namespace has the object, or whether it goes with another.
 func standard(kind string, item metav1.PartialObjectMetadata) bool {
 	switch {
@@ -143,8 +148,6 @@ func standard(kind string, item metav1.PartialObjectMetadata) bool {
 		return item.Name == "default"
 	case kind == "Secret":
 		return strings.HasPrefix(item.Name, "default-token-")
-	case kind == "Endpoints" || kind == "EndpointSlice":
-		return true
 	}
 	return false
 }
