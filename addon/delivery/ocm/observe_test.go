@@ -1,0 +1,376 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	clusterv1 "open-cluster-management.io/api/cluster/v1"
+	workv1 "open-cluster-management.io/api/work/v1"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+const revisionName = `.metadata.annotations.fairlead\.dev/revision`
+
+func text(name, value string) workv1.FeedbackValue {
+	return workv1.FeedbackValue{Name: name, Value: workv1.FieldValue{Type: workv1.String, String: &value}}
+}
+
+func integer(name string, value int64) workv1.FeedbackValue {
+	return workv1.FeedbackValue{Name: name, Value: workv1.FieldValue{Type: workv1.Integer, Integer: &value}}
+}
+
+// reported is what an agent says of an object.
+func reported(object render.Object, available metav1.ConditionStatus, values ...workv1.FeedbackValue) workv1.ManifestCondition {
+	gvk := object.GroupVersionKind()
+	return workv1.ManifestCondition{
+		ResourceMeta:    workv1.ManifestResourceMeta{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: object.Namespace(), Name: object.Name()},
+		Conditions:      []metav1.Condition{{Type: workv1.ManifestAvailable, Status: available}},
+		StatusFeedbacks: workv1.StatusFeedbackResult{Values: values},
+	}
+}
+
+// failed is a manifest that the agent could not apply.
+func failed(object render.Object, message string) workv1.ManifestCondition {
+	manifest := reported(object, metav1.ConditionFalse)
+	manifest.Conditions = []metav1.Condition{{Type: workv1.ManifestApplied, Status: metav1.ConditionFalse, Message: message}}
+	return manifest
+}
+
+// delivered writes the unit's work and returns its name.
+func (h *hub) delivered(t *testing.T, u delivery.Unit) string {
+	t.Helper()
+	if _, err := h.Deliver(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	h.pass(time.Minute)
+	h.writes = nil
+	return WorkName(u.Owner, u.Component, u.Place.Environment, "0")
+}
+
+var stateNames = map[delivery.State]string{
+	delivery.Refused: "refused", delivery.Away: "away", delivery.Waiting: "waiting", delivery.Applying: "applying", delivery.Delivered: "delivered",
+}
+
+func said(o delivery.Observation) string {
+	state := stateNames[o.State]
+	if o.Reason != "" {
+		state += " " + o.Reason
+	}
+	return strings.TrimSuffix(state+": "+o.Message, ": ")
+}
+
+// TestObserve checks, over statuses as agents write them, that a unit counts as
+// delivered only when its feedback proves it.
+func TestObserve(t *testing.T) {
+	web := deployment("web", "nginx:1")
+	wanted := web.Digest()
+	old := deployment("web", "nginx:0").Digest()
+	ready := []workv1.FeedbackValue{text(revisionName, wanted), integer(".status.readyReplicas", 2)}
+	tests := []struct {
+		name, reason string
+		// generation that Applied speaks of; 0 for no condition.
+		generation int64
+		applied    metav1.ConditionStatus
+		manifests  []workv1.ManifestCondition
+		want       string
+		writes     []string
+		retry      time.Duration
+	}{
+		{name: "silent", reason: "no agent has seen it", want: "applying: waiting for the cluster to fetch it"},
+		{
+			name: "ready", reason: "applied, there, and of this version", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "delivered",
+		},
+		{
+			name: "available before applied", reason: "Available takes the new generation before anything is applied", generation: 0,
+			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it",
+		},
+		{
+			name: "applied of another generation", reason: "that was another version", generation: 7, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it",
+		},
+		{
+			name: "old feedback", reason: "feedback of the previous version stands beside Applied of this one", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(web, "True", text(revisionName, old), integer(".status.readyReplicas", 2))},
+			want:      "applying: Deployment web: waiting for feedback of this version",
+		},
+		{
+			name: "no feedback yet", reason: "applied and not read yet", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(web, "True")}, want: "applying: Deployment web: waiting for feedback of this version",
+		},
+		{
+			name: "missing", reason: "a missing object keeps its last values; its agent is asked to make it again", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(web, "False", ready...)},
+			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
+			writes:    []string{"patch c1/store-web-80e3dae965"},
+		},
+		{
+			name: "unknown", reason: "unknown is not there", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(web, "Unknown", ready...)},
+			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
+			writes:    []string{"patch c1/store-web-80e3dae965"},
+		},
+		{
+			name: "not listed", reason: "the list of manifests is that of another version", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(deployment("api", "x"), "True", ready...)},
+			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
+			writes:    []string{"patch c1/store-web-80e3dae965"},
+		},
+		{
+			name: "same name, other kind", reason: "objects are told by kind, not by name alone", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(service("web"), "True", ready...)},
+			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
+			writes:    []string{"patch c1/store-web-80e3dae965"},
+		},
+		{
+			name: "refused by executor", reason: "a right is missing", generation: 1, applied: "False",
+			manifests: []workv1.ManifestCondition{failed(web, "Failed to apply manifest: not allowed to apply the resource apps deployments, shop-prod web, will try again in 1m0s")},
+			want:      "refused Forbidden: Deployment shop-prod/web: the cluster cannot apply it: Failed to apply manifest: not allowed to apply the resource apps deployments, shop-prod web, will try again in 1m0s",
+		},
+		{
+			name: "invalid", reason: "the API server's words are passed on", generation: 1, applied: "False",
+			manifests: []workv1.ManifestCondition{failed(web, "Deployment.apps \"web\" is invalid: spec.selector: Required value")},
+			want:      "refused ApplyFailed: Deployment shop-prod/web: the cluster cannot apply it: Deployment.apps \"web\" is invalid: spec.selector: Required value",
+		},
+		{
+			name: "not applied and no word why", reason: "the agent tells more with its next report", generation: 1, applied: "False",
+			want: "applying: the cluster could not apply it yet",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHub(t)
+			name := h.delivered(t, unit(web))
+			status := workv1.ManifestWorkStatus{
+				Conditions:     []metav1.Condition{{Type: workv1.WorkAvailable, Status: "True", ObservedGeneration: 1}},
+				ResourceStatus: workv1.ManifestResourceStatus{Manifests: test.manifests},
+			}
+			if test.applied != "" {
+				status.Conditions = append(status.Conditions, h.appliedAt(test.generation, test.applied, time.Minute))
+			}
+			h.setStatus(t, name, status)
+			got, err := h.Deliver(t.Context(), unit(web))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, said(got)); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if diff := cmp.Diff(test.writes, h.writes); diff != "" {
+				t.Errorf("writes (-want +got):\n%s", diff)
+			}
+			if got.RetryAfter != test.retry {
+				t.Errorf("retry after %s, want %s", got.RetryAfter, test.retry)
+			}
+		})
+	}
+}
+
+// TestObserveReturnsValues checks what health gets to see: the object as it was
+// delivered, with what the cluster reported.
+func TestObserveReturnsValues(t *testing.T) {
+	h := newHub(t)
+	web, expose := deployment("web", "nginx:1"), service("web")
+	name := h.delivered(t, unit(web, expose))
+	h.setStatus(t, name, workv1.ManifestWorkStatus{
+		Conditions: []metav1.Condition{h.appliedAt(1, "True", time.Minute)},
+		ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{
+			reported(expose, "True", text(revisionName, expose.Digest())),
+			reported(web, "True", text(revisionName, web.Digest()), integer(".status.readyReplicas", 1), integer(".spec.replicas", 5)),
+		}},
+	})
+	got, err := h.Deliver(t.Context(), unit(web, expose))
+	if err != nil || got.State != delivery.Delivered {
+		t.Fatalf("got %s, %v", said(got), err)
+	}
+	want := map[string]any{"readyReplicas": int64(1)}
+	if diff := cmp.Diff(want, got.Output["status"]); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	if replicas := got.Output["spec"].(map[string]any)["replicas"]; replicas != int64(5) {
+		t.Errorf("replicas: got %v, want those of the cluster", replicas)
+	}
+	if _, ok := got.Outputs["expose"]; !ok || len(got.Outputs) != 1 {
+		t.Errorf("outputs: got %v, want expose", got.Outputs)
+	}
+	if web.Content["spec"].(map[string]any)["replicas"] != int64(2) {
+		t.Error("the rendered object was changed")
+	}
+}
+
+// TestHostileFeedback checks that a cluster which lies about itself can do no
+// more than that.
+func TestHostileFeedback(t *testing.T) {
+	web := deployment("web", "nginx:1")
+	revision := text(revisionName, web.Digest())
+	many := []workv1.FeedbackValue{revision}
+	for i := range 10_000 {
+		many = append(many, text(fmt.Sprintf(".status.f%d", i), "x"))
+	}
+	tests := []struct {
+		name, reason string
+		values       []workv1.FeedbackValue
+	}{
+		{"huge text", "it is cut", []workv1.FeedbackValue{revision, text(".status.message", strings.Repeat("x", 1<<20))}},
+		{"huge name", "a path of a megabyte is a path", []workv1.FeedbackValue{revision, text("."+strings.Repeat("x", 1<<20), "y")}},
+		{"deep path", "a path of many parts is a path", []workv1.FeedbackValue{revision, text(strings.Repeat(".a", 100_000), "y")}},
+		{"large index", "a list is not grown without bound", []workv1.FeedbackValue{revision, text(".status.list[999999999]", "y")}},
+		{"wrong types", "readyReplicas is text and spec is a number", []workv1.FeedbackValue{revision, text(".status.readyReplicas", "many"), integer(".spec", 7), integer(".metadata.name", 7)}},
+		{"extreme numbers", "no sum of them is made", []workv1.FeedbackValue{revision, integer(".status.readyReplicas", math.MaxInt64), integer(".status.replicas", math.MinInt64)}},
+		{"many values", "only the first are read", many},
+		{"invalid UTF-8", "it reaches no status", []workv1.FeedbackValue{revision, text(".status.message", "a\xff\xfe\x00b")}},
+		{"no value", "a value of no type", []workv1.FeedbackValue{revision, {Name: ".status.x"}, {}}},
+		{"raw JSON", "it is not asked for", []workv1.FeedbackValue{revision, {Name: ".status", Value: workv1.FieldValue{Type: workv1.JsonRaw, JsonRaw: ptr.To(`{"a":1}`)}}}},
+		{"names that are no paths", "they are passed over", []workv1.FeedbackValue{revision, text("", "a"), text("..", "b"), text("[0]", "c"), text(".a[", "d"), text("\\", "e")}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHub(t)
+			name := h.delivered(t, unit(web))
+			h.setStatus(t, name, workv1.ManifestWorkStatus{
+				Conditions:     []metav1.Condition{h.appliedAt(1, "True", time.Minute)},
+				ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{reported(web, "True", test.values...)}},
+			})
+			got, err := h.Deliver(t.Context(), unit(web))
+			if err != nil || got.State != delivery.Delivered {
+				t.Fatalf("got %s, %v, though %s", said(got), err, test.reason)
+			}
+			raw, err := json.Marshal(got.Output)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(raw) > 2<<20 || !utf8.Valid(raw) || strings.Contains(string(raw), "f9999") {
+				t.Errorf("the observation has %d bytes, valid UTF-8: %t, though %s", len(raw), utf8.Valid(raw), test.reason)
+			}
+		})
+	}
+}
+
+// TestHostileFailure checks messages of a cluster that end up in conditions.
+func TestHostileFailure(t *testing.T) {
+	web := deployment("web", "nginx:1")
+	h := newHub(t)
+	name := h.delivered(t, unit(web))
+	manifest := failed(web, strings.Repeat("m\n\xff", 1<<18))
+	manifest.ResourceMeta.Kind = strings.Repeat("K\x1b", 1<<18)
+	manifest.ResourceMeta.Name = strings.Repeat("n\x00", 1<<18)
+	h.setStatus(t, name, workv1.ManifestWorkStatus{
+		Conditions:     []metav1.Condition{h.appliedAt(1, "False", time.Minute)},
+		ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{manifest}},
+	})
+	got, err := h.Deliver(t.Context(), unit(web))
+	if err != nil {
+		t.Fatal(err)
+	}
+	control := func(r rune) bool { return r < ' ' }
+	if len(got.Message) > 2000 || !utf8.ValidString(got.Message) || strings.ContainsFunc(got.Message, control) {
+		t.Errorf("the message has %d bytes, control characters: %t", len(got.Message), strings.ContainsFunc(got.Message, control))
+	}
+}
+
+// FuzzStatus observes statuses of any content: whatever a cluster writes, the
+// answer is bounded text, and delivered only by proof.
+func FuzzStatus(f *testing.F) {
+	web := deployment("web", "nginx:1")
+	seed, err := json.Marshal(workv1.ManifestWorkStatus{
+		Conditions: []metav1.Condition{{Type: workv1.WorkApplied, Status: "True", ObservedGeneration: 1}},
+		ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{
+			reported(web, "True", text(revisionName, web.Digest()), integer(".status.readyReplicas", 2), text(".status.a[3].b", "x")),
+		}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(`{"resourceStatus":{"manifests":[{"resourceMeta":{"group":"apps","kind":"Deployment","namespace":"shop-prod","name":"web"},"conditions":[{"type":"Applied","status":"False","message":"no"}]}]},"conditions":[{"type":"Applied","status":"False","observedGeneration":1}]}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var status workv1.ManifestWorkStatus
+		if json.Unmarshal(raw, &status) != nil {
+			t.Skip("the API server admits no such status")
+		}
+		checkObservation(t, status)
+	})
+}
+
+// checkObservation observes a status without a hub, which a fuzzer has no time for.
+func checkObservation(t *testing.T, status workv1.ManifestWorkStatus) {
+	web := deployment("web", "nginx:1")
+	work, err := applicationWork(unit(web))
+	if err != nil {
+		t.Fatal(err)
+	}
+	work.Generation, work.Status = 1, status
+	if text := said(notApplied(work)); len(text) > 4096 || !utf8.ValidString(text) {
+		t.Errorf("the message has %d bytes", len(text))
+	}
+	manifest := find(work, web)
+	if manifest == nil || !available(manifest) {
+		return
+	}
+	values := feedbackValues(manifest)
+	if len(values) > maxFeedback {
+		t.Errorf("%d values were read, want at most %d", len(values), maxFeedback)
+	}
+	target := &Target{Fleet: NewFleet(nil)}
+	got, err := target.observe(t.Context(), unit(web), work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if proven := values[revisionName] == any(web.Digest()); (got.State == delivery.Delivered) != proven {
+		t.Errorf("got %s, though the revision was fed back: %t", said(got), proven)
+	}
+}
+
+// TestAway checks what is said of a cluster that does not report.
+func TestAway(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		cluster      *clusterv1.ManagedCluster
+		want         string
+	}{
+		{"unreachable", "since when is told", managedCluster("c1", metav1.ConditionUnknown), "away ClusterAway: cluster is away since 2026-03-04T04:06:07Z: its agent does not report"},
+		{"unavailable", "the cluster's API server is down", managedCluster("c1", metav1.ConditionFalse), "away ClusterAway: cluster is away since 2026-03-04T04:06:07Z: its agent does not report"},
+		{"never", "it was accepted and has not come yet", managedCluster("c1", ""), "away ClusterAway: cluster is away: its agent has not reported yet"},
+		{"gone", "it was detached", nil, `away ClusterAway: cluster is away: there is no ManagedCluster "c1" any more`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHub(t)
+			if err := h.client.Delete(t.Context(), managedCluster("c1", "")); err != nil {
+				t.Fatal(err)
+			}
+			if test.cluster != nil {
+				if err := h.client.Create(t.Context(), test.cluster); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.writes = nil
+			got, err := h.Deliver(t.Context(), unit(deployment("web", "nginx:1")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, said(got)); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if test.cluster == nil {
+				return // no plan has a cluster that is gone
+			}
+			if diff := cmp.Diff([]string{"create c1/store-web-80e3dae965"}, h.writes); diff != "" {
+				t.Errorf("the work is written in spite of it, for when the cluster is back (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
