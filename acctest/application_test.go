@@ -711,3 +711,24 @@ func applicationAbsent(t *testing.T, plane *cluster.ControlPlane, name string) r
 		return fmt.Errorf("application %s is still there (error: %w)", name, err)
 	}
 }
+
+// TestApplicationLeftByAKilledApply forgets an application, as an apply that is
+// killed between the write and the state does. The next apply takes it over if
+// it is what would be written; without an owner nothing else proves whose it is.
+func TestApplicationLeftByAKilledApply(t *testing.T) {
+	plane := sharedHub(t)
+	provider := fmt.Sprintf("provider \"fairlead\" {\n  hub = { config_path = %q }\n}\n", plane.KubeconfigPath)
+	config := func(image string) string { return provider + application("killed", web(image)) }
+	forget := provider + "removed {\n  from = fairlead_application.this\n  lifecycle {\n    destroy = false\n  }\n}\n"
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		CheckDestroy:             applicationAbsent(t, plane, "killed"),
+		Steps: []resource.TestStep{
+			{Config: config("nginx:1")},
+			{Config: forget},
+			{Config: config("nginx:2"), ExpectError: wrapped("Application exists already", "it was written by terraform-provider-fairlead")},
+			{Config: config("nginx:1")},
+			{Config: config("nginx:1"), ConfigPlanChecks: emptyPlan()},
+		},
+	})
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	k8stypes "k8s.io/apimachinery/pkg/types"
@@ -158,7 +159,16 @@ func (o applicationObject) leftByUs(ctx context.Context, existing, desired *unst
 	wanted[annotationInstance] = annotations[annotationInstance]
 	again.SetAnnotations(wanted)
 	dry, err := o.client.Apply(ctx, again, hub.ApplyOptions{DryRun: true})
-	return err == nil && dry.GetResourceVersion() == existing.GetResourceVersion()
+	return err == nil && sameButForManagers(dry, existing)
+}
+
+// sameButForManagers says whether two objects are the same but for who manages
+// their fields. A dry run keeps the resource version, so that says nothing.
+func sameButForManagers(a, b *unstructured.Unstructured) bool {
+	a, b = a.DeepCopy(), b.DeepCopy()
+	a.SetManagedFields(nil)
+	b.SetManagedFields(nil)
+	return equality.Semantic.DeepEqual(a.Object, b.Object)
 }
 
 // foreign says that an application exists and how to take it over.

@@ -316,3 +316,61 @@ func TestApplicationReadWithoutHub(t *testing.T) {
 		}
 	}
 }
+
+// TestApplicationImport imports by id and by identity, which engines before 1.12 cannot.
+func TestApplicationImport(t *testing.T) {
+	p := newPlanner(t)
+	schemas, err := p.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := schemas.IdentitySchemas[applicationType].ValueType()
+	encoded, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, map[string]tftypes.Value{"namespace": text("team"), "name": text("shop")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		reason string
+		req    *tfprotov6.ImportResourceStateRequest
+		error  string
+	}{
+		{"by id", &tfprotov6.ImportResourceStateRequest{ID: "team/shop"}, ""},
+		{"by identity", &tfprotov6.ImportResourceStateRequest{Identity: &tfprotov6.ResourceIdentityData{IdentityData: &encoded}}, ""},
+		{"without a namespace", &tfprotov6.ImportResourceStateRequest{ID: "shop"}, "Invalid import id"},
+		{"with too much", &tfprotov6.ImportResourceStateRequest{ID: "a/b/c"}, "Invalid import id"},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			c.req.TypeName = applicationType
+			resp, err := p.server.ImportResourceState(t.Context(), c.req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), c.error)
+			if c.error != "" {
+				return
+			}
+			got := p.decodeValue(applicationType, resp.ImportedResources[0].State)
+			for name, want := range map[string]string{"id": "team/shop", "namespace": "team", "name": "shop"} {
+				if !got[name].Equal(text(want)) {
+					t.Errorf("%s: got %s, want %s", name, got[name], want)
+				}
+			}
+			if name := p.identityOf(applicationType, resp.ImportedResources[0].Identity); name != "shop" {
+				t.Errorf("got identity %q, want shop", name)
+			}
+		})
+	}
+}
+
+// BenchmarkApplicationSpec reads and checks an application of three components,
+// which a plan does several times for each application.
+func BenchmarkApplicationSpec(b *testing.B) {
+	component := `{ type = "webservice", properties = { image = "a", ports = [{ port = 80, expose = true }], env = [{ name = "A", value = "b" }] }, traits = { scaler = { replicas = 2 }, labels = { a = "b" } } }`
+	model := modelOf(b, fmt.Sprintf(`{ a = %[1]s, b = %[1]s, c = %[1]s }`, component), `["dev", "prod"]`, "", "")
+	for b.Loop() {
+		if spec := newApplicationSpec(model); len(spec.findings) > 0 {
+			b.Fatal(spec.findings)
+		}
+	}
+}
