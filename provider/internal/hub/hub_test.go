@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"log"
 	"os"
 	"path/filepath"
@@ -86,6 +87,10 @@ func environment(name string, spec map[string]any) *unstructured.Unstructured {
 	return object
 }
 
+// freshName returns a name that no other run of the test uses: a namespace takes
+// a while to go.
+func freshName(prefix string) string { return fmt.Sprintf("%s-%x", prefix, time.Now().UnixNano()) }
+
 // namespace makes a Namespace.
 func namespace(name string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{Object: map[string]any{}}
@@ -94,14 +99,35 @@ func namespace(name string) *unstructured.Unstructured {
 	return object
 }
 
-// apply applies an object that must be accepted.
+// apply applies an object that must be accepted, and deletes it after the test.
 func apply(t *testing.T, client *Client, object *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	applied, err := client.Apply(t.Context(), object, ApplyOptions{})
 	if err != nil {
 		t.Fatalf("apply %s %s: %v", object.GetKind(), object.GetName(), err)
 	}
+	remove(t, client, applied)
 	return applied
+}
+
+// remove deletes an object after the test, and waits for all but namespaces.
+func remove(t *testing.T, client *Client, object *unstructured.Unstructured) {
+	t.Helper()
+	gvk, key := object.GroupVersionKind(), types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := client.Delete(ctx, gvk, key, object.GetUID()); err != nil {
+			t.Errorf("delete %s %s: %v", gvk.Kind, key.Name, err)
+			return
+		}
+		if gvk == namespaced {
+			return
+		}
+		if _, err := client.WaitGone(ctx, gvk, key, object.GetUID()); err != nil {
+			t.Errorf("%s %s does not go: %v", gvk.Kind, key.Name, err)
+		}
+	})
 }
 
 // installEnvironments installs the CRD of environments.
@@ -149,17 +175,18 @@ func TestMissingKind(t *testing.T) {
 // TestMissingNamespace is the same for a namespace.
 func TestMissingNamespace(t *testing.T) {
 	hasty, patient := realClient(t, time.Second), realClient(t, time.Minute)
-	_, err := hasty.Apply(t.Context(), configMap("late", "a", nil), ApplyOptions{})
+	late := freshName("late")
+	_, err := hasty.Apply(t.Context(), configMap(late, "a", nil), ApplyOptions{})
 	if ReasonOf(err) != NamespaceMissing {
 		t.Fatalf("writing into a namespace that does not exist: %v", err)
 	}
-	golden(t, "missing_namespace.txt", err.Error()+"\n")
+	golden(t, "missing_namespace.txt", strings.ReplaceAll(err.Error(), late, "late")+"\n")
 	result := make(chan error, 1)
 	go func() {
-		_, err := patient.Apply(t.Context(), configMap("late", "a", nil), ApplyOptions{})
+		_, err := patient.Apply(t.Context(), configMap(late, "a", nil), ApplyOptions{})
 		result <- err
 	}()
-	apply(t, hasty, namespace("late"))
+	apply(t, hasty, namespace(late))
 	if err := <-result; err != nil {
 		t.Errorf("the namespace appeared and was not found: %v", err)
 	}
@@ -371,13 +398,14 @@ func TestWaitForInterrupted(t *testing.T) {
 // TestWaitForPolls checks that a wait goes on where the object may be read and not watched.
 func TestWaitForPolls(t *testing.T) {
 	admin := realClient(t, time.Minute)
-	apply(t, admin, namespace("poll"))
-	object := configMap("poll", "polled", map[string]any{"n": "0"})
+	ns := freshName("poll")
+	apply(t, admin, namespace(ns))
+	object := configMap(ns, "polled", map[string]any{"n": "0"})
 	apply(t, admin, object)
-	reader := readerClient(t, admin, "poll")
+	reader := readerClient(t, admin, ns)
 	result := make(chan error, 1)
 	go func() {
-		result <- reader.WaitFor(t.Context(), configMaps, types.NamespacedName{Namespace: "poll", Name: "polled"}, func(object *unstructured.Unstructured) (bool, error) {
+		result <- reader.WaitFor(t.Context(), configMaps, types.NamespacedName{Namespace: ns, Name: "polled"}, func(object *unstructured.Unstructured) (bool, error) {
 			value, _, err := unstructured.NestedString(object.Object, "data", "n")
 			return value == "1", err
 		})
@@ -416,27 +444,30 @@ func readerClient(t *testing.T, admin *Client, ns string) *Client {
 // TestForbidden checks the text of a 403 of a real API server.
 func TestForbidden(t *testing.T) {
 	admin := realClient(t, time.Minute)
-	apply(t, admin, namespace("forbidden"))
-	reader := readerClient(t, admin, "forbidden")
-	_, err := reader.Apply(t.Context(), configMap("forbidden", "a", nil), ApplyOptions{})
+	ns := freshName("forbidden")
+	apply(t, admin, namespace(ns))
+	reader := readerClient(t, admin, ns)
+	_, err := reader.Apply(t.Context(), configMap(ns, "a", nil), ApplyOptions{})
 	if !IsAway(err) || ReasonOf(err) != Forbidden {
 		t.Fatalf("got %v, want that it is forbidden", err)
 	}
 	text := strings.ReplaceAll(err.Error(), realHub.Hub().URL(), "https://HUB")
 	path, _ := realHub.Hub().UserKubeconfig("reader")
+	text = strings.ReplaceAll(text, ns, "NAMESPACE")
 	golden(t, "forbidden.txt", strings.ReplaceAll(text, path, "KUBECONFIG")+"\n")
 }
 
 // TestList checks selection by label, and a kind that is not served.
 func TestList(t *testing.T) {
 	client := realClient(t, time.Minute)
-	apply(t, client, namespace("list"))
+	ns := freshName("list")
+	apply(t, client, namespace(ns))
 	for _, name := range []string{"a", "b", "c"} {
-		object := configMap("list", name, nil)
+		object := configMap(ns, name, nil)
 		object.SetLabels(map[string]string{"odd": map[bool]string{true: "yes", false: "no"}[name != "b"]})
 		apply(t, client, object)
 	}
-	items, err := client.List(t.Context(), configMaps, "list", "odd=yes")
+	items, err := client.List(t.Context(), configMaps, ns, "odd=yes")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -455,13 +486,14 @@ func TestList(t *testing.T) {
 // TestContents checks that a namespace with nothing of anybody's is empty.
 func TestContents(t *testing.T) {
 	client := realClient(t, time.Minute)
-	apply(t, client, namespace("contents"))
-	got, err := client.Contents(t.Context(), "contents")
+	ns := freshName("contents")
+	apply(t, client, namespace(ns))
+	got, err := client.Contents(t.Context(), ns)
 	if err != nil || len(got) > 0 {
 		t.Errorf("a new namespace holds %v, %v", got, err)
 	}
-	apply(t, client, configMap("contents", "mine", nil))
-	got, err = client.Contents(t.Context(), "contents")
+	apply(t, client, configMap(ns, "mine", nil))
+	got, err = client.Contents(t.Context(), ns)
 	if err != nil {
 		t.Fatal(err)
 	}
