@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,12 +55,36 @@ func TestMain(m *testing.M) {
 	if err := os.Unsetenv("TF_CLI_CONFIG_FILE"); err != nil {
 		log.Fatal(err)
 	}
+	stopWatching := closeOnSignal()
 	code := m.Run()
-	if err := shared.close(); err != nil {
+	stopWatching()
+	if err := closeAll(); err != nil {
 		log.Print(err)
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// closeAll ends what the tests of this package share.
+func closeAll() error {
+	return errors.Join(shared.close(), wholeFleet.close(), binaries.remove())
+}
+
+// closeOnSignal ends what the tests share when somebody interrupts them. The
+// returned function takes that back.
+func closeOnSignal() (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, interrupted := <-signals; interrupted {
+			log.Print(closeAll())
+			os.Exit(1)
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+	}
 }
 
 // start starts the hub and installs the CRDs.

@@ -1,0 +1,126 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package acctest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+)
+
+// addonUser is the user name of the addon's account.
+const addonUser = "system:serviceaccount:" + v1alpha1.SystemNamespace + ":" + addonAccount
+
+// auditEvent is what an API server notes of a request.
+type auditEvent struct {
+	Verb string `json:"verb"`
+	User struct {
+		Username string `json:"username"`
+	} `json:"user"`
+	ImpersonatedUser struct {
+		Username string `json:"username"`
+	} `json:"impersonatedUser"`
+	ObjectRef struct {
+		Resource    string `json:"resource"`
+		Subresource string `json:"subresource"`
+		Namespace   string `json:"namespace"`
+		Name        string `json:"name"`
+	} `json:"objectRef"`
+	ResponseStatus struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
+	RequestReceivedTimestamp string `json:"requestReceivedTimestamp"`
+}
+
+// String names the request for a person.
+func (e auditEvent) String() string {
+	ref := e.ObjectRef
+	text := fmt.Sprintf("%s %s %s/%s", e.Verb, strings.TrimSuffix(ref.Resource+"/"+ref.Subresource, "/"), ref.Namespace, ref.Name)
+	if as := e.ImpersonatedUser.Username; as != "" {
+		text += " as " + as
+	}
+	return fmt.Sprintf("%s %s (%d)", e.RequestReceivedTimestamp, text, e.ResponseStatus.Code)
+}
+
+// isWrite says whether the request was to change something, of whatever outcome.
+func (e auditEvent) isWrite() bool {
+	return slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, e.Verb)
+}
+
+// audit is the audit log of a fleet's hub from a point in time on.
+type audit struct {
+	path   string
+	offset int64
+}
+
+// auditFromNow returns the audit log of what comes.
+func (f *fleet) auditFromNow(t *testing.T) *audit {
+	t.Helper()
+	path := f.env.Hub().AuditLogPath
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatalf("audit log: %v", err)
+	}
+	return &audit{path: path, offset: info.Size()}
+}
+
+// events returns the complete entries since the beginning.
+func (a *audit) events() ([]auditEvent, error) {
+	file, err := os.Open(a.path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	if _, err := file.Seek(a.offset, io.SeekStart); err != nil {
+		return nil, err
+	}
+	var events []auditEvent
+	lines := bufio.NewReader(file)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err == io.EOF {
+			return events, nil // what follows the last line feed is still being written
+		}
+		if err != nil {
+			return nil, err
+		}
+		var event auditEvent
+		if err := json.Unmarshal(bytes.TrimSpace(line), &event); err != nil {
+			return nil, fmt.Errorf("decode %q: %w", line, err)
+		}
+		events = append(events, event)
+	}
+}
+
+// writes returns the addon's own writes, and those that it makes as a tenant.
+func (a *audit) writes() ([]auditEvent, error) {
+	events, err := a.events()
+	return slices.DeleteFunc(events, func(e auditEvent) bool {
+		return e.User.Username != addonUser || !e.isWrite() || e.ObjectRef.Resource == "leases"
+	}), err
+}
+
+// written counts the addon's writes to the spec of objects of a resource, as "namespace/name".
+func (a *audit) written(t *testing.T, resource string) map[string]int {
+	t.Helper()
+	writes, err := a.writes()
+	if err != nil {
+		t.Fatalf("audit log: %v", err)
+	}
+	counts := map[string]int{}
+	for _, write := range writes {
+		if write.ObjectRef.Resource == resource && write.ObjectRef.Subresource == "" {
+			counts[write.ObjectRef.Namespace+"/"+write.ObjectRef.Name]++
+		}
+	}
+	return counts
+}

@@ -1,0 +1,127 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package acctest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+)
+
+// inventory lists what carries our labels on the hub and on every cluster, of whatever kind, with what holds it.
+// Namespaces are left out: they stay by design, since they may hold what is not ours.
+func (f *fleet) inventory(ctx context.Context) ([]string, error) {
+	var all []string
+	for _, name := range f.names() {
+		found, err := labelled(ctx, f.plane(name))
+		if err != nil {
+			return nil, fmt.Errorf("list what is on %s: %w", name, err)
+		}
+		for _, object := range found {
+			all = append(all, name+": "+object)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// labelled lists the objects of a control plane that carry a label of ours.
+func labelled(ctx context.Context, plane *cluster.ControlPlane) ([]string, error) {
+	kinds, err := listableKinds(plane)
+	if err != nil {
+		return nil, err
+	}
+	config := plane.RESTConfig()
+	config.WarningHandler = rest.NoWarnings{} // of kinds that are deprecated and listed all the same
+	client, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, kind := range kinds {
+		for _, selector := range []string{v1alpha1.LabelManagedBy + "=" + v1alpha1.LabelManagedByValue, v1beta1.LabelAppName} {
+			list, err := client.Resource(kind).List(ctx, metav1.ListOptions{LabelSelector: selector})
+			if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("list %s: %w", kind, err)
+			}
+			for i := range list.Items {
+				found = append(found, describe(kind, &list.Items[i]))
+			}
+		}
+	}
+	return found, nil
+}
+
+func describe(kind schema.GroupVersionResource, object *metav1.PartialObjectMetadata) string {
+	text := fmt.Sprintf("%s %s/%s", kind.GroupResource(), object.Namespace, object.Name)
+	if object.DeletionTimestamp != nil {
+		text += fmt.Sprintf(" (being deleted, finalizers %q)", object.Finalizers)
+	}
+	return text
+}
+
+// listableKinds are the kinds of a control plane that can be listed, without those that come and go by themselves.
+func listableKinds(plane *cluster.ControlPlane) ([]schema.GroupVersionResource, error) {
+	client, err := discovery.NewDiscoveryClientForConfig(plane.RESTConfig())
+	if err != nil {
+		return nil, err
+	}
+	lists, err := client.ServerPreferredResources()
+	if err != nil {
+		return nil, err
+	}
+	var kinds []schema.GroupVersionResource
+	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list"}}, lists) {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			return nil, err
+		}
+		for _, kind := range list.APIResources {
+			if !slices.Contains([]string{"namespaces", "events", "componentstatuses"}, kind.Name) {
+				kinds = append(kinds, version.WithResource(kind.Name))
+			}
+		}
+	}
+	return kinds, nil
+}
+
+// leavesNothing notes what is there now, and checks after a destroy that nothing else is.
+func (f *fleet) leavesNothing(t *testing.T) resource.TestCheckFunc {
+	t.Helper()
+	before, err := f.inventory(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(*terraform.State) error {
+		// Kubernetes' garbage collector follows the objects that the addon has removed.
+		return waitUntil(patience, "what was delivered to be gone", func() error {
+			after, err := f.inventory(context.Background())
+			if err != nil {
+				return err
+			}
+			if diff := cmp.Diff(before, after); diff != "" {
+				return fmt.Errorf("objects before and after (-before +after):\n%s", diff)
+			}
+			return nil
+		})
+	}
+}

@@ -1,0 +1,217 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package acctest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+)
+
+// TestRepair undoes what people do by hand to delivered objects and works, within seconds.
+func TestRepair(t *testing.T) {
+	f := sharedFleet(t)
+	s := shop{name: "repair", image: "nginx:1"}
+	check := func(name string, do func(*testing.T)) resource.TestCheckFunc {
+		return func(*terraform.State) error {
+			if !t.Run(name, do) {
+				return fmt.Errorf("%s: see above", name)
+			}
+			return nil
+		}
+	}
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		Steps: []resource.TestStep{{
+			Config: s.whole(f),
+			Check: resource.ComposeAggregateTestCheckFunc(
+				s.runs(t, f, s.everywhere()...),
+				check("DeletedOnTheHub", func(t *testing.T) { s.deletedOnTheHub(t, f) }),
+				check("EditedOnTheHub", func(t *testing.T) { s.editedOnTheHub(t, f) }),
+				check("DeletedOnACluster", func(t *testing.T) { s.deletedOnACluster(t, f) }),
+				check("WorkEdited", func(t *testing.T) { s.workEdited(t, f) }),
+				check("WorkDeleted", func(t *testing.T) { s.workDeleted(t, f) }),
+				check("RunsAgain", func(t *testing.T) {
+					eventually(t, patience, "all of it to run again", func() error { return s.runs(t, f, s.everywhere()...)(nil) })
+				}),
+			),
+		}},
+	})
+}
+
+// deletedOnTheHub deletes what was delivered to the hub itself.
+func (s shop) deletedOnTheHub(t *testing.T, f *fleet) {
+	at := s.dev()
+	before := s.uids(t, f, at)
+	objects := f.on(t, at.cluster, deployments).Namespace(at.namespace)
+	if err := objects.Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, repairLimit, "the Deployment to be back on the hub", func() error { return isAnother(t.Context(), objects, "web", before[at]) })
+}
+
+// isAnother checks that an object exists that has not that identity.
+func isAnother(ctx context.Context, objects dynamic.ResourceInterface, name string, old types.UID) error {
+	live, err := objects.Get(ctx, name, metav1.GetOptions{})
+	if err == nil && live.GetUID() == old {
+		err = errors.New("it is still the old one")
+	}
+	return err
+}
+
+// editedOnTheHub changes what was delivered to the hub itself.
+func (s shop) editedOnTheHub(t *testing.T, f *fleet) {
+	at := s.dev()
+	objects := f.on(t, at.cluster, deployments).Namespace(at.namespace)
+	edit := []byte(`{"metadata":{"labels":{"team":"other"}},"spec":{"template":{"spec":{"containers":[{"name":"web","image":"evil:1"}]}}}}`)
+	if _, err := objects.Patch(t.Context(), "web", types.StrategicMergePatchType, edit, metav1.PatchOptions{FieldManager: "kubectl-edit"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, repairLimit, "the Deployment to be as it was", func() error {
+		live, err := objects.Get(t.Context(), "web", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		return s.isWritten(live)
+	})
+}
+
+// deletedOnACluster deletes what was delivered to a managed cluster, and measures from the moment when the hub can know.
+func (s shop) deletedOnACluster(t *testing.T, f *fleet) {
+	at := s.prod("cluster1")[0]
+	before := s.uids(t, f, at)
+	work := s.work(t, f, at.cluster)
+	missing := f.firstChange(t, v1alpha1.LocalCluster, works, work, func(work *unstructured.Unstructured) bool { return reports(work, "deployments", "False") })
+	back := f.firstChange(t, at.cluster, deployments, f.get(t, at.cluster, deployments, at.namespace, "web"), func(live *unstructured.Unstructured) bool {
+		return live.GetUID() != before[at]
+	})
+	objects := f.on(t, at.cluster, deployments).Namespace(at.namespace)
+	if err := objects.Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	known := missing(t, "the feedback that the Deployment is missing")
+	if took := back(t, "the Deployment to be back").Sub(known); took > repairLimit {
+		t.Errorf("the Deployment was back %s after the hub could know that it was gone, want at most %s", took, repairLimit)
+	}
+}
+
+// reports says whether a work's status has a manifest of that resource whose condition Available has that status.
+func reports(work *unstructured.Unstructured, resource, status string) bool {
+	for _, m := range nested[[]any](work, "status", "resourceStatus", "manifests") {
+		manifest := &unstructured.Unstructured{Object: m.(map[string]any)}
+		if nested[string](manifest, "resourceMeta", "resource") != resource {
+			continue
+		}
+		for _, c := range nested[[]any](manifest, "conditions") {
+			if condition := c.(map[string]any); condition["type"] == "Available" {
+				return condition["status"] == status
+			}
+		}
+	}
+	return false
+}
+
+// workEdited changes a work on the hub, as a person or the cluster's own agent can.
+func (s shop) workEdited(t *testing.T, f *fleet) {
+	work := s.work(t, f, "cluster2")
+	want := nested[map[string]any](work, "spec")
+	edited := work.DeepCopy()
+	edited.Object["spec"].(map[string]any)["workload"] = map[string]any{"manifests": []any{
+		object(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"evil","namespace":"repair-prod"}}`).Object,
+	}}
+	edited.Object["spec"].(map[string]any)["manifestConfigs"] = nil
+	objects := f.on(t, v1alpha1.LocalCluster, works).Namespace("cluster2")
+	if err := retryConflict(func() error {
+		live, err := objects.Get(t.Context(), work.GetName(), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		edited.SetResourceVersion(live.GetResourceVersion())
+		_, err = objects.Update(t.Context(), edited, metav1.UpdateOptions{FieldManager: "kubectl-edit"})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, repairLimit, "the work to be as it was", func() error {
+		live, err := objects.Get(t.Context(), work.GetName(), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		return equal("the work's spec", want, nested[map[string]any](live, "spec"))
+	})
+}
+
+// workDeleted deletes a work on the hub, with which the agent removes what it holds.
+func (s shop) workDeleted(t *testing.T, f *fleet) {
+	work := s.work(t, f, "cluster2")
+	objects := f.on(t, v1alpha1.LocalCluster, works).Namespace("cluster2")
+	if err := objects.Delete(t.Context(), work.GetName(), metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// The agent holds the work by a finalizer until the cluster is clean. Nothing can be written before.
+	var gone time.Time
+	eventually(t, patience, "the work to be another one", func() error {
+		live, err := objects.Get(t.Context(), work.GetName(), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) && gone.IsZero() {
+			gone = time.Now()
+		}
+		if err != nil {
+			return err
+		}
+		if live.GetUID() == work.GetUID() {
+			return errors.New("it is still the old one")
+		}
+		return nil
+	})
+	if took := time.Since(gone); !gone.IsZero() && took > repairLimit {
+		t.Errorf("the work was back %s after it was gone, want at most %s", took, repairLimit)
+	}
+}
+
+// retryConflict repeats a write of what somebody else has changed since it was read.
+func retryConflict(write func() error) error {
+	for {
+		if err := write(); !apierrors.IsConflict(err) {
+			return err
+		}
+	}
+}
+
+// equal compares by the JSON that values have.
+func equal(what string, want, got any) error {
+	wanted, err := json.Marshal(want)
+	if err != nil {
+		return err
+	}
+	found, err := json.Marshal(got)
+	if err != nil {
+		return err
+	}
+	if string(wanted) != string(found) {
+		return fmt.Errorf("%s:\nwant %s\ngot  %s", what, wanted, found)
+	}
+	return nil
+}
+
+// object decodes a manifest.
+func object(manifest string) *unstructured.Unstructured {
+	decoded := &unstructured.Unstructured{}
+	if err := decoded.UnmarshalJSON([]byte(manifest)); err != nil {
+		panic(err)
+	}
+	return decoded
+}
