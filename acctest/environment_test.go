@@ -432,3 +432,30 @@ resource "fairlead_environment" "this" { name = "taken" }`)
 		},
 	})
 }
+
+// TestEnvironmentAfterKill checks that what a killed apply has left is taken up
+// again without an owner to tell it by, and only as long as it is what that
+// apply has written.
+func TestEnvironmentAfterKill(t *testing.T) {
+	plane := sharedHub(t)
+	written := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "fairlead.dev/v1alpha1", "kind": "Environment", "metadata": map[string]any{"name": "killed"},
+		"spec": map[string]any{"afterPolicy": "Require", "permissions": "fairlead-deployer"},
+	}}
+	_, err := hubObjects(t, plane).Resource(environments).Apply(t.Context(), "killed", written, metav1.ApplyOptions{FieldManager: "terraform-provider-fairlead"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := func(policy string) string {
+		return fmt.Sprintf("provider \"fairlead\" {\n  hub = { config_path = %q }\n}\nresource \"fairlead_environment\" \"this\" {\n  name         = \"killed\"\n  after_policy = %q\n}\n",
+			plane.KubeconfigPath, policy)
+	}
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		CheckDestroy:             absent(t, plane, environments, "killed"),
+		Steps: []resource.TestStep{
+			{Config: config("Skip"), ExpectError: regexp.MustCompile(`(?s)exists already.*terraform-provider-fairlead`)},
+			{Config: config("Require")},
+		},
+	})
+}
