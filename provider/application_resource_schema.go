@@ -44,24 +44,14 @@ func applicationSchema(ctx context.Context) schema.Schema {
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the application. A change makes a new one.",
 			},
-			"components": schema.DynamicAttribute{
-				Required: true,
-				MarkdownDescription: "The components: an object keyed by component name. Each has a `type`, and may have `properties`, `traits`, `dependsOn`, `inputs`, `outputs`. " +
-					"`traits` is an object keyed by type, evaluated in the order of their names, or a list of `{ type, properties }` evaluated in that order. " +
-					"A value that is null is left out.",
-			},
+			"components": componentsSchema(),
 			"namespace": schema.StringAttribute{
 				Optional:            true,
 				Computed:            true,
 				Validators:          sourceNamespaceValidators(),
 				MarkdownDescription: "Namespace of the application on the hub. Default: the provider's `default_namespace`. A change makes a new application.",
 			},
-			"environments": schema.DynamicAttribute{
-				Optional: true,
-				MarkdownDescription: "The environments that the application is delivered to: a list of names, or an object from name to what is different there: " +
-					"`components` (`properties` and `traits` by component name), `selector` (names of the components that go there) and `ref` (`fairlead_environment.x.ref`). " +
-					"Default, without any policy: the environment `default`.",
-			},
+			"environments": environmentsSchema(),
 			"policies": schema.DynamicAttribute{
 				Optional:            true,
 				MarkdownDescription: "Further policies: a list of `{ name, type, properties }`, or an object keyed by name.",
@@ -95,6 +85,26 @@ func applicationSchema(ctx context.Context) schema.Schema {
 			},
 			"timeouts": timeouts.Attributes(ctx, timeoutOptions()),
 		},
+	}
+}
+
+// componentsSchema is what an application consists of.
+func componentsSchema() schema.Attribute {
+	return schema.DynamicAttribute{
+		Required: true,
+		MarkdownDescription: "The components: an object keyed by component name. Each has a `type`, and may have `properties`, `traits`, `dependsOn`, `inputs`, `outputs`. " +
+			"`traits` is an object keyed by type, evaluated in the order of their names, or a list of `{ type, properties }` evaluated in that order. " +
+			"A value that is null is left out.",
+	}
+}
+
+// environmentsSchema is where an application goes.
+func environmentsSchema() schema.Attribute {
+	return schema.DynamicAttribute{
+		Optional: true,
+		MarkdownDescription: "The environments that the application is delivered to: a list of names, or an object from name to what is different there: " +
+			"`components` (`properties` and `traits` by component name), `selector` (names of the components that go there) and `ref` (`fairlead_environment.x.ref`). " +
+			"Default, without any policy: the environment `default`.",
 	}
 }
 
