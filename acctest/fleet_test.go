@@ -38,6 +38,7 @@ const (
 // The kinds that these tests read beside the addon's own.
 var (
 	deployments     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	serviceAccounts = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
 	services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	configMaps      = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}

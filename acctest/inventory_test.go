@@ -55,7 +55,7 @@ func labelled(ctx context.Context, plane *cluster.ControlPlane) ([]string, error
 	}
 	var found []string
 	for _, kind := range kinds {
-		for _, selector := range []string{v1alpha1.LabelManagedBy + "=" + v1alpha1.LabelManagedByValue, v1beta1.LabelAppName} {
+		for _, selector := range selectorsOf(kind) {
 			list, err := client.Resource(kind).List(ctx, metav1.ListOptions{LabelSelector: selector})
 			if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
 				continue
@@ -69,6 +69,14 @@ func labelled(ctx context.Context, plane *cluster.ControlPlane) ([]string, error
 		}
 	}
 	return found, nil
+}
+
+// selectorsOf are the labels by which ours are found among the objects of a kind. What is ours alone to write is listed as a whole.
+func selectorsOf(kind schema.GroupVersionResource) []string {
+	if slices.Contains([]string{"manifestworks", "appliedmanifestworks", "placements", "placementdecisions", "managedclustersetbindings"}, kind.Resource) {
+		return []string{""}
+	}
+	return []string{v1alpha1.LabelManagedBy + "=" + v1alpha1.LabelManagedByValue, v1beta1.LabelAppName}
 }
 
 func describe(kind schema.GroupVersionResource, object *metav1.PartialObjectMetadata) string {
