@@ -43,6 +43,9 @@ const (
 	newRights      = 10 * time.Second
 	rightsRetry    = 250 * time.Millisecond
 	forbiddenRetry = time.Minute
+	// conflictRetry is when it is looked again whether what is somebody else's is
+	// free: nothing tells of it.
+	conflictRetry = 10 * time.Second
 )
 
 // Target delivers to the hub. It is safe for concurrent use.
@@ -173,13 +176,13 @@ func foreign(live *unstructured.Unstructured, unit delivery.Unit) *delivery.Obse
 	name := fmt.Sprintf("%s %s/%s", live.GetKind(), live.GetNamespace(), live.GetName())
 	uid := labels[v1alpha1.LabelApplicationUID]
 	if uid == "" {
-		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, Message: fmt.Sprintf(
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 			"%s exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, or rename the component", name)}
 	}
 	if uid == string(unit.Owner.UID) && labels[v1alpha1.LabelEnvironment] == unit.Place.Environment && labels[v1beta1.LabelAppComponent] == unit.Component {
 		return nil
 	}
-	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, Message: fmt.Sprintf(
+	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 		"%s on cluster local belongs to component %q of application %s/%s in environment %q already: rename the component or use another target namespace",
 		name, labels[v1beta1.LabelAppComponent], labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
 }

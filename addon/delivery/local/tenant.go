@@ -150,7 +150,7 @@ func (t *Target) ensureNamespace(ctx context.Context, tenant delivery.Tenant) (*
 			return problem, nil
 		}
 	} else if !tenant.Create {
-		return &delivery.Observation{State: delivery.Waiting, Message: fmt.Sprintf(
+		return &delivery.Observation{State: delivery.Waiting, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 			"namespace %q does not exist, and spec.namespaceOptions.create of its environment is false: waiting for somebody to create it", tenant.Namespace)}, nil
 	}
 	return t.writeOwn(ctx, delivery.NamespaceObject(tenant))
@@ -163,11 +163,11 @@ func usable(namespace *metav1.PartialObjectMetadata, tenant delivery.Tenant) *de
 	}
 	source := namespace.Labels[delivery.LabelSourceNamespace]
 	if source != "" && source != tenant.SourceNamespace {
-		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, Message: fmt.Sprintf(
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 			"namespace %q on the hub belongs to applications of namespace %q: choose another spec.targetNamespace", tenant.Namespace, source)}
 	}
 	if namespace.Labels[v1alpha1.LabelManagedBy] != v1alpha1.LabelManagedByValue && !tenant.Adopt {
-		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNamespaceNotOurs, Message: fmt.Sprintf(
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNamespaceNotOurs, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 			"namespace %q exists on the hub and was not made by Fairlead: set spec.namespaceOptions.adopt of its environment, or choose another spec.targetNamespace",
 			tenant.Namespace)}
 	}
