@@ -80,24 +80,29 @@ func (w *statusWriter) say(t *testing.T, status map[string]any) {
 func (w *statusWriter) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		watcher, err := w.objects.Watch(ctx, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", w.name).String()})
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err != nil {
-			return err
+			return unlessOver(ctx, err)
 		}
 		for event := range watcher.ResultChan() {
 			object, ok := event.Object.(*unstructured.Unstructured)
 			if !ok || event.Type == "DELETED" {
 				continue
 			}
-			if err := w.write(ctx, object); err != nil && ctx.Err() == nil {
+			if err := unlessOver(ctx, w.write(ctx, object)); err != nil {
 				return err
 			}
 		}
 		watcher.Stop()
 	}
 	return nil
+}
+
+// unlessOver is err, or nil when ctx has ended and an error is what to expect.
+func unlessOver(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // write writes the status of the revision that the object carries, unless it says that already.

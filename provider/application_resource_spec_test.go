@@ -239,7 +239,8 @@ func TestApplicationReadsDrift(t *testing.T) {
 			}
 			want := modelOf(t, c.wantComponents, c.wantEnvironments, c.wantPolicies, c.wantWorkflow)
 			for name, pair := range dynamics(want, got) {
-				if !pair[0].Equal(pair[1]) && !(pair[0].IsNull() && pair[1].IsNull()) {
+				same := pair[0].Equal(pair[1]) || (pair[0].IsNull() && pair[1].IsNull())
+				if !same {
 					t.Errorf("%s\nwant: %s\ngot:  %s", name, pair[0], pair[1])
 				}
 			}

@@ -50,6 +50,9 @@ type Waiter struct {
 	Clock clock.WithTicker
 	// Limit is how long to wait at most.
 	Limit time.Duration
+	// Grace is how long a failure must last before it is believed: what the same
+	// apply, or somebody else at the same time, mends in seconds is none.
+	Grace time.Duration
 }
 
 // Wait waits until the revision is healthy in all its places. A rollout that
@@ -64,16 +67,39 @@ func (w *Waiter) Wait(ctx context.Context, target Target) error {
 	defer stop()
 	go w.report(reporting, target, seen)
 
+	err := w.settled(bounded, target, seen)
+	return w.result(err, target, seen.get(), w.Clock.Since(started))
+}
+
+// settled waits until the rollout is healthy, or has failed for the time of grace.
+func (w *Waiter) settled(ctx context.Context, target Target, seen *sighting) error {
+	for {
+		if err := w.watch(ctx, target, seen, Waiting); err != nil || seen.get().Outcome != Failed || w.Grace == 0 {
+			return err
+		}
+		grace, cancel := context.WithTimeout(ctx, w.Grace)
+		err := w.watch(grace, target, seen, Failed)
+		cancel()
+		if hub.ReasonOf(err) == hub.TimedOut && ctx.Err() == nil {
+			return nil // it stayed as it was
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// watch follows the application as long as its outcome is the given one.
+func (w *Waiter) watch(ctx context.Context, target Target, seen *sighting, outcome Outcome) error {
 	key := types.NamespacedName{Namespace: target.Namespace, Name: target.Name}
-	err := w.Source.WaitFor(bounded, Kind(), key, func(object *unstructured.Unstructured) (bool, error) {
+	return w.Source.WaitFor(ctx, Kind(), key, func(object *unstructured.Unstructured) (bool, error) {
 		progress, err := Judge(object, target.Revision)
 		if err != nil {
 			return false, err
 		}
 		seen.set(progress)
-		return progress.Outcome != Waiting, nil
+		return progress.Outcome != outcome, nil
 	})
-	return w.result(err, target, seen.get(), w.Clock.Since(started))
 }
 
 // result turns the end of a wait into what it means.

@@ -112,7 +112,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // until waits for a condition, and fails the test when ctx ends first.
-func until(t *testing.T, ctx context.Context, what string, condition func() bool) {
+func until(ctx context.Context, t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
@@ -137,9 +137,9 @@ func TestWaitSaysWhatItWaitsFor(t *testing.T) {
 	<-source.told
 
 	for round := 1; round <= 3; round++ {
-		until(t, ctx, "something waits for the clock", fake.HasWaiters)
+		until(ctx, t, "something waits for the clock", fake.HasWaiters)
 		fake.Step(reportEvery)
-		until(t, ctx, "there is a line for each 10 s", func() bool {
+		until(ctx, t, "there is a line for each 10 s", func() bool {
 			return strings.Count(log.String(), "waiting for the rollout") >= round
 		})
 	}
