@@ -32,6 +32,9 @@ const (
 	privatePending = "pending"
 )
 
+// stallGrace is how long a stalled rollout must stay stalled before waiting ends.
+const stallGrace = 5 * time.Second
+
 // rolloutResource is fairlead_rollout.
 type rolloutResource struct {
 	hub   *Hub
@@ -149,7 +152,7 @@ func (r *rolloutResource) wait(ctx context.Context, plan *rolloutModel, timeout 
 	if diags.HasError() {
 		return true
 	}
-	waiter := rollout.Waiter{Source: client, Clock: r.clock, Limit: timeout}
+	waiter := rollout.Waiter{Source: client, Clock: r.clock, Limit: timeout, Grace: stallGrace}
 	err := waiter.Wait(ctx, targetOf(plan))
 	var failure *rollout.Failure
 	if !errors.As(err, &failure) {

@@ -164,7 +164,7 @@ func (r *EnvironmentReconciler) write(ctx context.Context, environment *v1alpha1
 	return writeOwnStatus(ctx, r.client, environment)
 }
 
-// writeOwnStatus writes a status; losing against another write only means another pass.
+// writeOwnStatus writes the status of an environment, binding or definition.
 func writeOwnStatus(ctx context.Context, writer client.Client, object client.Object) error {
 	err := writer.Status().Update(ctx, object)
 	if err == nil || apierrors.IsNotFound(err) {

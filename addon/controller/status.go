@@ -26,6 +26,9 @@ import (
 const (
 	// maxEntries bounds services and appliedResources, whose number grows with the fleet.
 	maxEntries = 100
+	// maxStatus bounds the whole status, in bytes of its JSON: every change of it
+	// goes to everybody who watches applications.
+	maxStatus = 32 << 10
 	// maxMessage bounds the message of a service or condition, in bytes.
 	maxMessage = 1000
 )
@@ -81,7 +84,40 @@ func (o *outcome) status(app *v1beta1.Application, now metav1.Time) v1beta1.Appl
 	}
 	setConditions(&status, app.Generation, verdict, now)
 	setWarnings(&status, app.Generation, o.warnings, now)
+	fit(&status)
 	return status
+}
+
+// fit takes entries from the ends of services and appliedResources until the
+// status is within maxStatus; services get two thirds of the room.
+func fit(status *v1beta1.ApplicationStatus) {
+	rest := *status
+	rest.Services, rest.AppliedResources = nil, nil
+	room := maxStatus - sizeOf(rest)
+	kept := fitting(status.Services, room*2/3)
+	if status.Summary != nil {
+		status.Summary.Omitted += int32(len(status.Services) - kept)
+	}
+	status.Services = status.Services[:kept]
+	status.AppliedResources = status.AppliedResources[:fitting(status.AppliedResources, room-sizeOf(status.Services))]
+}
+
+// fitting is how many entries from the first take no more than room bytes.
+func fitting[T any](entries []T, room int) int {
+	for i := range entries {
+		if room -= sizeOf(entries[i]) + len(","); room < len("[]") {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+func sizeOf(value any) int {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return maxStatus // what has no JSON has no place
+	}
+	return len(raw)
 }
 
 func (o *outcome) verdict() verdict {
@@ -273,6 +309,9 @@ func workflow(app *v1beta1.Application, revision v1beta1.Revision, verdict verdi
 	if verdict.done {
 		status.Phase, status.Finished = "succeeded", true
 	}
+	if verdict.stalled != nil && verdict.stalled.Reason != delivery.ReasonClusterAway {
+		status.Phase, status.Finished, status.Message = "failed", true, cut(verdict.stalled.Message)
+	}
 	return status
 }
 
@@ -357,6 +396,7 @@ func removalStatus(app *v1beta1.Application, report *delivery.Report, now metav1
 	}
 	status.Summary = &v1beta1.ApplicationSummary{Places: int32(len(report.Removals))}
 	setConditions(&status, app.Generation, verdict{reason: reasonDeleting, waiting: "being removed: " + enumerate(waiting)}, now)
+	fit(&status)
 	return status
 }
 

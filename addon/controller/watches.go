@@ -98,7 +98,7 @@ func (c *controllers) buildApplication() error {
 	for _, gvk := range c.kinds {
 		build = build.WatchesRawSource(source.Kind[client.Object](c.manager.GetCache(), local.NewObject(gvk), c.delivered()))
 	}
-	built, err := build.Build(c.application)
+	built, err := build.Build(quiet{c.application})
 	c.built.application = built
 	return err
 }
@@ -132,7 +132,7 @@ func (c *controllers) buildEnvironment() error {
 				}
 			},
 			DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) { enqueueEnvironments(queue, e.Object) },
-		}).Build(c.environment)
+		}).Build(quiet{c.environment})
 	c.built.environment = built
 	return err
 }
@@ -164,7 +164,7 @@ func (c *controllers) buildBinding() error {
 	built, err := ctrl.NewControllerManagedBy(c.manager).Named("clusterbinding").
 		For(&v1alpha1.ClusterBinding{}, builder.WithPredicates(described())).
 		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(c.bindingsOfEnvironment), builder.WithPredicates(described())).
-		Build(c.binding)
+		Build(quiet{c.binding})
 	c.built.binding = built
 	return err
 }
@@ -175,7 +175,7 @@ func (c *controllers) buildDefinitions() error {
 			client: c.manager.GetClient(), clock: c.environment.clock, ownership: c.application.ownership, library: c.application.library, kind: kind,
 		}
 		err := ctrl.NewControllerManagedBy(c.manager).Named(string(kind.kind)+"-definition").
-			For(kind.empty(), builder.WithPredicates(described())).Complete(reconciler)
+			For(kind.empty(), builder.WithPredicates(described())).Complete(quiet{reconciler})
 		if err != nil {
 			return err
 		}

@@ -74,11 +74,11 @@ func (w *Waiter) Wait(ctx context.Context, target Target) error {
 // settled waits until the rollout is healthy, or has failed for the time of grace.
 func (w *Waiter) settled(ctx context.Context, target Target, seen *sighting) error {
 	for {
-		if err := w.watch(ctx, target, seen, Waiting); err != nil || seen.get().Outcome != Failed || w.Grace == 0 {
+		if err := w.watch(ctx, target, seen, Waiting); err != nil || seen.get().Outcome != Stalled || w.Grace == 0 {
 			return err
 		}
 		grace, cancel := context.WithTimeout(ctx, w.Grace)
-		err := w.watch(grace, target, seen, Failed)
+		err := w.watch(grace, target, seen, Stalled)
 		cancel()
 		if hub.ReasonOf(err) == hub.TimedOut && ctx.Err() == nil {
 			return nil // it stayed as it was
