@@ -94,14 +94,23 @@ func identityOnly(raw []byte) []byte {
 // identities are the objects in a work, whole or stripped.
 func identities(work *workv1.ManifestWork) []workv1.ResourceIdentifier {
 	ids := make([]workv1.ResourceIdentifier, 0, len(work.Spec.Workload.Manifests))
+	for _, content := range contents(work) {
+		ids = append(ids, identify(content))
+	}
+	return ids
+}
+
+// contents are the manifests of a work; of a stripped one their identities.
+func contents(work *workv1.ManifestWork) []map[string]any {
+	list := make([]map[string]any, 0, len(work.Spec.Workload.Manifests))
 	for _, manifest := range work.Spec.Workload.Manifests {
 		var content map[string]any
 		if err := json.Unmarshal(manifest.Raw, &content); err != nil {
 			continue // it cannot be any of the wanted objects
 		}
-		ids = append(ids, identify(content))
+		list = append(list, content)
 	}
-	return ids
+	return list
 }
 
 func manifestKey(cluster string, id workv1.ResourceIdentifier) string {

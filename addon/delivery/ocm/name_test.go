@@ -129,9 +129,9 @@ func FuzzWorkName(f *testing.F) {
 }
 
 func TestDescribe(t *testing.T) {
-	got := fmt.Sprintln(describe(identify(map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web", "namespace": "shop"}}))) +
-		fmt.Sprintln(describe(identify(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop"}})))
-	if diff := cmp.Diff("deployments.apps shop/web\nnamespaces shop\n", got); diff != "" {
+	got := fmt.Sprintln(describe(map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web", "namespace": "shop"}})) +
+		fmt.Sprintln(describe(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop"}}))
+	if diff := cmp.Diff("Deployment shop/web\nNamespace shop\n", got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

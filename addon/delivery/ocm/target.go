@@ -209,16 +209,17 @@ func deref(observation *delivery.Observation) delivery.Observation {
 // conflict says who else delivers one of the work's objects to the cluster: two
 // works with one object would overwrite each other for ever.
 func (t *Target) conflict(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
-	for _, id := range identities(work) {
+	for _, content := range contents(work) {
+		id := identify(content)
 		var others workv1.ManifestWorkList
 		if err := t.Reader.List(ctx, &others, client.MatchingFields{indexManifest: manifestKey(work.Namespace, id)}); err != nil {
-			return nil, fmt.Errorf("look for other works with %s: %w", describe(id), err)
+			return nil, fmt.Errorf("look for other works with %s: %w", describe(content), err)
 		}
 		for i := range others.Items {
 			if other := &others.Items[i]; other.Name != work.Name {
 				return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 					"%s on cluster %q belongs to application %s/%s in environment %q already: rename the component or use another target namespace",
-					describe(id), work.Namespace, other.Labels[v1beta1.LabelAppNamespace], other.Labels[v1beta1.LabelAppName], other.Labels[v1alpha1.LabelEnvironment])}, nil
+					describe(content), work.Namespace, other.Labels[v1beta1.LabelAppNamespace], other.Labels[v1beta1.LabelAppName], other.Labels[v1alpha1.LabelEnvironment])}, nil
 			}
 		}
 	}

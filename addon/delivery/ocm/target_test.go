@@ -378,7 +378,7 @@ func TestConflict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `refused PlacementConflict: services shop-prod/web on cluster "c1" belongs to application shop/store in environment "prod" already: rename the component or use another target namespace`
+	want := `refused PlacementConflict: Service shop-prod/web on cluster "c1" belongs to application shop/store in environment "prod" already: rename the component or use another target namespace`
 	if diff := cmp.Diff(want, said(got)); diff != "" || len(h.writes) > 0 || got.RetryAfter == 0 {
 		t.Errorf("(-want +got):\n%s\nwrites %v, retry after %s", diff, h.writes, got.RetryAfter)
 	}

@@ -187,15 +187,13 @@ func specDigest(spec workv1.ManifestWorkSpec) (string, error) {
 }
 
 // describe names an object for people, as "Deployment shop/web".
-func describe(id workv1.ResourceIdentifier) string {
-	resource := id.Resource
-	if id.Group != "" {
-		resource += "." + id.Group
+func describe(content map[string]any) string {
+	id := identify(content)
+	name := id.Name
+	if id.Namespace != "" {
+		name = id.Namespace + "/" + id.Name
 	}
-	if id.Namespace == "" {
-		return resource + " " + id.Name
-	}
-	return resource + " " + id.Namespace + "/" + id.Name
+	return fmt.Sprintf("%v %s", content["kind"], name)
 }
 
 // bounded cuts text that a cluster sent: a cluster is not trusted.
