@@ -93,7 +93,7 @@ func (o *outcome) status(app *v1beta1.Application, now metav1.Time) v1beta1.Appl
 func fit(status *v1beta1.ApplicationStatus) {
 	rest := *status
 	rest.Services, rest.AppliedResources = nil, nil
-	room := maxStatus - sizeOf(rest)
+	room := maxStatus - sizeOf(rest) - len(`"services":,"appliedResources":,"omitted":2147483647,`)
 	kept := fitting(status.Services, room*2/3)
 	if status.Summary != nil {
 		status.Summary.Omitted += int32(len(status.Services) - kept)
