@@ -310,6 +310,12 @@ func (t *Target) remember(key objectKey, last write, answer *unstructured.Unstru
 		t.written, t.pending = map[objectKey]write{}, map[objectKey]pendingWrite{}
 	}
 	t.written[key] = last
+	for other, earlier := range t.pending {
+		// An apply that changed nothing makes no event that would take its answer away.
+		if t.Clock.Since(earlier.at) > unseen {
+			delete(t.pending, other)
+		}
+	}
 	if answer != nil {
 		t.pending[key] = pendingWrite{object: answer, at: t.Clock.Now()}
 	}
@@ -350,9 +356,45 @@ func keyOf(object client.Object) objectKey {
 	return objectKey{gvk: object.GetObjectKind().GroupVersionKind(), key: client.ObjectKeyFromObject(object)}
 }
 
-// Records lists the objects that are labelled as the owner's.
+// belongs says whether applications of the source namespace deliver to a
+// namespace. The labels of an object do not show it: whoever may write to a
+// namespace can put another application's on an object, which would then hold
+// that application or its environment for ever.
+func (t *Target) belongs(ctx context.Context, namespace, source string) (bool, error) {
+	if namespace == source || source == "" {
+		return source != "", nil
+	}
+	t.mu.Lock()
+	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: namespace}]
+	t.mu.Unlock()
+	if ok && last.tenant.SourceNamespace == source {
+		return true, nil
+	}
+	found := NewNamespace()
+	if err := t.Reader.Get(ctx, types.NamespacedName{Name: namespace}, found); err != nil {
+		// One that the cache does not show was made just now, or is gone with all that was in it.
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	}
+	return found.Labels[delivery.LabelSourceNamespace] == source, nil
+}
+
+// OwnerOf is the application that an object on the hub was delivered for; ok is
+// false for an object that only says so.
+func (t *Target) OwnerOf(ctx context.Context, object client.Object) (owner types.NamespacedName, ok bool) {
+	labels := object.GetLabels()
+	owner = types.NamespacedName{Namespace: labels[v1beta1.LabelAppNamespace], Name: labels[v1beta1.LabelAppName]}
+	if owner.Name == "" {
+		return owner, false
+	}
+	ok, err := t.belongs(ctx, object.GetNamespace(), owner.Namespace)
+	return owner, ok || err != nil && owner.Namespace != ""
+}
+
+// Records lists the objects that are labelled as the owner's, in namespaces
+// that its applications deliver to.
 func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.Record, error) {
 	var records []delivery.Record
+	belongs := map[string]bool{}
 	for _, gvk := range t.Kinds {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
@@ -360,9 +402,20 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 			return nil, fmt.Errorf("list %s: %w", describeKind(gvk), err)
 		}
 		for i := range list.Items {
-			records = append(records, recordOf(owner, gvk, &list.Items[i]))
+			namespace := list.Items[i].GetNamespace()
+			if _, known := belongs[namespace]; !known {
+				var err error
+				if belongs[namespace], err = t.belongs(ctx, namespace, owner.Namespace); err != nil {
+					return nil, fmt.Errorf("get namespace %q: %w", namespace, err)
+				}
+			}
+			if belongs[namespace] {
+				records = append(records, recordOf(owner, gvk, &list.Items[i]))
+			}
 		}
 	}
+	// The cache lists them in any order, and conditions name the first.
+	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
 	return append(records, t.unseenRecords(owner, records)...), nil
 }
 
@@ -398,7 +451,9 @@ func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Pla
 			return nil, fmt.Errorf("list %s of environment %q: %w", describeKind(gvk), environment, err)
 		}
 		for i := range list.Items {
-			places[delivery.Place{Environment: environment, Cluster: v1alpha1.LocalCluster, Namespace: list.Items[i].GetNamespace()}] = true
+			if _, ok := t.OwnerOf(ctx, &list.Items[i]); ok {
+				places[delivery.Place{Environment: environment, Cluster: v1alpha1.LocalCluster, Namespace: list.Items[i].GetNamespace()}] = true
+			}
 		}
 	}
 	return slices.Collect(maps.Keys(places)), nil

@@ -6,6 +6,8 @@ package local
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,8 +27,10 @@ import (
 
 // tenantWrite remembers when a tenant was written, until the cache shows it.
 type tenantWrite struct {
-	role string
-	at   time.Time
+	tenant delivery.Tenant
+	at     time.Time
+	// changed says that somebody changed the tenant since, as the cache shows.
+	changed bool
 }
 
 // AccountCacheOptions restrict the caches of service accounts and role bindings
@@ -64,13 +68,30 @@ func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 			return deref(problem), err
 		}
 	}
+	t.rememberTenant(tenant)
+	return ready, nil
+}
+
+func (t *Target) rememberTenant(tenant delivery.Tenant) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.tenants == nil {
 		t.tenants = map[delivery.TenantKey]tenantWrite{}
 	}
-	t.tenants[tenant.TenantKey] = tenantWrite{role: tenant.Role, at: t.Clock.Now()}
-	return ready, nil
+	t.tenants[tenant.TenantKey] = tenantWrite{tenant: tenant, at: t.Clock.Now()}
+}
+
+// TenantChanged is to be called when the cache shows a change of a namespace, or
+// of the deployer account or its rights in there: what was written is then no
+// longer taken for what is.
+func (t *Target) TenantChanged(namespace string) {
+	key := delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: namespace}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last, ok := t.tenants[key]; ok {
+		last.changed = true
+		t.tenants[key] = last
+	}
 }
 
 // prepared says that the cache shows the tenant as wanted, or that it was
@@ -79,7 +100,7 @@ func (t *Target) prepared(ctx context.Context, tenant delivery.Tenant) (bool, er
 	t.mu.Lock()
 	last, ok := t.tenants[tenant.TenantKey]
 	t.mu.Unlock()
-	if ok && last.role == tenant.Role && t.Clock.Since(last.at) < unseen {
+	if ok && !last.changed && t.Clock.Since(last.at) < unseen && equality.Semantic.DeepEqual(last.tenant, tenant) {
 		return true, nil
 	}
 	same, err := t.sameNamespace(ctx, tenant)
@@ -113,14 +134,17 @@ func sameBinding(binding *rbacv1.RoleBinding, tenant delivery.Tenant) bool {
 }
 
 // sameNamespace says that the namespace is as wanted. The application's own
-// namespace is whoever made it's, and left alone.
+// namespace is whoever made it's, and left alone, unless an environment gave it
+// to another: two would rewrite its account in turn for ever.
 func (t *Target) sameNamespace(ctx context.Context, tenant delivery.Tenant) (bool, error) {
-	if tenant.Namespace == tenant.SourceNamespace {
-		return true, nil
-	}
+	own := tenant.Namespace == tenant.SourceNamespace
 	namespace := NewNamespace()
 	if err := t.Reader.Get(ctx, types.NamespacedName{Name: tenant.Namespace}, namespace); err != nil {
-		return false, client.IgnoreNotFound(err)
+		return own && apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	}
+	if own {
+		source := namespace.Labels[delivery.LabelSourceNamespace]
+		return source == "" || source == tenant.SourceNamespace, nil
 	}
 	wanted := &unstructured.Unstructured{Object: delivery.NamespaceObject(tenant)}
 	return namespace.DeletionTimestamp.IsZero() && subset(wanted.GetLabels(), namespace.Labels) &&
@@ -221,20 +245,30 @@ func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Obse
 
 // IdleTenants lists the tenants of a hub namespace that hold no delivered object.
 func (t *Target) IdleTenants(ctx context.Context, sourceNamespace string) ([]delivery.TenantKey, error) {
+	of := client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: sourceNamespace}
 	var accounts corev1.ServiceAccountList
-	if err := t.Reader.List(ctx, &accounts, client.MatchingLabels{
-		v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: sourceNamespace,
-	}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := t.Reader.List(ctx, &accounts, of, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the deployer accounts of namespace %q: %w", sourceNamespace, err)
 	}
-	var idle []delivery.TenantKey
+	var bindings rbacv1.RoleBindingList
+	if err := t.Reader.List(ctx, &bindings, of, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the deployer's rights of namespace %q: %w", sourceNamespace, err)
+	}
+	namespaces := map[string]bool{}
 	for i := range accounts.Items {
-		used, err := t.used(ctx, accounts.Items[i].Namespace)
+		namespaces[accounts.Items[i].Namespace] = true
+	}
+	for i := range bindings.Items { // rights outlive an account that was deleted by hand
+		namespaces[bindings.Items[i].Namespace] = true
+	}
+	var idle []delivery.TenantKey
+	for _, namespace := range slices.Sorted(maps.Keys(namespaces)) {
+		used, err := t.used(ctx, namespace)
 		if err != nil {
 			return nil, err
 		}
 		if !used {
-			idle = append(idle, delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: accounts.Items[i].Namespace})
+			idle = append(idle, delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: namespace})
 		}
 	}
 	return idle, nil
@@ -257,8 +291,8 @@ func (t *Target) used(ctx context.Context, namespace string) (bool, error) {
 func (t *Target) pendingIn(namespace string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for key := range t.pending {
-		if key.key.Namespace == namespace {
+	for key, last := range t.pending {
+		if key.key.Namespace == namespace && t.Clock.Since(last.at) <= unseen {
 			return true
 		}
 	}
@@ -306,7 +340,7 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.O
 	}
 	live, err := t.live(ctx, key)
 	if err != nil {
-		return t.removalFailed(key, err)
+		return t.removalFailed(ctx, key, record, err)
 	}
 	if live == nil || live.GetLabels()[v1alpha1.LabelApplicationUID] != string(record.Owner.UID) {
 		return delivery.Observation{State: delivery.Delivered}, nil
@@ -326,12 +360,48 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.O
 		return delivery.Observation{State: delivery.Delivered}, nil
 	}
 	if err != nil {
-		return t.removalFailed(key, err)
+		return t.removalFailed(ctx, key, record, err)
 	}
 	return removing, nil
 }
 
-func (t *Target) removalFailed(key objectKey, err error) (delivery.Observation, error) {
+func (t *Target) removalFailed(ctx context.Context, key objectKey, record delivery.Record, err error) (delivery.Observation, error) {
+	if apierrors.IsForbidden(err) {
+		if restored, err := t.restoreRights(ctx, record); restored || err != nil {
+			return delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry, Message: fmt.Sprintf(
+				"%s: the rights of account %s/%s were missing and are given again", describe(key), key.key.Namespace, v1alpha1.DeployerAccount)}, err
+		}
+	}
 	_, observation, err := t.failed(key, "delete", err)
 	return deref(observation), err
+}
+
+// restoreRights gives the deployer the rights back that somebody took, since an
+// application that is being deleted prepares no tenant and would never go
+// without. It says whether it did.
+func (t *Target) restoreRights(ctx context.Context, record delivery.Record) (bool, error) {
+	t.tenantMu.Lock()
+	defer t.tenantMu.Unlock()
+	tenant := delivery.Tenant{
+		TenantKey:       delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: record.Place.Namespace},
+		SourceNamespace: record.Owner.Namespace, Role: v1alpha1.DeployerRole,
+	}
+	var binding rbacv1.RoleBinding
+	err := t.Reader.Get(ctx, accountKey(tenant.Namespace), &binding)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("get RoleBinding %s: %w", accountKey(tenant.Namespace), err)
+	}
+	if exists := err == nil; exists {
+		tenant.Role = binding.RoleRef.Name
+	}
+	if sameBinding(&binding, tenant) {
+		return false, nil // the rights are there, and do not suffice
+	}
+	for _, object := range delivery.AccountObjects(tenant) {
+		if problem, err := t.writeOwn(ctx, object); problem != nil || err != nil {
+			return false, err
+		}
+	}
+	t.rememberTenant(tenant)
+	return true, nil
 }

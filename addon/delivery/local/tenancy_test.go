@@ -1,0 +1,268 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	clienttesting "k8s.io/client-go/testing"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// hub is a Target on a hub of which only the API server's memory exists.
+type hub struct {
+	*Target
+	client client.Client
+	clock  *clocktesting.FakePassiveClock
+	tenant *dynamicfake.FakeDynamicClient
+	writes []string
+}
+
+type builderIndexer struct{ builder *fake.ClientBuilder }
+
+func (b builderIndexer) IndexField(_ context.Context, object client.Object, field string, extract client.IndexerFunc) error {
+	b.builder.WithIndex(object, field, extract)
+	return nil
+}
+
+func newHub(t *testing.T, objects ...client.Object) *hub {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	h := &hub{clock: clocktesting.NewFakePassiveClock(now)}
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...)
+	if err := IndexFields(t.Context(), builderIndexer{builder}, DefaultKinds()); err != nil {
+		t.Fatal(err)
+	}
+	h.client = builder.Build()
+	var delivered []runtime.Object
+	for _, object := range objects {
+		if live, ok := object.(*unstructured.Unstructured); ok {
+			delivered = append(delivered, live.DeepCopy())
+		}
+	}
+	h.tenant = dynamicfake.NewSimpleDynamicClient(scheme, delivered...)
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, gvk := range DefaultKinds() {
+		mapper.Add(gvk, meta.RESTScopeNamespace)
+	}
+	h.Target = &Target{
+		Reader: h.client, Writer: h.client, Tenant: h.tenant, Mapper: mapper, Kinds: DefaultKinds(), Clock: h.clock,
+		Written: func(kind string) { h.writes = append(h.writes, kind) },
+	}
+	return h
+}
+
+func namespace(name, source string) *corev1.Namespace {
+	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if source != "" {
+		made.Labels = map[string]string{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: source}
+	}
+	return made
+}
+
+func deployedIn(namespace, name string) *unstructured.Unstructured {
+	return deployed(func(o object) {
+		metadata(o)["namespace"], metadata(o)["name"] = namespace, name
+		delete(metadata(o), "managedFields")
+		metadata(o)["labels"].(object)[v1alpha1.LabelManagedBy] = v1alpha1.LabelManagedByValue
+	})
+}
+
+// TestForgedLabels checks that whoever labels an object of their own namespace
+// with another application's labels neither holds that application nor its environment.
+func TestForgedLabels(t *testing.T) {
+	h := newHub(t,
+		namespace("shop", ""), namespace("shop-prod", "shop"), namespace("mallory", ""), namespace("mallory-prod", "mallory"),
+		deployedIn("shop", "a"), deployedIn("shop-prod", "b"), deployedIn("mallory", "c"), deployedIn("mallory-prod", "d"),
+		deployedIn("unseen", "e"),
+	)
+	records, err := h.Records(t.Context(), unit.Owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, record := range records {
+		got = append(got, record.ID)
+	}
+	want := []string{"apps/v1/Deployment/shop-prod/b", "apps/v1/Deployment/shop/a", "apps/v1/Deployment/unseen/e"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	places, err := h.Places(t.Context(), "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var namespaces []string
+	for _, place := range places {
+		namespaces = append(namespaces, place.Namespace)
+	}
+	slices.Sort(namespaces)
+	if diff := cmp.Diff([]string{"shop", "shop-prod", "unseen"}, namespaces); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+	if owner, ok := h.OwnerOf(t.Context(), deployedIn("mallory", "c")); ok {
+		t.Errorf("an event of a forged object wakes %s", owner)
+	}
+	if owner, ok := h.OwnerOf(t.Context(), deployedIn("shop-prod", "b")); !ok || owner.String() != "shop/store" {
+		t.Errorf("owner %s, %t, want shop/store", owner, ok)
+	}
+}
+
+func tenantOf(source, namespace string) delivery.Tenant {
+	return delivery.Tenant{
+		TenantKey: delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: namespace}, SourceNamespace: source, Create: true, Role: v1alpha1.DeployerRole,
+	}
+}
+
+// TestPreparedTenant checks when the memory of a write stands in for the cache.
+func TestPreparedTenant(t *testing.T) {
+	labelled := tenantOf("shop", "shop-prod")
+	labelled.Labels = map[string]string{"team": "shop"}
+	tests := []struct {
+		reason string
+		tenant delivery.Tenant
+		after  func(*testing.T, *hub)
+		state  delivery.State
+		writes bool
+	}{
+		{"just written", tenantOf("shop", "shop-prod"), nil, delivery.Delivered, false},
+		{"the environment changed its options within seconds", labelled, nil, delivery.Delivered, true},
+		{"another hub namespace asks for the namespace within seconds", tenantOf("rival", "shop-prod"), nil, delivery.Refused, false},
+		{
+			"the rights are deleted by hand within seconds", tenantOf("shop", "shop-prod"),
+			func(t *testing.T, h *hub) {
+				if err := h.client.Delete(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop-prod", Name: v1alpha1.DeployerAccount}}); err != nil {
+					t.Fatal(err)
+				}
+				h.TenantChanged("shop-prod")
+			}, delivery.Delivered, true,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			h := newHub(t)
+			if _, err := h.EnsureTenant(t.Context(), tenantOf("shop", "shop-prod")); err != nil {
+				t.Fatal(err)
+			}
+			if test.after != nil {
+				test.after(t, h)
+			}
+			h.writes = nil
+			observation, err := h.EnsureTenant(t.Context(), test.tenant)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if observation.State != test.state || len(h.writes) > 0 != test.writes {
+				t.Errorf("state %d (%s), writes %v: want state %d, writes %t", observation.State, observation.Message, h.writes, test.state, test.writes)
+			}
+			var binding rbacv1.RoleBinding
+			if err := h.client.Get(t.Context(), accountKey("shop-prod"), &binding); err != nil {
+				t.Errorf("the rights are not there: %v", err)
+			}
+		})
+	}
+}
+
+// TestOwnNamespaceGivenAway checks that two hub namespaces never rewrite one account in turn.
+func TestOwnNamespaceGivenAway(t *testing.T) {
+	h := newHub(t, namespace("shop", "rival"))
+	observation, err := h.EnsureTenant(t.Context(), tenantOf("shop", "shop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if observation.State != delivery.Refused || observation.Reason != delivery.ReasonPlacementConflict || len(h.writes) > 0 {
+		t.Errorf("got %+v, writes %v: want a conflict and no write", observation, h.writes)
+	}
+}
+
+// TestRemoveRestoresRights checks that an application whose deployer lost its
+// rights can be deleted all the same, though nothing prepares its tenant.
+func TestRemoveRestoresRights(t *testing.T) {
+	h := newHub(t, namespace("shop", ""), deployedIn("shop", "web"))
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: appsv1.GroupName, Resource: "deployments"}, "web", fmt.Errorf("no rights"))
+	h.tenant.PrependReactor("delete", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+		var binding rbacv1.RoleBinding
+		if err := h.client.Get(t.Context(), accountKey("shop"), &binding); err != nil {
+			return true, nil, forbidden
+		}
+		return false, nil, nil
+	})
+	record := recordOf(unit.Owner, webKey.gvk, deployedIn("shop", "web"))
+	observation, err := h.Remove(t.Context(), record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if observation.State != delivery.Waiting || observation.RetryAfter == 0 {
+		t.Errorf("got %+v, want to wait for the rights and to try again", observation)
+	}
+	if observation, err = h.Remove(t.Context(), record); err != nil || observation.State != delivery.Applying {
+		t.Errorf("got %+v, %v, want it to be on its way out", observation, err)
+	}
+	if _, err := h.tenant.Resource(appsv1.SchemeGroupVersion.WithResource("deployments")).Namespace("shop").Get(t.Context(), "web", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("get of the removed object: %v, want that it is not found", err)
+	}
+}
+
+// TestIdleTenantsShowsRightsWithoutAccount checks that an account that was
+// deleted by hand does not leave its rights behind.
+func TestIdleTenantsShowsRightsWithoutAccount(t *testing.T) {
+	h := newHub(t)
+	for _, namespace := range []string{"shop-prod", "shop-dev"} {
+		if _, err := h.EnsureTenant(t.Context(), tenantOf("shop", namespace)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.client.Delete(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "shop-prod", Name: v1alpha1.DeployerAccount}}); err != nil {
+		t.Fatal(err)
+	}
+	idle, err := h.IdleTenants(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []delivery.TenantKey{{Cluster: "local", Namespace: "shop-dev"}, {Cluster: "local", Namespace: "shop-prod"}}
+	if diff := cmp.Diff(want, idle); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestPendingIsBounded checks that answers to writes that changed nothing, which
+// no event takes away, are forgotten, and hold no tenant.
+func TestPendingIsBounded(t *testing.T) {
+	target, clock := newTarget()
+	target.remember(webKey, write{uid: "o1"}, deployed(nil))
+	clock.SetTime(now.Add(unseen + time.Second))
+	if target.pendingIn("shop") {
+		t.Error("an old answer keeps the tenant in use")
+	}
+	other := webKey
+	other.key.Name = "other"
+	target.remember(other, write{uid: "o2"}, deployed(nil))
+	if len(target.pending) != 1 {
+		t.Errorf("%d answers are kept, want the last one alone", len(target.pending))
+	}
+}
