@@ -286,17 +286,34 @@ func downAndCheck(t *testing.T, l layout) {
 	}
 }
 
-// TestRunWithoutOCM installs the addon on a hub that has no OCM, as `make run` does on a cluster of one's own, and delivers the
-// quickstart to it. OCM that is installed later is found without a restart.
-func TestRunWithoutOCM(t *testing.T) {
+// running is a hub of its own kind, as `make run` leaves it: with the addon, and the manager in the foreground.
+type running struct {
+	env *cluster.Env
+	// layout is that of this hub.
+	layout layout
+	engine string
+	out    *console
+}
+
+// runOnOwnHub does on a hub without OCM what `make run` does on a cluster of one's own. It ends with the test.
+func runOnOwnHub(t *testing.T) running {
+	t.Helper()
 	l := acceptance(t)
 	env := cluster.ForTest(t, cluster.Options{})
-	hub := hubFlags{kubeconfig: env.Hub().KubeconfigPath}
+	flags := hubFlags{kubeconfig: env.Hub().KubeconfigPath}
+	hub, err := flags.hub()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := l.forHub(hub)
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var out console
 	finished := make(chan error, 1)
-	go func() { finished <- run(ctx, l, terraform.Auto, hub, streams{out: &out, err: &out}) }()
+	go func() { finished <- run(ctx, l, terraform.Auto, flags, streams{out: &out, err: &out}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-finished; err != nil {
@@ -309,24 +326,23 @@ func TestRunWithoutOCM(t *testing.T) {
 	waitUntil(t, eventually, "the manager to run", func() (bool, string) {
 		return out.has("==> Running the manager") || len(finished) > 0, out.String()
 	})
+	return running{env: env, layout: mine, engine: engineOf(t), out: &out}
+}
 
-	where, err := hub.hub()
-	if err != nil {
-		t.Fatal(err)
-	}
-	mine, err := l.forHub(where)
-	if err != nil {
-		t.Fatal(err)
-	}
-	quickstart := mine.terraform(quickstartExample, engineOf(t), &out)
-	mustApply(t, quickstart, &out)
+// TestRunWithoutOCM installs the addon on a hub that has no OCM, as `make run` does on a cluster of one's own, and delivers the
+// quickstart to it. OCM that is installed later is found without a restart.
+func TestRunWithoutOCM(t *testing.T) {
+	r := runOnOwnHub(t)
+	env, mine, out := r.env, r.layout, r.out
+	quickstart := mine.terraform(quickstartExample, r.engine, out)
+	mustApply(t, quickstart, out)
 	checkReady(t, env.Hub(), "shop-dev", "shop-prod")
 
 	if err := env.StartOCM(t.Context(), "late"); err != nil {
 		t.Fatal(err)
 	}
 	// null is the placement over all clusters.
-	mustApply(t, quickstart, &out, "-var", "clusters=null")
+	mustApply(t, quickstart, out, "-var", "clusters=null")
 	checkReady(t, env.Hub(), "shop-dev")
 	checkReady(t, env.Cluster("late"), "shop-prod")
 
