@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -115,16 +114,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		}
 	}
 	report, err := r.engine.Carry(ctx, plan)
-	return &outcome{report: report, warnings: warnings}, passing(err)
-}
-
-// passing drops errors that the next event repairs by itself: a write that lost
-// against another one.
-func passing(err error) error {
-	if apierrors.IsConflict(err) {
-		return nil
-	}
-	return err
+	return &outcome{report: report, warnings: warnings}, err
 }
 
 func unrenderable(err error) *delivery.Problem {
@@ -164,7 +154,7 @@ func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Appli
 	if r.ownership.shared(ctx) {
 		dropForeign(&wanted)
 	}
-	return result(cmp.Or(report.RetryAfter, removalCheck), passing(err), r.writeStatus(ctx, app, wanted))
+	return result(cmp.Or(report.RetryAfter, removalCheck), err, r.writeStatus(ctx, app, wanted))
 }
 
 func (r *ApplicationReconciler) release(ctx context.Context, app *v1beta1.Application) error {
@@ -175,6 +165,7 @@ func (r *ApplicationReconciler) release(ctx context.Context, app *v1beta1.Applic
 		return fmt.Errorf("release application %s/%s: %w", app.Namespace, app.Name, err)
 	}
 	r.metrics.forget(types.NamespacedName{Namespace: app.Namespace, Name: app.Name})
+	r.statuses.forget(app.UID)
 	return nil
 }
 

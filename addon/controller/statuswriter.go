@@ -114,6 +114,13 @@ func (w *statusWriter) remember(uid types.UID, last statusWrite) {
 	w.last[uid] = last
 }
 
+// forget drops what is kept of an application that is gone.
+func (w *statusWriter) forget(uid types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.last, uid)
+}
+
 // note keeps the time of a write, and forgets those that no longer matter.
 func (w *statusWriter) note(uid types.UID) {
 	now := w.clock.Now()

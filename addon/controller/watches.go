@@ -92,8 +92,8 @@ func (c *controllers) buildApplication() error {
 		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfEnvironment), builder.WithPredicates(described())).
 		Watches(&v1alpha1.ClusterBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfBinding), builder.WithPredicates(described())).
 		Watches(local.NewNamespace(), handler.EnqueueRequestsFromMapFunc(c.applicationsOfNamespace), builder.WithPredicates(namespaceChanged())).
-		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfTenant), builder.WithPredicates(lost())).
-		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfTenant), builder.WithPredicates(lost())).
+		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfAccount), builder.WithPredicates(lost())).
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfAccount), builder.WithPredicates(lost())).
 		WatchesMetadata(newCRD(), handler.EnqueueRequestsFromMapFunc(c.applicationsOfCRD), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, gvk := range c.kinds {
 		build = build.WatchesRawSource(source.Kind[client.Object](c.manager.GetCache(), local.NewObject(gvk), c.delivered()))
@@ -103,10 +103,10 @@ func (c *controllers) buildApplication() error {
 	return err
 }
 
-// namespaceChanged lets pass what decides about admission and about tenants.
+// namespaceChanged lets pass what decides about admission and about tenants. A
+// new one passes too: an application may be seen before the labels of its namespace.
 func namespaceChanged() predicate.Predicate {
 	return predicate.Funcs{
-		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
 				e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
@@ -242,11 +242,18 @@ func (c *controllers) applications(ctx context.Context, options ...client.ListOp
 
 // applicationsOfNamespace are those that live in a namespace or are delivered to it.
 func (c *controllers) applicationsOfNamespace(ctx context.Context, object client.Object) requests {
+	c.onHub.TenantChanged(object.GetName())
 	list := requestsFor(c.applications(ctx, client.InNamespace(object.GetName())))
 	if source := object.GetLabels()[delivery.LabelSourceNamespace]; source != "" {
 		list = append(list, requestsFor(c.applications(ctx, client.InNamespace(source)))...)
 	}
 	return list
+}
+
+// applicationsOfAccount are those of a tenant on the hub whose account or rights changed.
+func (c *controllers) applicationsOfAccount(ctx context.Context, object client.Object) requests {
+	c.onHub.TenantChanged(object.GetNamespace())
+	return c.applicationsOfTenant(ctx, object)
 }
 
 func (c *controllers) applicationsOfTenant(ctx context.Context, object client.Object) requests {
@@ -265,7 +272,7 @@ func (c *controllers) applicationsOfCRD(ctx context.Context, object client.Objec
 	return requestsFor(c.applications(ctx))
 }
 
-// ownerRequest is the application that a delivered object or work names.
+// ownerRequest is the application that a work names.
 func ownerRequest(object client.Object) (reconcile.Request, bool) {
 	labels := object.GetLabels()
 	key := types.NamespacedName{Namespace: labels[v1beta1.LabelAppNamespace], Name: labels[v1beta1.LabelAppName]}
@@ -275,23 +282,24 @@ func ownerRequest(object client.Object) (reconcile.Request, bool) {
 // delivered passes events of delivered objects to their application, and keeps
 // the target's notes of what it wrote.
 func (c *controllers) delivered() handler.EventHandler {
-	enqueue := func(queue queue, object client.Object) {
-		if request, ok := ownerRequest(object); ok {
-			queue.Add(request)
+	enqueue := func(ctx context.Context, queue queue, object client.Object) {
+		if owner, ok := c.onHub.OwnerOf(ctx, object); ok {
+			queue.Add(reconcile.Request{NamespacedName: owner})
 		}
 	}
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, queue queue) {
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) {
 			c.onHub.Seen(e.Object)
-			enqueue(queue, e.Object)
+			enqueue(ctx, queue, e.Object)
 		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
 			c.onHub.Seen(e.ObjectNew)
-			enqueue(queue, e.ObjectNew)
+			enqueue(ctx, queue, e.ObjectOld) // the new one may name nobody, or somebody else
+			enqueue(ctx, queue, e.ObjectNew)
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) {
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) {
 			c.onHub.Forget(e.Object)
-			enqueue(queue, e.Object)
+			enqueue(ctx, queue, e.Object)
 		},
 	}
 }
