@@ -94,12 +94,12 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 	for _, object := range unit.Result.Objects {
 		manifest := find(work, object)
 		if manifest == nil || !available(manifest) {
-			return t.missing(ctx, work, object)
+			return t.repair(ctx, work, object, difference{is: "the cluster does not have it", late: "not reported yet", after: settle})
 		}
 		values := feedbackValues(manifest)
 		if values[revisionPath.JSONPath()] != object.Digest() {
-			return delivery.Observation{State: delivery.Applying,
-				Message: fmt.Sprintf("%s %s: waiting for feedback of this version", object.GroupVersionKind().Kind, object.Name())}, nil
+			return t.repair(ctx, work, object, difference{
+				is: "the cluster has another version of it", late: "waiting for feedback of this version", after: feedbackDelay})
 		}
 		observed := health.Overlay(object.Content, values)
 		if object.Resource == "" && object.Trait == "" {
@@ -111,22 +111,38 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 	return observation, nil
 }
 
-func (t *Target) missing(ctx context.Context, work *workv1.ManifestWork, object render.Object) (delivery.Observation, error) {
-	observation := delivery.Observation{State: delivery.Applying, Message: fmt.Sprintf(
-		"%s %s/%s: the cluster does not have it; its agent was asked to apply it again",
-		object.GroupVersionKind().Kind, object.Namespace(), object.Name())}
-	settled, wait := t.settled(work)
-	if !settled {
-		observation.Message = fmt.Sprintf("%s %s/%s: not reported yet", object.GroupVersionKind().Kind, object.Namespace(), object.Name())
-		observation.RetryAfter = wait
-		return observation, nil
+// feedbackDelay is how much later than Applied the feedback of a version may be.
+const feedbackDelay = 5 * time.Second
+
+// difference is how an object is not as wanted though its work was applied.
+type difference struct {
+	is    string        // for people
+	late  string        // what it may be instead, until after has passed
+	after time.Duration // since the work was applied
+}
+
+// repair asks the agent to apply a work again.
+func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object render.Object, d difference) (delivery.Observation, error) {
+	name := fmt.Sprintf("%s %s/%s", object.GroupVersionKind().Kind, object.Namespace(), object.Name())
+	if wait := d.after - t.appliedFor(work); wait > 0 {
+		return delivery.Observation{State: delivery.Applying, Message: name + ": " + d.late, RetryAfter: wait}, nil
 	}
+	observation := delivery.Observation{State: delivery.Applying, Message: name + ": " + d.is + "; its agent was asked to apply it again"}
 	touched, err := t.touch(ctx, work)
 	if err != nil || touched {
 		return observation, err
 	}
 	observation.RetryAfter = repairInterval
 	return observation, nil
+}
+
+// appliedFor is how long the work's present generation has been applied; 0 when it is not.
+func (t *Target) appliedFor(work *workv1.ManifestWork) time.Duration {
+	applied := appliedCondition(work)
+	if applied == nil || applied.Status != metav1.ConditionTrue || applied.ObservedGeneration != work.Generation {
+		return 0
+	}
+	return t.Clock.Since(applied.LastTransitionTime.Time)
 }
 
 func find(work *workv1.ManifestWork, object render.Object) *workv1.ManifestCondition {

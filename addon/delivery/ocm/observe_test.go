@@ -88,6 +88,8 @@ func TestObserve(t *testing.T) {
 		want       string
 		writes     []string
 		retry      time.Duration
+		// age of Applied; a minute when zero.
+		age time.Duration
 	}{
 		{name: "silent", reason: "no agent has seen it", want: "applying: waiting for the cluster to fetch it"},
 		{
@@ -105,11 +107,18 @@ func TestObserve(t *testing.T) {
 		{
 			name: "old feedback", reason: "feedback of the previous version stands beside Applied of this one", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "True", text(revisionName, old), integer(".status.readyReplicas", 2))},
-			want:      "applying: Deployment web: waiting for feedback of this version",
+			want:      "applying: Deployment shop-prod/web: waiting for feedback of this version", age: time.Second, retry: feedbackDelay - time.Second,
+		},
+		{
+			name: "another version", reason: "what stays another version is applied again", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(web, "True", text(revisionName, old), integer(".status.readyReplicas", 2))},
+			want:      "applying: Deployment shop-prod/web: the cluster has another version of it; its agent was asked to apply it again",
+			writes:    []string{"patch c1/store-web-80e3dae965"},
 		},
 		{
 			name: "no feedback yet", reason: "applied and not read yet", generation: 1, applied: "True",
-			manifests: []workv1.ManifestCondition{reported(web, "True")}, want: "applying: Deployment web: waiting for feedback of this version",
+			manifests: []workv1.ManifestCondition{reported(web, "True")}, want: "applying: Deployment shop-prod/web: waiting for feedback of this version",
+			age: time.Second, retry: feedbackDelay - time.Second,
 		},
 		{
 			name: "missing", reason: "a missing object keeps its last values; its agent is asked to make it again", generation: 1, applied: "True",
@@ -158,8 +167,12 @@ func TestObserve(t *testing.T) {
 				Conditions:     []metav1.Condition{{Type: workv1.WorkAvailable, Status: "True", ObservedGeneration: 1}},
 				ResourceStatus: workv1.ManifestResourceStatus{Manifests: test.manifests},
 			}
+			age := test.age
+			if age == 0 {
+				age = time.Minute
+			}
 			if test.applied != "" {
-				status.Conditions = append(status.Conditions, h.appliedAt(test.generation, test.applied, time.Minute))
+				status.Conditions = append(status.Conditions, h.appliedAt(test.generation, test.applied, age))
 			}
 			h.setStatus(t, name, status)
 			got, err := h.Deliver(t.Context(), unit(web))

@@ -60,8 +60,21 @@ type Target struct {
 
 	mu       sync.Mutex
 	lastSpec map[types.NamespacedName]time.Time
-	roles    map[string]cachedRole
+	// claims are objects of works that were written or are about to be, until the
+	// cache shows them.
+	claims map[string]claim
+	roles  map[string]cachedRole
 }
+
+// claim says which work holds an object of a cluster.
+type claim struct {
+	work string
+	unit string
+	at   time.Time
+}
+
+// unseenClaim is how long a claim stands in for what the cache does not show yet.
+const unseenClaim = 10 * time.Second
 
 type cachedRole struct {
 	role rbacv1.ClusterRole
@@ -207,23 +220,66 @@ func deref(observation *delivery.Observation) delivery.Observation {
 }
 
 // conflict says who else delivers one of the work's objects to the cluster: two
-// works with one object would overwrite each other for ever.
+// works with one object would overwrite each other for ever. Whoever comes first
+// claims the object, so that of two works that are new at once only one is written.
 func (t *Target) conflict(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
 	for _, content := range contents(work) {
-		id := identify(content)
-		var others workv1.ManifestWorkList
-		if err := t.Reader.List(ctx, &others, client.MatchingFields{indexManifest: manifestKey(work.Namespace, id)}); err != nil {
+		holder, err := t.holder(ctx, work, manifestKey(work.Namespace, identify(content)))
+		if err != nil {
 			return nil, fmt.Errorf("look for other works with %s: %w", describe(content), err)
 		}
-		for i := range others.Items {
-			if other := &others.Items[i]; other.Name != work.Name {
-				return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
-					"%s on cluster %q belongs to application %s/%s in environment %q already: rename the component or use another target namespace",
-					describe(content), work.Namespace, other.Labels[v1beta1.LabelAppNamespace], other.Labels[v1beta1.LabelAppName], other.Labels[v1alpha1.LabelEnvironment])}, nil
-			}
+		if holder != "" {
+			return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
+				"%s on cluster %q belongs to %s already: rename the component or use another target namespace",
+				describe(content), work.Namespace, holder)}, nil
 		}
 	}
 	return nil, nil
+}
+
+// holder is the unit of another work that holds the object; else this work claims it.
+func (t *Target) holder(ctx context.Context, work *workv1.ManifestWork, key string) (string, error) {
+	var others workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &others, client.MatchingFields{indexManifest: key}); err != nil {
+		return "", err
+	}
+	for i := range others.Items {
+		if other := &others.Items[i]; other.Name != work.Name {
+			return unitOf(other), nil
+		}
+	}
+	if len(others.Items) > 0 {
+		return "", nil // it holds the object already
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, ok := t.claims[key]
+	if ok && last.work != work.Name && t.Clock.Since(last.at) < unseenClaim {
+		return last.unit, nil
+	}
+	t.claim(key, work)
+	return "", nil
+}
+
+// claim notes that the work holds the object, and forgets claims that the cache
+// shows by now. The caller holds the lock.
+func (t *Target) claim(key string, work *workv1.ManifestWork) {
+	now := t.Clock.Now()
+	if t.claims == nil {
+		t.claims = map[string]claim{}
+	}
+	for other, last := range t.claims {
+		if now.Sub(last.at) >= unseenClaim {
+			delete(t.claims, other)
+		}
+	}
+	t.claims[key] = claim{work: work.Name, unit: unitOf(work), at: now}
+}
+
+// unitOf names the unit of a work for people.
+func unitOf(work *workv1.ManifestWork) string {
+	labels := work.Labels
+	return fmt.Sprintf("application %s/%s in environment %q", labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])
 }
 
 func (t *Target) get(ctx context.Context, key types.NamespacedName) (*workv1.ManifestWork, error) {

@@ -4,6 +4,7 @@
 package ocm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -553,3 +555,28 @@ func TestWritten(t *testing.T) {
 		t.Errorf("%d notes are kept, want only the last", len(h.lastSpec))
 	}
 }
+
+// TestConflictOfNewWorks checks that of two works with one object, neither of
+// which the cache shows yet, only one is written.
+func TestConflictOfNewWorks(t *testing.T) {
+	h := newHub(t)
+	first, second := unit(deployment("web", "nginx:1")), unit(deployment("web", "nginx:1"))
+	second.Place.Environment = "other"
+	h.Reader = blind{h.Reader}
+	if _, err := h.Deliver(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.Deliver(t.Context(), second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `refused PlacementConflict: Deployment shop-prod/web on cluster "c1" belongs to application shop/store in environment "prod" already: rename the component or use another target namespace`
+	if diff := cmp.Diff(want, said(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// blind is a cache that shows no works yet.
+type blind struct{ client.Reader }
+
+func (blind) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
