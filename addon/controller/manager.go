@@ -73,9 +73,9 @@ func NewManager(ctx context.Context, options Options) (ctrl.Manager, error) {
 		LeaderElectionID:              "fairlead-addon",
 		LeaderElectionNamespace:       v1alpha1.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 ptr.To(30 * time.Second),
-		RenewDeadline:                 ptr.To(20 * time.Second),
-		RetryPeriod:                   ptr.To(5 * time.Second),
+		LeaseDuration:                 ptr.To(15 * time.Second),
+		RenewDeadline:                 ptr.To(10 * time.Second),
+		RetryPeriod:                   ptr.To(3 * time.Second),
 		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 	})
 	if meta.IsNoMatchError(err) {
