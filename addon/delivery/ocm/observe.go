@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -91,7 +92,8 @@ func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observatio
 // Available comes before Applied, and a missing object keeps its last values.
 func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.ManifestWork) (delivery.Observation, error) {
 	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}}
-	for _, object := range unit.Result.Objects {
+	feedback := health.Feedback(unit.Result)
+	for i, object := range unit.Result.Objects {
 		manifest := find(work, object)
 		if manifest == nil || !available(manifest) {
 			return t.repair(ctx, work, object, difference{is: "the cluster does not have it", late: "not reported yet", after: settle})
@@ -101,6 +103,10 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			return t.repair(ctx, work, object, difference{
 				is: "the cluster has another version of it", late: "waiting for feedback of this version", after: feedbackDelay})
 		}
+		if path := drifted(object, feedback[i], values); path != "" {
+			return t.repair(ctx, work, object, difference{
+				is: "somebody changed " + path + " on the cluster", late: "waiting for feedback of " + path, after: feedbackDelay})
+		}
 		observed := health.Overlay(object.Content, values)
 		if object.Resource == "" && object.Trait == "" {
 			observation.Output = observed
@@ -109,6 +115,22 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 		observation.Outputs[object.Resource] = observed
 	}
 	return observation, nil
+}
+
+// drifted is a field of the spec that feedback shows to differ from what was
+// delivered; empty when there is none.
+func drifted(object render.Object, feedback []health.Path, values map[string]any) string {
+	for _, path := range feedback {
+		if len(path) == 0 || path[0] != "spec" {
+			continue
+		}
+		observed, reported := values[path.JSONPath()]
+		wanted, found, err := unstructured.NestedFieldNoCopy(object.Content, path...)
+		if reported && found && err == nil && observed != wanted {
+			return strings.TrimPrefix(path.JSONPath(), ".")
+		}
+	}
+	return ""
 }
 
 // feedbackDelay is how much later than Applied the feedback of a version may be.

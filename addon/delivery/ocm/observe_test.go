@@ -19,6 +19,7 @@ import (
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -385,5 +386,27 @@ func TestAway(t *testing.T) {
 				t.Errorf("the work is written in spite of it, for when the cluster is back (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestDrifted(t *testing.T) {
+	web := deployment("web", "nginx:1")
+	feedback := []health.Path{{"spec", "replicas"}, {"spec", "paused"}, {"status", "replicas"}}
+	tests := []struct {
+		reason string
+		values map[string]any
+		want   string
+	}{
+		{"what is as delivered did not drift", map[string]any{".spec.replicas": int64(2)}, ""},
+		{"somebody scaled it", map[string]any{".spec.replicas": int64(5)}, "spec.replicas"},
+		{"what is not reported is not known", map[string]any{}, ""},
+		{"a field that was not delivered is anybody's", map[string]any{".spec.replicas": int64(2), ".spec.paused": true}, ""},
+		{"the status is not delivered", map[string]any{".spec.replicas": int64(2), ".status.replicas": int64(1)}, ""},
+		{"a cluster may report another type", map[string]any{".spec.replicas": "2"}, "spec.replicas"},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(test.want, drifted(web, feedback, test.values)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
 	}
 }
