@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,7 +149,7 @@ func waitUntil(t *testing.T, limit time.Duration, what string, done func() (bool
 func mustUp(t *testing.T, l layout) string {
 	t.Helper()
 	var out console
-	if err := up(t.Context(), l, terraform.Auto, &out); err != nil {
+	if err := up(t.Context(), l, engineChoice(), &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	return out.String()
@@ -193,7 +194,7 @@ func interruptUp(t *testing.T, l layout, text string) {
 	defer cancel()
 	var out console
 	finished := make(chan error, 1)
-	go func() { finished <- up(ctx, l, terraform.Auto, &out) }()
+	go func() { finished <- up(ctx, l, engineChoice(), &out) }()
 	waitUntil(t, 45*time.Minute, "the start to get to "+text, func() (bool, string) {
 		return out.has(text) || len(finished) > 0, out.String()
 	})
@@ -239,9 +240,14 @@ func destroyWorkspace(t *testing.T, l layout, example string) {
 	}
 }
 
+// engineChoice is the engine that all acceptance tests are told to use, or the one that a person would get.
+func engineChoice() string {
+	return cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), terraform.Auto)
+}
+
 func engineOf(t *testing.T) string {
 	t.Helper()
-	engine, err := buildTools(t.Context(), terraform.Auto, os.Stderr)
+	engine, err := buildTools(t.Context(), engineChoice(), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +319,7 @@ func runOnOwnHub(t *testing.T) running {
 	ctx, cancel := context.WithCancel(t.Context())
 	var out console
 	finished := make(chan error, 1)
-	go func() { finished <- run(ctx, l, terraform.Auto, flags, streams{out: &out, err: &out}) }()
+	go func() { finished <- run(ctx, l, engineChoice(), flags, streams{out: &out, err: &out}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-finished; err != nil {
@@ -329,9 +335,10 @@ func runOnOwnHub(t *testing.T) running {
 	return running{env: env, layout: mine, engine: engineOf(t), out: &out}
 }
 
-// TestRunWithoutOCM installs the addon on a hub that has no OCM, as `make run` does on a cluster of one's own, and delivers the
+// TestSmokeRunWithoutOCM installs the addon on a hub that has no OCM, as `make run` does on a cluster of one's own, and delivers the
 // quickstart to it. OCM that is installed later is found without a restart.
-func TestRunWithoutOCM(t *testing.T) {
+// `make test` runs it on a second engine as well.
+func TestSmokeRunWithoutOCM(t *testing.T) {
 	r := runOnOwnHub(t)
 	env, mine, out := r.env, r.layout, r.out
 	quickstart := mine.terraform(quickstartExample, r.engine, out)

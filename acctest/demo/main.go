@@ -116,7 +116,7 @@ func (o *options) flags(cmd *cobra.Command, dir string) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.dir, "dir", dir, "folder for state, logs and credentials")
 	flags.StringVar(&o.bin, "bin", "bin", "folder with the built provider and addon")
-	flags.StringVar(&o.engine, "engine", terraform.Auto, "terraform, opentofu, or auto: terraform where there is one")
+	flags.StringVar(&o.engine, "engine", terraform.Auto, "terraform, opentofu, the absolute path of one, or auto: terraform where there is one")
 }
 
 // layout returns where things lie, for a command that is run at the root of the repository.

@@ -23,9 +23,12 @@ const (
 	OpenTofu = "opentofu"
 )
 
-// Find returns the absolute path of the program for choice: Auto, Terraform or OpenTofu. OpenTofu is built when it is missing,
-// which store.Log tells. It fails on another choice, and on Terraform without one on the PATH.
+// Find returns the absolute path of the program for choice: Auto, Terraform, OpenTofu, or the absolute path of one. OpenTofu is
+// built when it is missing, which store.Log tells. It fails on another choice, and on Terraform without one on the PATH.
 func Find(ctx context.Context, choice string, store tools.Store) (string, error) {
+	if filepath.IsAbs(choice) {
+		return choice, nil
+	}
 	switch choice {
 	case Auto, Terraform:
 		path, err := exec.LookPath("terraform")
@@ -37,7 +40,7 @@ func Find(ctx context.Context, choice string, store tools.Store) (string, error)
 		}
 	case OpenTofu:
 	default:
-		return "", fmt.Errorf("unknown engine %q: known are %q, %q and %q", choice, Auto, Terraform, OpenTofu)
+		return "", fmt.Errorf("unknown engine %q: known are %q, %q, %q and the absolute path of one", choice, Auto, Terraform, OpenTofu)
 	}
 	build, err := store.Ensure(ctx, tools.OpenTofu)
 	if err != nil {
