@@ -33,7 +33,7 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	plan.Namespace = r.plannedNamespace(&config)
+	plan.Namespace = r.plannedNamespace(&config, state)
 	plan.ID = applicationID(&plan)
 	plan.Revision = types.StringUnknown()
 	spec := newApplicationSpec(&plan)
@@ -48,11 +48,19 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 }
 
 // plannedNamespace is the configured namespace, else the provider's default one.
-func (r *applicationResource) plannedNamespace(config *applicationModel) types.String {
+// While that is unknown the application stays where it is: to plan it as unknown
+// would plan its replacement.
+func (r *applicationResource) plannedNamespace(config, state *applicationModel) types.String {
 	if !config.Namespace.IsNull() || r.hub == nil {
 		return config.Namespace
 	}
-	return types.StringValue(r.hub.DefaultNamespace)
+	if !r.hub.namespaceUnknown {
+		return types.StringValue(r.hub.DefaultNamespace)
+	}
+	if state != nil {
+		return state.Namespace
+	}
+	return types.StringUnknown()
 }
 
 // planUpdate keeps what the state says where nothing changes for the hub.

@@ -374,3 +374,26 @@ func BenchmarkApplicationSpec(b *testing.B) {
 		}
 	}
 }
+
+func TestPlannedNamespace(t *testing.T) {
+	configured := &applicationModel{Namespace: types.StringValue("team")}
+	open := &applicationModel{Namespace: types.StringNull()}
+	state := &applicationModel{Namespace: types.StringValue("old")}
+	tests := []struct {
+		reason        string
+		hub           *Hub
+		config, state *applicationModel
+		want          types.String
+	}{
+		{"what is configured wins", &Hub{DefaultNamespace: "shop"}, configured, state, types.StringValue("team")},
+		{"else the provider's default holds", &Hub{DefaultNamespace: "shop"}, open, state, types.StringValue("shop")},
+		{"a default that is unknown makes a new application's unknown", &Hub{namespaceUnknown: true}, open, nil, types.StringUnknown()},
+		{"and moves no application that exists", &Hub{namespaceUnknown: true}, open, state, types.StringValue("old")},
+	}
+	for _, test := range tests {
+		resource := &applicationResource{hub: test.hub}
+		if got := resource.plannedNamespace(test.config, test.state); !got.Equal(test.want) {
+			t.Errorf("%s: got %s, want %s", test.reason, got, test.want)
+		}
+	}
+}

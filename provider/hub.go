@@ -26,8 +26,10 @@ type Hub struct {
 	Owner string
 
 	unknown bool
-	config  hub.Config
-	connect func() (*hub.Client, error)
+	// namespaceUnknown says that DefaultNamespace is known only after apply.
+	namespaceUnknown bool
+	config           hub.Config
+	connect          func() (*hub.Client, error)
 }
 
 // newHub returns a Hub that connects as config says.

@@ -115,6 +115,7 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 	}
 	configured.Owner = p.owner(model.Owner)
 	configured.DefaultNamespace = namespaceOr(model.DefaultNamespace, "default")
+	configured.namespaceUnknown = model.DefaultNamespace.IsUnknown()
 	if !model.DefaultLabels.IsUnknown() && !model.DefaultLabels.IsNull() {
 		resp.Diagnostics.Append(model.DefaultLabels.ElementsAs(ctx, &configured.DefaultLabels, false)...)
 	}
