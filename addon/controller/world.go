@@ -131,6 +131,10 @@ func unusable(binding, field, name string, state *ocm.ClusterState) *delivery.Pr
 		return &delivery.Problem{Reason: delivery.ReasonClusterNotFound, Message: fmt.Sprintf(
 			"ClusterBinding %q: %s: there is no ManagedCluster %q: correct the name, or join the cluster to the hub", binding, field, name)}
 	}
+	if state.Deleting {
+		return &delivery.Problem{Reason: delivery.ReasonClusterNotFound, Message: fmt.Sprintf(
+			"ClusterBinding %q: %s: ManagedCluster %q is being deleted: remove its name", binding, field, name)}
+	}
 	if !state.Accepted {
 		return &delivery.Problem{Reason: delivery.ReasonClusterNotAccepted, Message: fmt.Sprintf(
 			"ClusterBinding %q: %s: ManagedCluster %q has not been accepted: set its spec.hubAcceptsClient", binding, field, name)}

@@ -32,13 +32,13 @@ const (
 	indexManifest = "fairlead.manifest" // cluster and identity of each delivered object
 )
 
-// CacheOptions say how OCM's kinds are cached: of works and placements only
-// ours, and works without their payload.
+// CacheOptions say how OCM's kinds are cached: of works only ours and without
+// their payload, of the others only those in our namespace.
 func CacheOptions() map[client.Object]cache.ByObject {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue})
 	return map[client.Object]cache.ByObject{
 		&workv1.ManifestWork{}:                     {Label: ours, Transform: stripWork},
-		&clusterv1beta1.Placement{}:                {Label: ours},
+		&clusterv1beta1.Placement{}:                {Namespaces: inSystemNamespace()},
 		&clusterv1beta1.PlacementDecision{}:        {Namespaces: inSystemNamespace()},
 		&clusterv1beta2.ManagedClusterSetBinding{}: {Namespaces: inSystemNamespace()},
 	}

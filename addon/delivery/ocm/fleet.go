@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clusterv1 "open-cluster-management.io/api/cluster/v1"
 	clusterv1beta1 "open-cluster-management.io/api/cluster/v1beta1"
+	clusterv1beta2 "open-cluster-management.io/api/cluster/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -45,6 +46,8 @@ func (f *Fleet) Installed() bool { return f.installed.Load() }
 type ClusterState struct {
 	// Accepted says that the hub's administrator accepted the cluster.
 	Accepted bool
+	// Deleting says that the cluster is on its way out of the hub.
+	Deleting bool
 	// Available says that OCM heard from the cluster within its lease.
 	Available bool
 	// Since is when Available changed last.
@@ -69,7 +72,9 @@ func (f *Fleet) Cluster(ctx context.Context, name string) (*ClusterState, error)
 }
 
 func stateOf(cluster *clusterv1.ManagedCluster) *ClusterState {
-	state := &ClusterState{Accepted: cluster.Spec.HubAcceptsClient, Version: short(cluster.Status.Version.Kubernetes)}
+	state := &ClusterState{
+		Accepted: cluster.Spec.HubAcceptsClient, Deleting: !cluster.DeletionTimestamp.IsZero(), Version: short(cluster.Status.Version.Kubernetes),
+	}
 	if condition := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1.ManagedClusterConditionAvailable); condition != nil {
 		state.Available = condition.Status == metav1.ConditionTrue
 		state.Since = condition.LastTransitionTime.Time
@@ -106,6 +111,9 @@ func (f *Fleet) Decisions(ctx context.Context, binding string) (clusters []strin
 	if problem := undecided(binding, &placement); problem != nil {
 		return nil, problem, nil
 	}
+	if problem, err := f.unbound(ctx, binding, &placement); problem != nil || err != nil {
+		return nil, problem, err
+	}
 	clusters, err = f.decided(ctx, key)
 	if err != nil {
 		return nil, nil, err
@@ -115,7 +123,25 @@ func (f *Fleet) Decisions(ctx context.Context, binding string) (clusters []strin
 		// their writes the list must not be taken for complete.
 		return nil, pending(binding, "its decisions are being written"), nil
 	}
-	return clusters, nil, nil
+	// That name is the hub's own, which is bound by name alone.
+	return slices.DeleteFunc(clusters, func(name string) bool { return name == v1alpha1.LocalCluster }), nil, nil
+}
+
+// unbound says that a set of the placement is not bound. Decisions without it
+// must not empty its clusters because somebody deleted the set's binding, which
+// the ClusterBinding's own pass makes again.
+func (f *Fleet) unbound(ctx context.Context, binding string, placement *clusterv1beta1.Placement) (*delivery.Problem, error) {
+	for _, set := range placement.Spec.ClusterSets {
+		var bound clusterv1beta2.ManagedClusterSetBinding
+		err := f.reader.Get(ctx, types.NamespacedName{Namespace: placement.Namespace, Name: set}, &bound)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("get ManagedClusterSetBinding %s/%s: %w", placement.Namespace, set, err)
+		}
+		if err != nil || !bound.DeletionTimestamp.IsZero() {
+			return pending(binding, "cluster set "+set+" is being bound"), nil
+		}
+	}
+	return nil, nil
 }
 
 func (f *Fleet) decided(ctx context.Context, placement types.NamespacedName) ([]string, error) {
@@ -144,7 +170,7 @@ func undecided(binding string, placement *clusterv1beta1.Placement) *delivery.Pr
 	if satisfied == nil {
 		return pending(binding, "OCM has not decided yet")
 	}
-	if satisfied.Reason == "NoManagedClusterSetBindings" {
+	if satisfied.Reason == "NoManagedClusterSetBindings" || satisfied.Reason == "NoIntersection" {
 		return pending(binding, "the cluster sets "+fmt.Sprint(placement.Spec.ClusterSets)+" are not bound yet; a set that does not exist never is")
 	}
 	return nil

@@ -76,7 +76,7 @@ func TestDecisions(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			clusters, problem, err := newHub(t, test.objects...).Fleet.Decisions(t.Context(), "eu")
+			clusters, problem, err := newHub(t, append(test.objects, bound("prod"), bound("test"))...).Fleet.Decisions(t.Context(), "eu")
 			if err != nil {
 				t.Fatal(err)
 			}

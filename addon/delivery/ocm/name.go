@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
@@ -30,6 +32,32 @@ func WorkName(owner delivery.Owner, component, environment string, index string)
 // TenantWorkName is the name of the tenant work of a target namespace.
 func TenantWorkName(namespace string) string {
 	return nameWithHash("tenant-"+namespace, namespace)
+}
+
+// nameByLabels is the name of a work by what its labels say it is. A cluster's
+// agent may change the labels of its works, not their names, so that a work of
+// another name only pretends to be what its labels say.
+func nameByLabels(labels map[string]string) string {
+	switch labels[LabelPurpose] {
+	case PurposeTenant:
+		return TenantWorkName(labels[LabelTargetNamespace])
+	case PurposeRoles:
+		return RolesWorkName
+	}
+	owner := delivery.Owner{Namespace: labels[v1beta1.LabelAppNamespace], Name: labels[v1beta1.LabelAppName]}
+	return WorkName(owner, labels[v1beta1.LabelAppComponent], labels[v1alpha1.LabelEnvironment], "0")
+}
+
+// sameWorkByLabels says that two works are of one unit, tenant or cluster.
+func sameWorkByLabels(a, b map[string]string) bool {
+	if a[LabelPurpose] != b[LabelPurpose] {
+		return false
+	}
+	if a[LabelPurpose] == PurposeTenant {
+		return a[LabelTargetNamespace] == b[LabelTargetNamespace]
+	}
+	return a[v1beta1.LabelAppNamespace] == b[v1beta1.LabelAppNamespace] && a[v1beta1.LabelAppName] == b[v1beta1.LabelAppName] &&
+		a[v1beta1.LabelAppComponent] == b[v1beta1.LabelAppComponent] && a[v1alpha1.LabelEnvironment] == b[v1alpha1.LabelEnvironment]
 }
 
 func nameWithHash(readable string, parts ...string) string {

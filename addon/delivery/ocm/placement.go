@@ -57,7 +57,7 @@ func (p *Placements) Ensure(ctx context.Context, binding *v1alpha1.ClusterBindin
 	if err != nil {
 		return fmt.Errorf("get Placement %s: %w", client.ObjectKeyFromObject(wanted), err)
 	}
-	if sameSpec(wanted, &current) {
+	if sameSpec(wanted, &current) && BindingOf(&current) == binding.Name && isOurs(&current) {
 		return nil
 	}
 	wanted.ResourceVersion = current.ResourceVersion
@@ -123,7 +123,7 @@ func (p *Placements) remove(ctx context.Context, object client.Object) (bool, er
 	if err := p.Reader.Get(ctx, key, object); err != nil {
 		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 	}
-	if object.GetLabels()[v1alpha1.LabelManagedBy] != v1alpha1.LabelManagedByValue {
+	if !isOurs(object) {
 		return true, nil // somebody else's, who bound the set for their own use
 	}
 	if !object.GetDeletionTimestamp().IsZero() {
@@ -141,6 +141,10 @@ func neededBy(bindings []v1alpha1.ClusterBinding, except, set string) bool {
 	return slices.ContainsFunc(bindings, func(b v1alpha1.ClusterBinding) bool {
 		return b.Name != except && b.DeletionTimestamp.IsZero() && b.Spec.Placement != nil && slices.Contains(b.Spec.Placement.ClusterSets, set)
 	})
+}
+
+func isOurs(object client.Object) bool {
+	return object.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.LabelManagedByValue
 }
 
 func ownLabels() map[string]string {

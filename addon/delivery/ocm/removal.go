@@ -32,11 +32,17 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 	}
 	records := make([]delivery.Record, 0, len(works.Items))
 	for i := range works.Items {
-		records = append(records, recordOf(&works.Items[i]))
+		if genuine(&works.Items[i]) {
+			records = append(records, recordOf(&works.Items[i]))
+		}
 	}
 	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
 	return records, nil
 }
+
+// genuine says that the work is what its labels say. A cluster that labels a
+// work as another application's must not hold that application's removal.
+func genuine(work *workv1.ManifestWork) bool { return work.Name == nameByLabels(work.Labels) }
 
 func recordOf(work *workv1.ManifestWork) delivery.Record {
 	labels := work.Labels
@@ -61,7 +67,9 @@ func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Pla
 	}
 	places := map[delivery.Place]bool{}
 	for i := range works.Items {
-		places[recordOf(&works.Items[i]).Place] = true
+		if genuine(&works.Items[i]) {
+			places[recordOf(&works.Items[i]).Place] = true
+		}
 	}
 	return slices.Collect(maps.Keys(places)), nil
 }
@@ -98,6 +106,7 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 	if client.IgnoreNotFound(err) != nil {
 		return delivery.Observation{}, fmt.Errorf("delete work %s: %w", key, err)
 	}
+	t.deleted(work)
 	return t.awayOr(ctx, key.Namespace, removing)
 }
 
@@ -107,11 +116,14 @@ func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bo
 	if appliedCondition(work) != nil {
 		return 0, true
 	}
+	if len(work.Finalizers) > 0 {
+		return unseenAge, false // its agent has begun, and its first report is an event
+	}
 	age := t.Clock.Since(work.CreationTimestamp.Time)
-	if len(work.Finalizers) == 0 && age >= unseenAge {
+	if age >= unseenAge {
 		return 0, true
 	}
-	return min(max(unseenAge-age, coalesce), unseenAge), false
+	return min(unseenAge-age, unseenAge), false
 }
 
 // IdleTenants lists the tenants of a hub namespace that no application work uses.
@@ -145,17 +157,51 @@ func (t *Target) used(ctx context.Context, key delivery.TenantKey) (bool, error)
 
 // ReleaseTenant deletes the tenant work. With the last one of a cluster goes the
 // work with its roles, and before it: the tenant work is what shows that there
-// is something left to be released.
+// is something left to be released. One is released at a time, so that of two
+// that are the last together one sees the other go.
 func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (delivery.Observation, error) {
-	var tenants workv1.ManifestWorkList
-	if err := t.Reader.List(ctx, &tenants, client.InNamespace(key.Cluster), client.MatchingLabels{LabelPurpose: PurposeTenant}); err != nil {
+	t.release.Lock()
+	defer t.release.Unlock()
+	last, err := t.isLastTenant(ctx, key)
+	if err != nil {
 		return delivery.Observation{}, err
 	}
-	if len(tenants.Items) <= 1 {
+	if last {
 		roles, err := t.delete(ctx, types.NamespacedName{Namespace: key.Cluster, Name: RolesWorkName})
 		if err != nil || roles.State != delivery.Delivered {
 			return roles, err
 		}
 	}
 	return t.delete(ctx, types.NamespacedName{Namespace: key.Cluster, Name: TenantWorkName(key.Namespace)})
+}
+
+// isLastTenant says that every other tenant of the cluster is on its way out,
+// which the cache may not show yet.
+func (t *Target) isLastTenant(ctx context.Context, key delivery.TenantKey) (bool, error) {
+	var tenants workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &tenants, client.InNamespace(key.Cluster), client.MatchingLabels{LabelPurpose: PurposeTenant}); err != nil {
+		return false, fmt.Errorf("list the tenants of cluster %q: %w", key.Cluster, err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !slices.ContainsFunc(tenants.Items, func(work workv1.ManifestWork) bool {
+		uid, deleted := t.gone[client.ObjectKeyFromObject(&work)]
+		leaving := !work.DeletionTimestamp.IsZero() || deleted && uid == work.UID
+		return work.Name != TenantWorkName(key.Namespace) && !leaving
+	}), nil
+}
+
+// deleted notes that a work was deleted.
+func (t *Target) deleted(work *workv1.ManifestWork) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := client.ObjectKeyFromObject(work)
+	delete(t.kept, key)
+	if work.Labels[LabelPurpose] != PurposeTenant {
+		return
+	}
+	if t.gone == nil {
+		t.gone = map[types.NamespacedName]types.UID{}
+	}
+	t.gone[key] = work.UID
 }

@@ -60,6 +60,13 @@ type Target struct {
 
 	mu       sync.Mutex
 	lastSpec map[types.NamespacedName]time.Time
+	// kept are the digests of works whose spec the API server changed: an OCM that
+	// does not know a field drops it, and that is nobody's edit.
+	kept map[types.NamespacedName]keptSpec
+	// gone are the UIDs of the tenant works that were deleted last, by their names.
+	gone map[types.NamespacedName]types.UID
+	// release lets one tenant be released at a time.
+	release sync.Mutex
 	// claims are objects of works that were written or are about to be, until the
 	// cache shows them.
 	claims map[string]claim
@@ -82,6 +89,9 @@ type cachedRole struct {
 }
 
 var _ delivery.Target = (*Target)(nil)
+
+// keptSpec is the digest of a spec that was written, and of what was kept of it.
+type keptSpec struct{ written, kept string }
 
 // EnsureTenant writes the tenant work, and the work with the cluster's roles.
 func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
@@ -118,14 +128,14 @@ func (t *Target) taken(ctx context.Context, tenant delivery.Tenant) (*delivery.O
 }
 
 func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (string, delivery.Observation, error) {
-	names := map[string]bool{v1alpha1.DeployerRole: true, tenant.Role: true}
+	names := map[string]bool{v1alpha1.DeployerRole: true, tenant.Role: true} // true for those that must exist
 	var others workv1.ManifestWorkList
 	if err := t.Reader.List(ctx, &others, client.InNamespace(tenant.Cluster), client.MatchingLabels{LabelPurpose: PurposeRoles}); err != nil {
 		return "", delivery.Observation{}, fmt.Errorf("list the works of cluster %q: %w", tenant.Cluster, err)
 	}
 	for i := range others.Items {
 		for _, id := range identities(&others.Items[i]) {
-			names[id.Name] = true // a role that another tenant needs stays
+			names[id.Name] = names[id.Name] // a role that another tenant needs stays
 		}
 	}
 	roles, err := t.readRoles(ctx, names)
@@ -156,6 +166,9 @@ func (t *Target) readRoles(ctx context.Context, names map[string]bool) ([]rbacv1
 	var roles []rbacv1.ClusterRole
 	for _, name := range sorted(names) {
 		role, err := t.readRole(ctx, name)
+		if !names[name] && (apierrors.IsNotFound(err) || apierrors.IsForbidden(err)) {
+			continue // it was deleted, or somebody put it into the work
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -303,6 +316,9 @@ func (t *Target) ensure(ctx context.Context, wanted *workv1.ManifestWork, rights
 	if rights != "" {
 		wanted.Labels[labelRights] = rights
 	}
+	if departed, err := t.departed(ctx, wanted.Namespace); departed != nil || err != nil {
+		return deref(departed), err
+	}
 	current, err := t.get(ctx, client.ObjectKeyFromObject(wanted))
 	if err != nil {
 		return delivery.Observation{}, err
@@ -310,18 +326,81 @@ func (t *Target) ensure(ctx context.Context, wanted *workv1.ManifestWork, rights
 	if current == nil {
 		return t.create(ctx, wanted)
 	}
+	if problem := collision(wanted, current); problem != nil {
+		return *problem, nil
+	}
 	if !current.DeletionTimestamp.IsZero() {
 		// An apply onto a work that is being deleted is answered with success and lost.
 		return delivery.Observation{State: delivery.Waiting, Message: "an earlier version is still being removed"}, nil
 	}
-	if !sameWork(wanted, current) {
+	if !sameWork(wanted, current, t.keptOf(wanted)) {
 		return t.update(ctx, wanted, current)
 	}
 	return t.applied(ctx, current)
 }
 
-func sameWork(wanted, current *workv1.ManifestWork) bool {
-	if wanted.Annotations[v1alpha1.AnnotationHash] != current.Annotations[observedDigest] ||
+// departed says that nothing may be written for the cluster any more. OCM
+// deletes the works of a cluster that is being deleted: one that is written
+// again would keep it for ever, and one that is written after it would be
+// applied to the next cluster of that name.
+func (t *Target) departed(ctx context.Context, cluster string) (*delivery.Observation, error) {
+	state, err := t.Fleet.Cluster(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return t.away(ctx, cluster)
+	}
+	if state.Deleting {
+		return &delivery.Observation{State: delivery.Away, Reason: delivery.ReasonClusterAway,
+			Message: fmt.Sprintf("cluster is away: ManagedCluster %q is being deleted", cluster)}, nil
+	}
+	return nil, nil
+}
+
+// collision says that a work of that name is another unit's: names end with a
+// short hash, and whoever finds one that is equal must not get the other's work.
+func collision(wanted, current *workv1.ManifestWork) *delivery.Observation {
+	if sameWorkByLabels(wanted.Labels, current.Labels) || !genuine(current) {
+		return nil
+	}
+	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
+		"work %s/%s belongs to something else, since both names make the same hash: rename the component", current.Namespace, current.Name)}
+}
+
+// keptOf is the digest that the cache shows for a work that is as wanted.
+func (t *Target) keptOf(wanted *workv1.ManifestWork) string {
+	digest := wanted.Annotations[v1alpha1.AnnotationHash]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last, ok := t.kept[client.ObjectKeyFromObject(wanted)]; ok && last.written == digest {
+		return last.kept
+	}
+	return digest
+}
+
+// keep remembers what the API server made of a work, where that is not what was written.
+func (t *Target) keep(answer *workv1.ManifestWork, written string) error {
+	kept, err := specDigest(answer.Spec)
+	if err != nil {
+		return fmt.Errorf("digest of work %s/%s: %w", answer.Namespace, answer.Name, err)
+	}
+	key := client.ObjectKeyFromObject(answer)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.kept, key)
+	if kept == written {
+		return nil
+	}
+	if t.kept == nil {
+		t.kept = map[types.NamespacedName]keptSpec{}
+	}
+	t.kept[key] = keptSpec{written: written, kept: kept}
+	return nil
+}
+
+func sameWork(wanted, current *workv1.ManifestWork, kept string) bool {
+	if kept != current.Annotations[observedDigest] ||
 		wanted.Annotations[v1alpha1.AnnotationHash] != current.Annotations[v1alpha1.AnnotationHash] ||
 		len(current.OwnerReferences) > 0 {
 		return false
@@ -339,6 +418,7 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 	if wait := t.tooEarly(key); wait > 0 {
 		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: wait}, nil
 	}
+	digest := wanted.Annotations[v1alpha1.AnnotationHash]
 	if err := t.Writer.Create(ctx, wanted); err != nil {
 		if apierrors.IsAlreadyExists(err) {
 			return t.reclaim(ctx, wanted)
@@ -346,6 +426,9 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 		return refusedOrError("create", key, err)
 	}
 	t.wrote(key)
+	if err := t.keep(wanted, digest); err != nil {
+		return delivery.Observation{}, err
+	}
 	return t.awayOr(ctx, wanted.Namespace, delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"})
 }
 
@@ -392,6 +475,9 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 		return refusedOrError("update", key, err)
 	}
 	t.wrote(key)
+	if err := t.keep(update, wanted.Annotations[v1alpha1.AnnotationHash]); err != nil {
+		return delivery.Observation{}, err
+	}
 	return t.awayOr(ctx, wanted.Namespace, delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"})
 }
 
