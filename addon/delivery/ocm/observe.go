@@ -150,12 +150,9 @@ func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object r
 		return delivery.Observation{State: delivery.Applying, Message: name + ": " + d.late, RetryAfter: wait}, nil
 	}
 	observation := delivery.Observation{State: delivery.Applying, Message: name + ": " + d.is + "; its agent was asked to apply it again"}
-	touched, err := t.touch(ctx, work)
-	if err != nil || touched {
-		return observation, err
-	}
-	observation.RetryAfter = repairInterval
-	return observation, nil
+	var err error
+	observation.RetryAfter, err = t.touch(ctx, work)
+	return observation, err
 }
 
 // appliedFor is how long the work's present generation has been applied; 0 when it is not.

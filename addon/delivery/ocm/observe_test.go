@@ -114,7 +114,7 @@ func TestObserve(t *testing.T) {
 			name: "another version", reason: "what stays another version is applied again", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "True", text(revisionName, old), integer(".status.readyReplicas", 2))},
 			want:      "applying: Deployment shop-prod/web: the cluster has another version of it; its agent was asked to apply it again",
-			writes:    []string{"patch c1/store-web-80e3dae965"},
+			writes:    []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
 		},
 		{
 			name: "no feedback yet", reason: "applied and not read yet", generation: 1, applied: "True",
@@ -125,25 +125,25 @@ func TestObserve(t *testing.T) {
 			name: "missing", reason: "a missing object keeps its last values; its agent is asked to make it again", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "False", ready...)},
 			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
-			writes:    []string{"patch c1/store-web-80e3dae965"},
+			writes:    []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
 		},
 		{
 			name: "unknown", reason: "unknown is not there", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "Unknown", ready...)},
 			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
-			writes:    []string{"patch c1/store-web-80e3dae965"},
+			writes:    []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
 		},
 		{
 			name: "not listed", reason: "the list of manifests is that of another version", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(deployment("api", "x"), "True", ready...)},
 			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
-			writes:    []string{"patch c1/store-web-80e3dae965"},
+			writes:    []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
 		},
 		{
 			name: "same name, other kind", reason: "objects are told by kind, not by name alone", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(service("web"), "True", ready...)},
 			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
-			writes:    []string{"patch c1/store-web-80e3dae965"},
+			writes:    []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
 		},
 		{
 			name: "refused by executor", reason: "a right is missing", generation: 1, applied: "False",

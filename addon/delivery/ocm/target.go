@@ -31,8 +31,10 @@ const (
 	settle = time.Second
 	// coalesce bounds spec writes to one per work in this time.
 	coalesce = time.Second
-	// repairInterval bounds how often the agent is asked to apply a work again.
-	repairInterval = 30 * time.Second
+	// firstRepair and maxRepair bound how often the agent is asked to apply a work
+	// again: at once the first time, and ever later while somebody keeps undoing it.
+	firstRepair = 2 * time.Second
+	maxRepair   = 5 * time.Minute
 	// conflictRetry is when it is looked again whether what is somebody else's is
 	// free: nothing tells of it.
 	conflictRetry = 10 * time.Second
@@ -70,7 +72,9 @@ type Target struct {
 	// claims are objects of works that were written or are about to be, until the
 	// cache shows them.
 	claims map[string]claim
-	roles  map[string]cachedRole
+	// repairs that were asked for lately.
+	repairs map[types.NamespacedName]repair
+	roles   map[string]cachedRole
 }
 
 // claim says which work holds an object of a cluster.
@@ -547,25 +551,66 @@ func (t *Target) wrote(key types.NamespacedName) {
 
 // touch changes a label of the work, which makes the agent apply it at once and
 // forget its back-off; a change of an annotation would not.
-func (t *Target) touch(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
+//
+// It returns when it may be done again: no event comes while nothing changes.
+func (t *Target) touch(ctx context.Context, work *workv1.ManifestWork) (time.Duration, error) {
 	now := t.Clock.Now()
-	if last, err := strconv.ParseInt(work.Labels[v1alpha1.LabelReapply], 10, 64); err == nil {
-		// The cluster may change the label: a time that lies ahead holds nothing up.
-		if age := now.Sub(time.Unix(last, 0)); age >= 0 && age < repairInterval {
-			return false, nil
-		}
+	if wait := t.tooSoon(work, now); wait > 0 {
+		return wait, nil
 	}
 	patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"labels":{%q:"%d"}}}`, work.ResourceVersion, v1alpha1.LabelReapply, now.Unix())
 	target := &workv1.ManifestWork{}
 	target.Namespace, target.Name = work.Namespace, work.Name
 	err := t.Writer.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return false, nil // it changed meanwhile; the event brings us back
+		return 0, nil // it changed meanwhile; the event brings us back
 	}
 	if err != nil {
-		return false, fmt.Errorf("ask the agent to apply work %s/%s again: %w", work.Namespace, work.Name, err)
+		return 0, fmt.Errorf("ask the agent to apply work %s/%s again: %w", work.Namespace, work.Name, err)
 	}
-	return true, nil
+	return t.touched(client.ObjectKeyFromObject(work), now), nil
+}
+
+// repair is how often a work had to be applied again lately.
+type repair struct {
+	last     time.Time
+	interval time.Duration // until it may be asked for again
+}
+
+// tooSoon is how long to wait before the work may be touched again. The label
+// says when it was last, also by a manager that ran before this one.
+func (t *Target) tooSoon(work *workv1.ManifestWork, now time.Time) time.Duration {
+	t.mu.Lock()
+	interval := max(firstRepair, t.repairs[client.ObjectKeyFromObject(work)].interval)
+	t.mu.Unlock()
+	last, err := strconv.ParseInt(work.Labels[v1alpha1.LabelReapply], 10, 64)
+	if err != nil {
+		return 0
+	}
+	// The cluster may change the label: a time that lies ahead holds nothing up.
+	age := now.Sub(time.Unix(last, 0))
+	if age < 0 {
+		return 0
+	}
+	return max(0, interval-age)
+}
+
+// touched notes a repair and returns when the next may come: after twice the
+// time of the last. Works that have been quiet are forgotten.
+func (t *Target) touched(key types.NamespacedName, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.repairs == nil {
+		t.repairs = map[types.NamespacedName]repair{}
+	}
+	for other, last := range t.repairs {
+		if now.Sub(last.last) > 2*maxRepair {
+			delete(t.repairs, other)
+		}
+	}
+	interval := min(max(firstRepair, 2*t.repairs[key].interval), maxRepair)
+	t.repairs[key] = repair{last: now, interval: interval}
+	return interval
 }
 
 func sorted(names map[string]bool) []string {
