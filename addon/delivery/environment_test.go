@@ -144,7 +144,7 @@ func TestNotImplemented(t *testing.T) {
 		{
 			name: "implemented", reason: "these have an effect, or mean what happens anyway",
 			spec: v1alpha1.EnvironmentSpec{
-				AfterPolicy: "Skip", Approval: &v1alpha1.ApprovalPolicy{Message: "unused"}, Propagation: &v1alpha1.Propagation{Type: "OnNextChange"},
+				AfterPolicy: "Skip", Approval: &v1alpha1.ApprovalPolicy{Message: "unused"},
 				Constraints: &v1alpha1.Constraints{}, Permissions: "fairlead-deployer",
 				NamespaceOptions: &v1alpha1.NamespaceOptions{Adopt: true, Create: ptr.To(false), Labels: map[string]string{"a": "b"}},
 				Deletion:         &v1alpha1.DeletionPolicy{Protection: true, Policy: "Delete", Unreachable: "Wait"},
