@@ -101,7 +101,18 @@ func observed(app *v1beta1.Application) bool {
 		return false
 	}
 	annotated := app.Annotations[v1alpha1.AnnotationRevision]
-	return annotated == "" || app.Status.ObservedRevision == annotated
+	return annotated == "" || observedRevision(app) == annotated
+}
+
+// observedRevision is the revision that the status speaks of. Where the CRD
+// belongs to another OAM controller it has no field for that: there the addon
+// writes the revision behind the name of the workflow's.
+func observedRevision(app *v1beta1.Application) string {
+	if app.Status.ObservedRevision != "" || app.Status.Workflow == nil {
+		return app.Status.ObservedRevision
+	}
+	_, revision, _ := strings.Cut(app.Status.Workflow.AppRevision, ":")
+	return revision
 }
 
 func healthy(app *v1beta1.Application) bool {
