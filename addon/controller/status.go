@@ -75,10 +75,11 @@ func (o *outcome) status(app *v1beta1.Application, now metav1.Time) v1beta1.Appl
 	status.ObservedRevision = app.Annotations[v1alpha1.AnnotationRevision]
 	verdict := o.verdict()
 	status.Phase = o.phase(app, verdict)
+	revision := nextRevision(app)
+	// Also of what cannot be delivered: on a shared hub nothing else says which revision this status is about.
+	status.Workflow = workflow(app, revision, verdict)
 	if o.report != nil {
-		revision := nextRevision(app)
 		status.LatestRevision = &revision
-		status.Workflow = workflow(app, revision, verdict)
 		status.Services, status.Summary = services(o.report)
 		status.AppliedResources = appliedResources(o.report)
 	}
