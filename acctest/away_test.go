@@ -132,6 +132,7 @@ func (f *fleet) come(t *testing.T, name string) {
 			t.Fatalf("continue an agent of %s: %v", name, err)
 		}
 	}
+	f.setLease(t, name, 60)
 	eventually(t, patience, name+" to be available", func() error {
 		managed := f.get(t, v1alpha1.LocalCluster, managedClusters, "", name)
 		if taints := nested[[]any](managed, "spec", "taints"); len(taints) > 0 {

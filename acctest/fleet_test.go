@@ -244,8 +244,8 @@ func nested[T any](object *unstructured.Unstructured, fields ...string) T {
 	return typed
 }
 
-// condition returns the condition of that type, or an empty one.
-func condition(object *unstructured.Unstructured, kind string) map[string]any {
+// conditionOf returns the condition of that type, or an empty one.
+func conditionOf(object *unstructured.Unstructured, kind string) map[string]any {
 	conditions := nested[[]any](object, "status", "conditions")
 	i := slices.IndexFunc(conditions, func(c any) bool {
 		typed, ok := c.(map[string]any)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -134,11 +135,19 @@ func (m *manager) start(binary string, args ...string) error {
 	m.cmd.Stdout, m.cmd.Stderr = logFile, logFile
 	// A data race must be seen: it ends the manager, and with it the test.
 	m.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
-	if err := m.cmd.Start(); err != nil {
-		return err
-	}
-	go func() { m.ended <- m.cmd.Wait() }()
-	return nil
+	endWithParent(m.cmd)
+	started := make(chan error)
+	go func() {
+		// Linux ends a child with the thread that started it: this one stays as long as the child.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := m.cmd.Start()
+		started <- err
+		if err == nil {
+			m.ended <- m.cmd.Wait()
+		}
+	}()
+	return <-started
 }
 
 // waitReady waits until the manager says that it is ready. A dead one is not waited for.
