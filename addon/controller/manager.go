@@ -21,6 +21,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -73,10 +74,12 @@ func NewManager(ctx context.Context, options Options) (ctrl.Manager, error) {
 		LeaderElectionID:              "fairlead-addon",
 		LeaderElectionNamespace:       v1alpha1.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 ptr.To(15 * time.Second),
-		RenewDeadline:                 ptr.To(10 * time.Second),
-		RetryPeriod:                   ptr.To(3 * time.Second),
-		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
+		// A process may start a manager again after it ended.
+		Controller:    ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
+		LeaseDuration: ptr.To(15 * time.Second),
+		RenewDeadline: ptr.To(10 * time.Second),
+		RetryPeriod:   ptr.To(3 * time.Second),
+		Client:        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 	})
 	if meta.IsNoMatchError(err) {
 		return nil, fmt.Errorf("the hub does not serve Fairlead's kinds: install the chart (resource fairlead_addon) first: %w", err)

@@ -55,5 +55,5 @@ func (o *ownership) handles(ctx context.Context, app *v1beta1.Application) (bool
 		return requirement == v1beta1.ControllerName, nil
 	}
 	shared, err := o.mode(ctx)
-	return !shared, err
+	return err == nil && !shared, err
 }

@@ -1,0 +1,116 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+)
+
+func TestFindings(t *testing.T) {
+	const path = "spec.components[0]"
+	tests := []struct {
+		name, reason, kind, typ string
+		properties              map[string]any
+		strict                  bool
+		problem                 string
+		warnings                int
+	}{
+		{name: "right", reason: "nothing is wrong", typ: "webservice", properties: map[string]any{"image": "nginx:1"}},
+		{name: "misspelt", reason: "other tools write what nobody knows", typ: "webservice", properties: map[string]any{"image": "nginx:1", "imge": "x"}, warnings: 1},
+		{name: "misspelt and strict", reason: "the namespace wants to know", typ: "webservice", properties: map[string]any{"image": "nginx:1", "imge": "x"}, strict: true, problem: "InvalidParameters"},
+		{name: "missing", reason: "an image is needed everywhere", typ: "webservice", problem: "InvalidParameters"},
+		{name: "no such type", reason: "the type is checked first", typ: "websrvice", problem: "UnknownType"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := &findings{strict: test.strict}
+			properties := f.check(definition.Builtin(), definition.Component, test.typ, test.properties, path)
+			got := ""
+			if problem := f.problem(); problem != nil {
+				got = problem.Reason
+			}
+			if diff := cmp.Diff(test.problem, got); diff != "" || len(f.warnings) != test.warnings {
+				t.Errorf("problem (-want +got), since %s:\n%s\nwarnings %v", test.reason, diff, f.warnings)
+			}
+			if _, kept := properties["imge"]; kept && test.warnings > 0 {
+				t.Error("what nobody knows is passed on")
+			}
+		})
+	}
+}
+
+// TestManyFindings checks that the message is bounded, and the reason is that of the first.
+func TestManyFindings(t *testing.T) {
+	f := &findings{}
+	for i := range 13 {
+		f.fail([]string{delivery.ReasonUnknownType, delivery.ReasonInvalidParameters}[min(i, 1)], fmt.Sprint(i))
+	}
+	want := &delivery.Problem{Reason: delivery.ReasonUnknownType, Message: "0; 1; 2; 3; 4; 5; 6; 7; 8; 9; ... and 3 more"}
+	if diff := cmp.Diff(want, f.problem()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(f.errors) != 13 {
+		t.Errorf("the findings themselves were cut to %d", len(f.errors))
+	}
+}
+
+func TestDecode(t *testing.T) {
+	deep := make([]byte, 0, 200)
+	for range policy.MaxDepth + 1 {
+		deep = append(deep, `{"a":`...)
+	}
+	deep = append(deep, '1')
+	for range policy.MaxDepth + 1 {
+		deep = append(deep, '}')
+	}
+	with := func(change func(*v1beta1.Application)) *v1beta1.Application {
+		app := webApp()
+		change(app)
+		return app
+	}
+	tests := []struct {
+		reason, want string
+		app          *v1beta1.Application
+	}{
+		{"it can be delivered", "", webApp()},
+		{"a workflow orders what must not go in another order", "NotImplemented", with(func(a *v1beta1.Application) { a.Spec.Workflow = &v1beta1.Workflow{} })},
+		{"the annotation holds the delivery on the existing controller", "NotImplemented", with(func(a *v1beta1.Application) { a.Annotations[v1beta1.AnnotationPublishVersion] = "v1" })},
+		{"the nesting is too deep", "TooLarge", with(func(a *v1beta1.Application) { a.Spec.Components[0].Properties.Raw = deep })},
+		{"a list is no set of properties", "InvalidParameters", with(func(a *v1beta1.Application) { a.Spec.Components[0].Properties.Raw = []byte(`[]`) })},
+		{"two components of a name", "InvalidParameters", with(func(a *v1beta1.Application) { a.Spec.Components = append(a.Spec.Components, a.Spec.Components[0]) })},
+		{
+			"the policy names no environment", "InvalidPolicy",
+			with(func(a *v1beta1.Application) {
+				a.Spec.Policies = []v1beta1.AppPolicy{{Name: "p", Type: "environment", Properties: &runtime.RawExtension{Raw: []byte(`{}`)}}}
+			}),
+		},
+	}
+	for _, test := range tests {
+		_, _, problem := decode(test.app)
+		got := ""
+		if problem != nil {
+			got = problem.Reason
+		}
+		if got != test.want {
+			t.Errorf("got %q, want %q: %s", got, test.want, test.reason)
+		}
+	}
+}
+
+func TestUnrenderable(t *testing.T) {
+	got := unrenderable(&delivery.RenderError{Place: delivery.Place{Environment: "prod", Cluster: "c1"}, Err: fmt.Errorf("no")})
+	want := &delivery.Problem{Reason: delivery.ReasonRenderFailed, Message: "environment prod, cluster c1: no"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,157 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+)
+
+// writerOf is a writer to an API server that makes of a status what change says,
+// with its clock and the number of writes.
+func writerOf(t *testing.T, change func(*v1beta1.ApplicationStatus) error) (*statusWriter, *clocktesting.FakePassiveClock, *int) {
+	t.Helper()
+	scheme, err := NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes := 0
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(webApp()).WithStatusSubresource(&v1beta1.Application{}).
+		WithInterceptorFuncs(interceptor.Funcs{SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, object client.Object, options ...client.SubResourceUpdateOption) error {
+			writes++
+			if err := change(&object.(*v1beta1.Application).Status); err != nil {
+				return err
+			}
+			return c.SubResource(sub).Update(ctx, object, options...)
+		}}).Build()
+	clock := clocktesting.NewFakePassiveClock(now.Time)
+	return &statusWriter{client: c, clock: clock}, clock, &writes
+}
+
+func keep(*v1beta1.ApplicationStatus) error { return nil }
+
+// live reads the application as the API server has it.
+func live(t *testing.T, w *statusWriter) *v1beta1.Application {
+	t.Helper()
+	app := &v1beta1.Application{}
+	if err := w.client.Get(t.Context(), webApp().NamespacedName(), app); err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+func TestStatusIsWrittenOnce(t *testing.T) {
+	w, clock, writes := writerOf(t, keep)
+	for i := range 5 {
+		app := live(t, w)
+		wanted := (&outcome{report: of(well("c1"))}).status(app, metav1.NewTime(clock.Now()))
+		written, err := w.write(t.Context(), app, wanted)
+		if err != nil || written != (i == 0) {
+			t.Errorf("pass %d: written %t, %v", i, written, err)
+		}
+		clock.SetTime(clock.Now().Add(time.Hour))
+	}
+	if *writes != 1 {
+		t.Errorf("%d writes, want 1", *writes)
+	}
+}
+
+// TestStatusWithDroppedFields checks that a status from which the API server
+// takes fields is not written again and again.
+func TestStatusWithDroppedFields(t *testing.T) {
+	w, clock, writes := writerOf(t, func(s *v1beta1.ApplicationStatus) error {
+		s.Summary, s.Workflow = nil, nil
+		return nil
+	})
+	pass := func(outcome outcome) {
+		t.Helper()
+		app := live(t, w)
+		if _, err := w.write(t.Context(), app, outcome.status(app, now)); err != nil {
+			t.Fatal(err)
+		}
+		clock.SetTime(clock.Now().Add(time.Minute))
+	}
+	for range 5 {
+		pass(outcome{report: of(well("c1"))})
+	}
+	if *writes != 1 {
+		t.Errorf("%d writes, want 1", *writes)
+	}
+	pass(outcome{report: of(ill("c1"))})
+	pass(outcome{report: of(well("c1"))})
+	if *writes != 3 {
+		t.Errorf("%d writes after two changes, want 3", *writes)
+	}
+}
+
+// TestDetailsAreCoalesced checks that messages of many clusters are gathered,
+// and that a change of the state is told at once.
+func TestDetailsAreCoalesced(t *testing.T) {
+	w, clock, writes := writerOf(t, keep)
+	pass := func(ready int, outcome outcome) error {
+		t.Helper()
+		app := live(t, w)
+		for i := range outcome.report.Units {
+			outcome.report.Units[i].Verdict.Message = fmt.Sprintf("Ready:%d/9", ready)
+		}
+		_, err := w.write(t.Context(), app, outcome.status(app, metav1.NewTime(clock.Now())))
+		clock.SetTime(clock.Now().Add(100 * time.Millisecond))
+		return err
+	}
+	later := 0
+	for i := range 9 {
+		if err := pass(i, outcome{report: of(ill("c1"))}); errors.Is(err, errCoalesced) {
+			later++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if *writes != 1 || later != 8 {
+		t.Errorf("%d writes and %d put off, want 1 and 8", *writes, later)
+	}
+	if err := pass(9, outcome{report: of(well("c1"))}); err != nil || *writes != 2 {
+		t.Errorf("running: %v, %d writes: want it told at once", err, *writes)
+	}
+	clock.SetTime(clock.Now().Add(coalesceStatus))
+	if err := pass(10, outcome{report: of(well("c1"))}); err != nil || *writes != 3 {
+		t.Errorf("details a second later: %v, %d writes", err, *writes)
+	}
+}
+
+func TestStatusThatLost(t *testing.T) {
+	resource := schema.GroupResource{Resource: "applications"}
+	tests := []struct {
+		reason string
+		answer error
+		want   error
+	}{
+		{"another write came first", apierrors.NewConflict(resource, "store", errors.New("changed")), errSuperseded},
+		{"the application is gone", apierrors.NewNotFound(resource, "store"), errSuperseded},
+	}
+	for _, test := range tests {
+		w, _, _ := writerOf(t, func(*v1beta1.ApplicationStatus) error { return test.answer })
+		if written, err := w.write(t.Context(), live(t, w), v1beta1.ApplicationStatus{Phase: "running"}); written || !errors.Is(err, test.want) {
+			t.Errorf("got %t, %v, want %v: %s", written, err, test.want, test.reason)
+		}
+	}
+	w, _, _ := writerOf(t, func(*v1beta1.ApplicationStatus) error { return apierrors.NewInternalError(errors.New("no quorum")) })
+	_, err := w.write(t.Context(), live(t, w), v1beta1.ApplicationStatus{Phase: "running"})
+	if diff := cmp.Diff("write the status of application shop/store: Internal error occurred: no quorum", fmt.Sprint(err)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
