@@ -118,6 +118,7 @@ func (w *worldReader) named(ctx context.Context, binding *v1alpha1.ClusterBindin
 		}
 		if problem := unusable(binding.Name, field, name, state); problem != nil {
 			resolved.Problems = append(resolved.Problems, *problem)
+			resolved.Unresolved = true // a misspelt name must not empty the cluster that was meant
 			continue
 		}
 		resolved.Clusters = append(resolved.Clusters, name)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -103,7 +104,7 @@ func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) 
 		observation, err := e.target(key.Cluster).EnsureTenant(ctx, plan.Tenants[key])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err))
-			observation = Observation{State: Waiting, Message: fmt.Sprintf("namespace %q is not prepared yet", key.Namespace)}
+			observation = Observation{State: Waiting, Message: fmt.Sprintf("namespace %q is not prepared yet: %s", key.Namespace, Bounded(err))}
 		}
 		observed[key] = observation
 		report.retry(observation.RetryAfter)
@@ -130,7 +131,7 @@ func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[Tenan
 		observation, err := e.deliverUnit(ctx, unit, tenants)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("deliver component %q to %s: %w", unit.Component, unit.Place, err))
-			observation = Observation{State: Waiting, Message: "the last write did not succeed and is tried again"}
+			observation = Observation{State: Waiting, Message: "the last write did not succeed and is tried again: " + Bounded(err)}
 		}
 		unitReport := UnitReport{Unit: unit, Observe: observation}
 		if unitReport.Verdict, err = judge(unit, observation); err != nil {
@@ -259,4 +260,14 @@ func anyTrue(values map[string]bool) bool {
 		}
 	}
 	return false
+}
+
+// Bounded is the text of an error, cut to what fits a condition.
+func Bounded(err error) string {
+	const most = 512
+	text := err.Error()
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
 }

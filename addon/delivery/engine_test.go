@@ -124,7 +124,7 @@ func TestCarry(t *testing.T) {
 		{
 			name: "a tenant fails", reason: "the others are delivered; nothing is written where the account may be missing",
 			ocm: scripted{fails: map[string]bool{"tenant c1": true}}, not: []string{"deliver c1 web"},
-			want:    carried{Units: map[string]string{"local": "delivered", "c1": `waiting: namespace "shop" is not prepared yet`, "c2": "delivered"}},
+			want:    carried{Units: map[string]string{"local": "delivered", "c1": `waiting: namespace "shop" is not prepared yet: broken`, "c2": "delivered"}},
 			wantErr: `prepare namespace "shop" on cluster "c1": broken`,
 		},
 		{
@@ -135,14 +135,14 @@ func TestCarry(t *testing.T) {
 		{
 			name: "a unit fails", reason: "one place does not keep the others, and its answer is not taken for an observation",
 			ocm:     scripted{fails: map[string]bool{"deliver c1 web": true}},
-			want:    carried{Units: map[string]string{"local": "delivered", "c1": "waiting: the last write did not succeed and is tried again", "c2": "delivered"}},
+			want:    carried{Units: map[string]string{"local": "delivered", "c1": "waiting: the last write did not succeed and is tried again: broken", "c2": "delivered"}},
 			wantErr: `deliver component "web" to environment prod, cluster c1: broken`,
 		},
 		{
 			name: "errors are joined", reason: "each is told",
 			local:   scripted{fails: map[string]bool{"deliver local web": true}},
 			ocm:     scripted{fails: map[string]bool{"tenant c2": true, "records": true, "idle": true}},
-			want:    carried{Units: map[string]string{"local": "waiting: the last write did not succeed and is tried again", "c1": "delivered", "c2": `waiting: namespace "shop" is not prepared yet`}},
+			want:    carried{Units: map[string]string{"local": "waiting: the last write did not succeed and is tried again: broken", "c1": "delivered", "c2": `waiting: namespace "shop" is not prepared yet: broken`}},
 			wantErr: "prepare namespace \"shop\" on cluster \"c2\": broken\ndeliver component \"web\" to environment prod, cluster local: broken\nlist what application shop/store delivered: broken\nlist the tenants of namespace \"shop\": broken",
 		},
 		{

@@ -36,6 +36,7 @@ const (
 	ReasonNoClusterBound       = "NoClusterBound"
 	ReasonClusterNotFound      = "ClusterNotFound"
 	ReasonClusterNotAccepted   = "ClusterNotAccepted"
+	ReasonClusterSetNotFound   = "ClusterSetNotFound"
 	ReasonOCMNotInstalled      = "OCMNotInstalled"
 	ReasonPlacementPending     = "PlacementPending"
 	ReasonPlacementInvalid     = "PlacementInvalid"

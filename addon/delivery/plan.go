@@ -190,6 +190,8 @@ func (p *Plan) addBindings(world World, renderer Renderer, request Request, use 
 	p.clusters[env.Name] = clusters
 	if len(clusters) == 0 {
 		p.noCluster(env)
+		// Bindings that select nothing any more may be wrong; without any, somebody took them away.
+		p.unresolved[env.Name] = p.unresolved[env.Name] || len(env.Bindings) > 0
 	}
 	for _, cluster := range clusters {
 		place := Place{Environment: env.Name, Cluster: cluster, Namespace: target}
@@ -201,13 +203,19 @@ func (p *Plan) addBindings(world World, renderer Renderer, request Request, use 
 }
 
 func (p *Plan) noCluster(env *Environment) {
+	names := make([]string, 0, len(env.Bindings))
 	for _, binding := range env.Bindings {
 		if len(binding.Problems) > 0 {
 			return // which says more than "no cluster"
 		}
+		names = append(names, binding.Name)
 	}
-	p.problem(Problem{Reason: ReasonNoClusterBound, Waiting: true, Message: fmt.Sprintf(
-		"environment %q has no cluster yet: waiting for a ClusterBinding with spec.environment %q that selects one", env.Name, env.Name)})
+	message := fmt.Sprintf("environment %q has no cluster yet: waiting for a ClusterBinding with spec.environment %q", env.Name, env.Name)
+	if len(names) > 0 {
+		message = fmt.Sprintf("environment %q: ClusterBinding %s selects no cluster now: check its selectors against the labels of the ManagedClusters; what was delivered stays",
+			env.Name, enumerate(names))
+	}
+	p.problem(Problem{Reason: ReasonNoClusterBound, Waiting: true, Message: message})
 }
 
 func (p *Plan) addPlace(world World, renderer Renderer, request Request, use policy.EnvironmentUse, env *Environment, place Place, overrides []v1alpha1.ClusterOverride) error {

@@ -145,8 +145,14 @@ func TestMakePlan(t *testing.T) {
 		},
 		{
 			name: "no cluster", reason: "an environment without clusters waits, and is emptied", request: request(use("prod")), world: worldOf(environment("prod")),
-			problems: []string{`waiting: NoClusterBound: environment "prod" has no cluster yet: waiting for a ClusterBinding with spec.environment "prod" that selects one`},
+			problems: []string{`waiting: NoClusterBound: environment "prod" has no cluster yet: waiting for a ClusterBinding with spec.environment "prod"`},
 			drops:    []Record{recordIn("prod", "c1", "shop")},
+		},
+		{
+			name: "nothing selected", reason: "a selector that matches nothing any more empties no cluster", request: request(use("prod")),
+			world:    worldOf(changed(environment("prod"), func(e *Environment) { e.Bindings = []Binding{{Name: "b"}} })),
+			problems: []string{`waiting: NoClusterBound: environment "prod": ClusterBinding b selects no cluster now: check its selectors against the labels of the ManagedClusters; what was delivered stays`},
+			wants:    []Record{recordIn("prod", "c1", "shop")},
 		},
 		{
 			name: "cluster not found", reason: "the binding's problem says more than that there is no cluster", request: request(use("prod")),

@@ -30,7 +30,7 @@ func TestValuesAreData(t *testing.T) {
 	for i, s := range hostile {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			c := render.Component{Name: "web", Type: "webservice", Properties: object{
-				"image": s, "cmd": list{s}, "args": list{s, s}, "cpu": s,
+				"image": s, "cmd": list{s}, "args": list{s, s},
 				"env":         list{object{"name": "N", "value": s}},
 				"annotations": object{"k": s}, "labels": object{"k": s},
 				"ports": list{object{"port": int64(80), "expose": true, "name": s}},

@@ -281,11 +281,18 @@ func (t *Target) failed(key objectKey, verb string, err error) (*unstructured.Un
 	if apierrors.IsForbidden(err) {
 		return nil, t.forbidden(key, verb, err), nil
 	}
-	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || undecodable(err) {
 		return nil, &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
-			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), bounded(err))}, nil
+			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), delivery.Bounded(err))}, nil
 	}
 	return nil, nil, fmt.Errorf("%s %s: %w", verb, describe(key), err)
+}
+
+// undecodable says that the API server cannot read a value, such as a quantity
+// that is none: it calls that an internal error, which no retry mends.
+func undecodable(err error) bool {
+	return apierrors.IsInternalError(err) &&
+		(strings.Contains(err.Error(), "failed to convert") || strings.Contains(err.Error(), "failed to create typed patch"))
 }
 
 func (t *Target) resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, error) {
@@ -495,14 +502,4 @@ func kindNames(kinds []schema.GroupVersionKind) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
-}
-
-// bounded is the text of an error, cut to what fits a condition.
-func bounded(err error) string {
-	const most = 512
-	text := err.Error()
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "..."
 }

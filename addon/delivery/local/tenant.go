@@ -233,7 +233,7 @@ func (t *Target) writeOwn(ctx context.Context, content map[string]any) (*deliver
 
 // forbidden waits for rights that are new, and reports those that are missing.
 func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Observation {
-	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s", describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, bounded(err))
+	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s", describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(err))
 	t.mu.Lock()
 	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: key.key.Namespace}]
 	t.mu.Unlock()

@@ -108,11 +108,11 @@ func (f *Fleet) Decisions(ctx context.Context, binding string) (clusters []strin
 		}
 		return nil, nil, fmt.Errorf("get Placement %s: %w", key, err)
 	}
-	if problem := undecided(binding, &placement); problem != nil {
-		return nil, problem, nil
-	}
 	if problem, err := f.unbound(ctx, binding, &placement); problem != nil || err != nil {
 		return nil, problem, err
+	}
+	if problem := undecided(binding, &placement); problem != nil {
+		return nil, problem, nil
 	}
 	clusters, err = f.decided(ctx, key)
 	if err != nil {
@@ -131,7 +131,7 @@ func (f *Fleet) Decisions(ctx context.Context, binding string) (clusters []strin
 // must not empty its clusters because somebody deleted the set's binding, which
 // the ClusterBinding's own pass makes again.
 func (f *Fleet) unbound(ctx context.Context, binding string, placement *clusterv1beta1.Placement) (*delivery.Problem, error) {
-	for _, set := range placement.Spec.ClusterSets {
+	for i, set := range placement.Spec.ClusterSets {
 		var bound clusterv1beta2.ManagedClusterSetBinding
 		err := f.reader.Get(ctx, types.NamespacedName{Namespace: placement.Namespace, Name: set}, &bound)
 		if client.IgnoreNotFound(err) != nil {
@@ -139,6 +139,10 @@ func (f *Fleet) unbound(ctx context.Context, binding string, placement *clusterv
 		}
 		if err != nil || !bound.DeletionTimestamp.IsZero() {
 			return pending(binding, "cluster set "+set+" is being bound"), nil
+		}
+		if meta.IsStatusConditionFalse(bound.Status.Conditions, clusterv1beta2.ClusterSetBindingBoundType) {
+			return &delivery.Problem{Reason: delivery.ReasonClusterSetNotFound, Message: fmt.Sprintf(
+				"ClusterBinding %q: spec.placement.clusterSets[%d]: there is no ManagedClusterSet %q: correct the name, or create the set", binding, i, set)}, nil
 		}
 	}
 	return nil, nil
