@@ -48,16 +48,38 @@ func (r *ClusterBindingReconciler) Reconcile(ctx context.Context, request ctrl.R
 	if err := hold(ctx, r.client, binding); err != nil {
 		return ctrl.Result{}, err
 	}
-	if binding.Spec.Placement != nil && r.world.fleet.Installed() {
-		if err := r.placements.Ensure(ctx, binding); err != nil {
-			return ctrl.Result{}, err
-		}
+	if err := r.ensurePlacement(ctx, binding); err != nil {
+		return ctrl.Result{}, err
 	}
 	status, err := r.status(ctx, binding)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{}, r.write(ctx, binding, status)
+}
+
+// ensurePlacement makes what the binding needs of OCM, and gives up the cluster
+// sets that it needed before.
+func (r *ClusterBindingReconciler) ensurePlacement(ctx context.Context, binding *v1alpha1.ClusterBinding) error {
+	if !r.world.fleet.Installed() || binding.Spec.Placement == nil {
+		return nil
+	}
+	if err := r.placements.Ensure(ctx, binding); err != nil {
+		return err
+	}
+	bindings, err := r.all(ctx)
+	if err != nil {
+		return err
+	}
+	return r.placements.ReleaseSets(ctx, bindings)
+}
+
+func (r *ClusterBindingReconciler) all(ctx context.Context) ([]v1alpha1.ClusterBinding, error) {
+	var bindings v1alpha1.ClusterBindingList
+	if err := r.client.List(ctx, &bindings, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list cluster bindings: %w", err)
+	}
+	return bindings.Items, nil
 }
 
 func (r *ClusterBindingReconciler) write(ctx context.Context, binding *v1alpha1.ClusterBinding, status v1alpha1.ClusterBindingStatus) error {
@@ -183,9 +205,9 @@ func (r *ClusterBindingReconciler) left(ctx context.Context, binding *v1alpha1.C
 }
 
 func (r *ClusterBindingReconciler) releasePlacement(ctx context.Context, binding *v1alpha1.ClusterBinding) (bool, error) {
-	var others v1alpha1.ClusterBindingList
-	if err := r.client.List(ctx, &others, client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("list cluster bindings: %w", err)
+	others, err := r.all(ctx)
+	if err != nil {
+		return false, err
 	}
-	return r.placements.Release(ctx, binding, others.Items)
+	return r.placements.Release(ctx, binding, others)
 }

@@ -100,15 +100,31 @@ func (p *Placements) Release(ctx context.Context, binding *v1alpha1.ClusterBindi
 		Namespace: v1alpha1.SystemNamespace, Name: PlacementName(binding.Name),
 	}}
 	gone, err := p.remove(ctx, placement)
-	if err != nil || binding.Spec.Placement == nil {
-		return gone, err
+	if err != nil {
+		return false, err
 	}
-	for _, set := range binding.Spec.Placement.ClusterSets {
-		if neededBy(others, binding.Name, set) {
+	setsGone, err := p.releaseSets(ctx, binding.Name, others)
+	return gone && setsGone, err
+}
+
+// ReleaseSets removes the set bindings that no binding needs any more.
+func (p *Placements) ReleaseSets(ctx context.Context, bindings []v1alpha1.ClusterBinding) error {
+	_, err := p.releaseSets(ctx, "", bindings)
+	return err
+}
+
+func (p *Placements) releaseSets(ctx context.Context, except string, bindings []v1alpha1.ClusterBinding) (bool, error) {
+	var bound clusterv1beta2.ManagedClusterSetBindingList
+	err := p.Reader.List(ctx, &bound, client.InNamespace(v1alpha1.SystemNamespace), client.MatchingLabels(ownLabels()))
+	if err != nil {
+		return false, fmt.Errorf("list the set bindings of namespace %s: %w", v1alpha1.SystemNamespace, err)
+	}
+	gone := true
+	for i := range bound.Items {
+		if neededBy(bindings, except, bound.Items[i].Name) {
 			continue
 		}
-		setBinding := &clusterv1beta2.ManagedClusterSetBinding{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.SystemNamespace, Name: set}}
-		setGone, err := p.remove(ctx, setBinding)
+		setGone, err := p.remove(ctx, &bound.Items[i])
 		if err != nil {
 			return false, err
 		}

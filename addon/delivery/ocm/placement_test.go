@@ -165,3 +165,22 @@ func TestBindingOf(t *testing.T) {
 		t.Errorf("of somebody else's object: got %q", got)
 	}
 }
+
+// TestReleaseSets checks that a binding which changed its sets leaves none of
+// the set bindings behind that it made.
+func TestReleaseSets(t *testing.T) {
+	h := newHub(t)
+	before, after := byPlacement("eu", "prod", "eu"), byPlacement("eu", "prod")
+	if err := h.placements().Ensure(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	h.writes = nil
+	for range 2 {
+		if err := h.placements().ReleaseSets(t.Context(), []v1alpha1.ClusterBinding{*after}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"delete fairlead-system/eu"}, h.writes); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
