@@ -23,6 +23,8 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/tools"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 )
 
 // deletionOrders are tests that delete an application, its environment and its
@@ -203,18 +205,12 @@ func testLateOCM(t *testing.T, h *hub) {
 	h.bound(t, binding)
 	golden(t, "ocm.yaml", texts)
 
-	// The roles come first, and nothing else before they are applied.
-	work := &unstructured.Unstructured{}
-	work.SetAPIVersion("work.open-cluster-management.io/v1")
-	work.SetKind("ManifestWork")
-	h.waitFor(t, "the work with the roles", func(ctx context.Context) (string, error) {
-		err := h.Get(ctx, types.NamespacedName{Namespace: "c1", Name: "fairlead-roles"}, work)
-		if err == nil {
-			return "", nil
-		}
-		return "it is missing", client.IgnoreNotFound(err)
-	})
-	h.applied(t, work)
+	// One work after the other: each is written when the one before it is applied.
+	for _, name := range []string{
+		ocm.RolesWorkName, ocm.TenantWorkName("late"), ocm.WorkName(delivery.Owner{Namespace: "late", Name: "store"}, "web", "late", "0"),
+	} {
+		h.applied(t, name)
+	}
 	h.remove(t, app)
 	h.gone(t, app)
 	h.remove(t, placed, binding, tenant.binding, tenant.environment)
@@ -292,12 +288,15 @@ func (h *hub) bound(t *testing.T, binding *v1alpha1.ClusterBinding) {
 	})
 }
 
-// applied reports a work as its agent would.
-func (h *hub) applied(t *testing.T, work *unstructured.Unstructured) {
+// applied waits for a work and reports it as its agent would.
+func (h *hub) applied(t *testing.T, name string) {
 	t.Helper()
-	h.waitFor(t, "the status of "+work.GetName(), func(ctx context.Context) (string, error) {
-		if err := h.Get(ctx, client.ObjectKeyFromObject(work), work); err != nil {
-			return "", err
+	work := &unstructured.Unstructured{}
+	work.SetAPIVersion("work.open-cluster-management.io/v1")
+	work.SetKind("ManifestWork")
+	h.waitFor(t, "work "+name, func(ctx context.Context) (string, error) {
+		if err := h.Get(ctx, types.NamespacedName{Namespace: "c1", Name: name}, work); err != nil {
+			return err.Error(), nil
 		}
 		work.Object["status"] = map[string]any{"conditions": []any{map[string]any{
 			"type": "Applied", "status": "True", "reason": "x", "message": "", "observedGeneration": work.GetGeneration(), "lastTransitionTime": "2026-01-01T00:00:00Z",

@@ -204,9 +204,11 @@ func (h *hub) waitFor(t *testing.T, what string, missing func(context.Context) (
 	t.Helper()
 	last := ""
 	err := wait.PollUntilContextTimeout(t.Context(), poll, patience, true, func(ctx context.Context) (bool, error) {
-		var err error
-		last, err = missing(ctx)
-		return last == "" && err == nil, err
+		text, err := missing(ctx)
+		if ctx.Err() == nil {
+			last = text // else it says only that the time is over
+		}
+		return text == "" && err == nil, err
 	})
 	if err != nil {
 		t.Fatalf("wait for %s: %v: %s", what, err, last)

@@ -144,8 +144,12 @@ func (c *controllers) applicationsOfWork(ctx context.Context, object client.Obje
 }
 
 func (c *controllers) applicationsOfPlacement(ctx context.Context, object client.Object) requests {
+	return c.applicationsOfBindings(ctx, c.bindingOfPlacement(ctx, object))
+}
+
+func (c *controllers) applicationsOfBindings(ctx context.Context, bindings requests) requests {
 	var list requests
-	for _, binding := range c.bindingOfPlacement(ctx, object) {
+	for _, binding := range bindings {
 		var found v1alpha1.ClusterBinding
 		if err := c.manager.GetCache().Get(ctx, binding.NamespacedName, &found); err != nil {
 			continue // a binding that is gone has no applications
@@ -185,6 +189,9 @@ func (c *controllers) onCluster(ctx context.Context, cluster string) requests {
 			}
 		}
 	}
+	// A binding that names the cluster waits for it while it is not bound.
+	naming := c.bindings(ctx, func(b *v1alpha1.ClusterBinding) bool { return slices.Contains(b.Spec.Clusters, cluster) })
+	list = append(list, c.applicationsOfBindings(ctx, naming)...)
 	return dedupe(append(list, c.withWorksOn(ctx, cluster)...))
 }
 
