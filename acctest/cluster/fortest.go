@@ -66,7 +66,7 @@ func closeOnSignal(e *Env) (stop func()) {
 			_ = e.Close()
 			signal.Stop(signals)
 			signal.Reset(s)
-			_ = syscall.Kill(os.Getpid(), s.(syscall.Signal))
+			_ = syscall.Kill(os.Getpid(), s.(syscall.Signal)) //nolint:forcetypeassert // that is what signals are here
 		}
 	}()
 	return sync.OnceFunc(func() {

@@ -58,7 +58,7 @@ func (id identity) signal(sig syscall.Signal) error {
 }
 
 // kill ends the process and waits until it is gone.
-func (id identity) kill(timeout time.Duration) error {
+func (id identity) kill() error {
 	err := id.signal(syscall.SIGKILL)
 	if errors.Is(err, errNoProcess) {
 		return nil
@@ -66,11 +66,11 @@ func (id identity) kill(timeout time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("killing process %d: %w", id.PID, err)
 	}
-	for deadline := time.Now().Add(timeout); id.alive(); {
+	for deadline := time.Now().Add(killTimeout); id.alive(); {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("process %d lives %s after it was killed", id.PID, timeout)
+			return fmt.Errorf("process %d lives %s after it was killed", id.PID, killTimeout)
 		}
-		time.Sleep(pollFast)
+		<-time.After(pollFast)
 	}
 	return nil
 }

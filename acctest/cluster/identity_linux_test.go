@@ -44,7 +44,7 @@ func TestEndedProcessIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := id.kill(killTimeout); err != nil {
+	if err := id.kill(); err != nil {
 		t.Errorf("killing a process that nobody collects: %v", err)
 	}
 }

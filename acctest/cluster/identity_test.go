@@ -40,7 +40,7 @@ func TestReusedProcessIDIsNeverSignalled(t *testing.T) {
 	if err := earlier.signal(syscall.SIGKILL); !errors.Is(err, errNoProcess) {
 		t.Errorf("signalling it: got %v, want %v", err, errNoProcess)
 	}
-	if err := earlier.kill(killTimeout); err != nil {
+	if err := earlier.kill(); err != nil {
 		t.Errorf("killing it does nothing: got %v", err)
 	}
 	if !id.alive() {
@@ -58,7 +58,7 @@ func TestSignalsReachTheProcess(t *testing.T) {
 			t.Errorf("%s ended the process", sig)
 		}
 	}
-	if err := id.kill(killTimeout); err != nil || id.alive() {
+	if err := id.kill(); err != nil || id.alive() {
 		t.Errorf("kill: %v, alive: %t", err, id.alive())
 	}
 }

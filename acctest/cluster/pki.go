@@ -79,12 +79,6 @@ func loadAuthority(dir, name string) (*authority, error) {
 	return &authority{dir: dir, name: name, cert: parsed, key: key}, nil
 }
 
-// certPath is the file that holds the authority's certificate.
-func (a *authority) certPath() string { return filepath.Join(a.dir, a.name+".crt") }
-
-// keyPath is the file that holds the authority's private key.
-func (a *authority) keyPath() string { return filepath.Join(a.dir, a.name+".key") }
-
 // issueServing writes the files prefix.crt and prefix.key of a server on the loopback address.
 func (a *authority) issueServing(prefix string, now time.Time) error {
 	template, err := certificateTemplate(pkix.Name{CommonName: loopback}, now)

@@ -35,7 +35,7 @@ func freePorts(n int, random func(n int) int) ([]int, error) {
 			return nil, err
 		}
 		held = append(held, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it listens by TCP
 	}
 	return ports, nil
 }

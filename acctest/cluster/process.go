@@ -79,7 +79,7 @@ func (p *Process) Kill() error {
 	id, gone := p.rec.identity, p.gone
 	p.mu.Unlock()
 
-	if err := id.kill(killTimeout); err != nil {
+	if err := id.kill(); err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
 	if gone != nil {

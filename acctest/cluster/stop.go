@@ -77,7 +77,7 @@ func killRecorded(dir string) error {
 	var all sync.WaitGroup
 	for i, r := range records {
 		all.Go(func() {
-			if err := r.kill(killTimeout); err != nil {
+			if err := r.kill(); err != nil {
 				errs[i] = fmt.Errorf("%s of %s: %w", r.Name, dir, err)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -119,7 +120,7 @@ func (r *ClusterBindingReconciler) problem(ctx context.Context, binding *v1alpha
 	if client.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
-	if missing := err != nil; missing {
+	if apierrors.IsNotFound(err) {
 		return &delivery.Problem{Reason: delivery.ReasonEnvironmentNotFound, Waiting: true, Message: fmt.Sprintf(
 			"spec.environment: environment %q does not exist yet: create it", binding.Spec.Environment)}, nil
 	}

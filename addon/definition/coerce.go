@@ -15,14 +15,14 @@ import (
 // or bool are converted where the definition wants one and takes no string,
 // since conditional expressions and maps make HCL turn 1 into "1". The rest is as after Clean.
 func (d *Definition) Coerce(properties map[string]any) map[string]any {
-	return convert(d.parameters(), asMap(properties), true).(map[string]any)
+	return convert(d.parameters(), asMap(properties), true).(map[string]any) //nolint:forcetypeassert // an object stays one
 }
 
 // Clean returns a copy of properties in the types of unstructured objects:
 // nulls where the definition takes none are left out, numbers are int64 or
 // float64, and float64 without a fraction is int64 where an integer is wanted.
 func (d *Definition) Clean(properties map[string]any) map[string]any {
-	return convert(d.parameters(), asMap(properties), false).(map[string]any)
+	return convert(d.parameters(), asMap(properties), false).(map[string]any) //nolint:forcetypeassert // an object stays one
 }
 
 func convert(s *schema, value any, fromText bool) any {

@@ -132,7 +132,7 @@ func decode(raw *runtime.RawExtension, path string) (map[string]any, error) {
 	if err != nil || object == nil {
 		return map[string]any{}, err
 	}
-	return out.(map[string]any), nil
+	return out.(map[string]any), nil //nolint:forcetypeassert // an object stays one
 }
 
 // depthOf counts how deep brackets nest, before anything is built from them.

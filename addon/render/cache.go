@@ -37,7 +37,7 @@ func (c *cache) get(key string) (*Result, bool) {
 		return nil, false
 	}
 	c.order.MoveToFront(item)
-	return item.Value.(*cached).result, true
+	return item.Value.(*cached).result, true //nolint:forcetypeassert // the list holds nothing else
 }
 
 // put keeps a result, unless it alone would push out a quarter of the others.
@@ -50,7 +50,7 @@ func (c *cache) put(key string, r *Result, weight int) {
 	c.items[key] = c.order.PushFront(&cached{key: key, result: r, weight: weight})
 	c.weight += weight
 	for c.weight > c.limit {
-		oldest := c.order.Remove(c.order.Back()).(*cached)
+		oldest := c.order.Remove(c.order.Back()).(*cached) //nolint:forcetypeassert // the list holds nothing else
 		delete(c.items, oldest.key)
 		c.weight -= oldest.weight
 	}

@@ -53,7 +53,7 @@ func (r *Reads) visit(input string, n ast.Node) bool {
 			return false
 		}
 	case *ast.SelectorExpr, *ast.IndexExpr:
-		return r.visitChain(input, n.(ast.Expr))
+		return r.visitChain(input, n.(ast.Expr)) //nolint:forcetypeassert // both kinds are expressions
 	case *ast.Ident:
 		if n.Name == input {
 			r.All = true

@@ -137,7 +137,7 @@ func (f *Fleet) unbound(ctx context.Context, binding string, placement *clusterv
 		if client.IgnoreNotFound(err) != nil {
 			return nil, fmt.Errorf("get ManagedClusterSetBinding %s/%s: %w", placement.Namespace, set, err)
 		}
-		if err != nil || !bound.DeletionTimestamp.IsZero() {
+		if apierrors.IsNotFound(err) || !bound.DeletionTimestamp.IsZero() {
 			return pending(binding, "cluster set "+set+" is being bound"), nil
 		}
 		if meta.IsStatusConditionFalse(bound.Status.Conditions, clusterv1beta2.ClusterSetBindingBoundType) {

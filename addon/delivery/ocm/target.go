@@ -139,7 +139,9 @@ func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (strin
 	}
 	for i := range others.Items {
 		for _, id := range identities(&others.Items[i]) {
-			names[id.Name] = names[id.Name] // a role that another tenant needs stays
+			if !names[id.Name] {
+				names[id.Name] = false // a role that another tenant needs stays
+			}
 		}
 	}
 	roles, err := t.readRoles(ctx, names)

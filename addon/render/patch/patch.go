@@ -63,7 +63,7 @@ func Apply(base, patch map[string]any, markers *program.Markers) (map[string]any
 	if err != nil {
 		return nil, err
 	}
-	return merged.(map[string]any), nil
+	return merged.(map[string]any), nil //nolint:forcetypeassert // an object stays one
 }
 
 // mergeObject is RFC 7396: null removes, objects merge, all else replaces.
@@ -115,7 +115,7 @@ func decode(raw []byte) (map[string]any, error) {
 	if err := decoder.Decode(&object); err != nil {
 		return nil, &Error{Message: "the patched object is no object"}
 	}
-	return numbers(object).(map[string]any), nil
+	return numbers(object).(map[string]any), nil //nolint:forcetypeassert // an object stays one
 }
 
 // numbers turns the numbers of JSON into int64 where they are integers.

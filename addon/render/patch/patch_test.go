@@ -33,7 +33,7 @@ func workload() object {
 // containers is the workload with other containers.
 func containers(items ...any) object {
 	w := workload()
-	w["spec"].(object)["template"].(object)["spec"].(object)["containers"] = list(items)
+	w["spec"].(object)["template"].(object)["spec"].(object)["containers"] = items
 	return w
 }
 
