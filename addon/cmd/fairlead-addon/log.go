@@ -4,6 +4,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/go-logr/logr"
 	"github.com/hashicorp/go-hclog"
 )
@@ -35,7 +37,7 @@ func (s *logSink) Info(level int, message string, keysAndValues ...any) {
 
 // Error logs an error.
 func (s *logSink) Error(err error, message string, keysAndValues ...any) {
-	s.logger.Error(message, append(keysAndValues, "error", err)...)
+	s.logger.Error(message, slices.Concat(keysAndValues, []any{"error", err})...)
 }
 
 // WithValues adds values to every line.

@@ -89,7 +89,7 @@ func runManager(command *cobra.Command, flags managerFlags) error {
 
 func newLogger(flags managerFlags) (hclog.Logger, error) {
 	level := hclog.LevelFromString(flags.logLevel)
-	if level == hclog.NoLevel {
+	if level == hclog.NoLevel || level == hclog.Off {
 		return nil, fmt.Errorf("--log-level %q: want trace, debug, info, warn or error", flags.logLevel)
 	}
 	if flags.logFormat != "json" && flags.logFormat != "text" {
