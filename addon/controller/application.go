@@ -189,7 +189,7 @@ func (r *ApplicationReconciler) tell(app *v1beta1.Application, before, after v1b
 		r.recorder.Eventf(app, nil, "Warning", stalled.Reason, "Deliver", "%s", shorten(stalled.Message))
 	}
 	if after.Phase != before.Phase && after.Phase == v1beta1.PhaseRunning {
-		r.recorder.Eventf(app, nil, "Normal", "Running", "Deliver", "delivered and healthy in %d places", places(after.Summary))
+		r.recorder.Eventf(app, nil, "Normal", "Running", "Deliver", "delivered and healthy in %s", counted(places(after.Summary), "place"))
 	}
 }
 

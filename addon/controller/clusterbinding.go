@@ -106,7 +106,7 @@ func (r *ClusterBindingReconciler) status(ctx context.Context, binding *v1alpha1
 	if err != nil {
 		return status, err
 	}
-	ready := metav1.Condition{Reason: "Bound", Message: fmt.Sprintf("bound to %d clusters", status.Decisions)}
+	ready := metav1.Condition{Reason: "Bound", Message: "bound to " + counted(status.Decisions, "cluster")}
 	setReadiness(&status.Conditions, binding.Generation, ready, problem, metav1.NewTime(r.clock.Now()))
 	return status, nil
 }

@@ -115,7 +115,7 @@ func clustersOf(environment *delivery.Environment) []string {
 }
 
 func setEnvironmentConditions(status *v1alpha1.EnvironmentStatus, generation int64, environment *delivery.Environment, now metav1.Time) {
-	ready := metav1.Condition{Reason: "Bound", Message: fmt.Sprintf("bound to %d clusters", status.Clusters)}
+	ready := metav1.Condition{Reason: "Bound", Message: "bound to " + counted(status.Clusters, "cluster")}
 	problem := environmentProblem(environment)
 	setReadiness(&status.Conditions, generation, ready, problem, now)
 }

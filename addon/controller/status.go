@@ -334,7 +334,7 @@ func setConditions(status *v1beta1.ApplicationStatus, generation int64, verdict 
 	}
 	switch {
 	case verdict.done:
-		message := fmt.Sprintf("delivered and healthy in %d places", places(status.Summary))
+		message := "delivered and healthy in " + counted(places(status.Summary), "place")
 		set(v1alpha1.ConditionReady, true, reasonDelivered, message)
 		set(v1alpha1.ConditionReconciling, false, reasonDelivered, message)
 		set(v1alpha1.ConditionStalled, false, reasonDelivered, message)
@@ -363,6 +363,14 @@ func setWarnings(status *v1beta1.ApplicationStatus, generation int64, warnings [
 		Type: v1alpha1.ConditionUnknownParameters, Status: metav1.ConditionTrue, Reason: "Ignored", LastTransitionTime: now,
 		Message: cut("these have no effect: " + enumerate(warnings)), ObservedGeneration: generation,
 	})
+}
+
+// counted is a number with its noun.
+func counted(n int32, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func asStatus(value bool) metav1.ConditionStatus {

@@ -170,14 +170,14 @@ func TestStatus(t *testing.T) {
 		{
 			name: "warnings", reason: "they do not hold the delivery, and are told", outcome: outcome{report: of(well("c1")), warnings: []string{"a", "b", "c", "d"}}, phase: "running",
 			conditions: []string{
-				"Ready True Delivered: " + ok + "1 places", "Reconciling False Delivered: " + ok + "1 places", "Stalled False Delivered: " + ok + "1 places",
+				"Ready True Delivered: " + ok + "1 place", "Reconciling False Delivered: " + ok + "1 place", "Stalled False Delivered: " + ok + "1 place",
 				"UnknownParameters True Ignored: these have no effect: a; b; c; and 1 more",
 			},
 		},
 		{
 			name: "no warnings any more", reason: "the condition goes", outcome: outcome{report: of(well("c1"))}, phase: "running",
 			before:     v1beta1.ApplicationStatus{Conditions: []metav1.Condition{{Type: "UnknownParameters", Status: "True"}}},
-			conditions: []string{"Ready True Delivered: " + ok + "1 places", "Reconciling False Delivered: " + ok + "1 places", "Stalled False Delivered: " + ok + "1 places"},
+			conditions: []string{"Ready True Delivered: " + ok + "1 place", "Reconciling False Delivered: " + ok + "1 place", "Stalled False Delivered: " + ok + "1 place"},
 		},
 	}
 	for _, test := range tests {
