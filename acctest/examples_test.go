@@ -1,0 +1,143 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package acctest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-testing/config"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+)
+
+// examples is the folder with the examples of the documentation.
+const examples = "../examples"
+
+// TestExamplesOfResources applies the example of each resource as it stands in the documentation, plans it again, imports it
+// as its import.sh says, and destroys it.
+func TestExamplesOfResources(t *testing.T) {
+	f := sharedFleet(t)
+	for _, name := range []string{"cluster1", "cluster2"} {
+		f.label(t, name, "region", "eu") // the examples choose by this label
+	}
+	folders, err := filepath.Glob(filepath.Join(examples, "resources", "*"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no examples found (error: %v)", err)
+	}
+	for _, folder := range folders {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			content, err := os.ReadFile(filepath.Join(folder, "resource.tf"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			configuration := withProvider(f.env.Hub(), string(content))
+			if filepath.Base(folder) == "fairlead_addon" {
+				// The addon is installed here. Its example is applied to a hub of its own by the tests of the demo.
+				resource.UnitTest(t, resource.TestCase{
+					ProtoV6ProviderFactories: providerFactories(),
+					Steps:                    []resource.TestStep{{Config: configuration, PlanOnly: true, ExpectNonEmptyPlan: true}},
+				})
+				return
+			}
+			steps := []resource.TestStep{{Config: configuration}, {Config: configuration, ConfigPlanChecks: emptyPlan()}}
+			if address, id := importCommand(t, folder); address != "" {
+				steps = append(steps, resource.TestStep{
+					ResourceName: address, ImportState: true, ImportStateKind: resource.ImportBlockWithID, ImportStateId: id, Config: configuration,
+				})
+			}
+			resource.UnitTest(t, resource.TestCase{
+				ProtoV6ProviderFactories: providerFactories(), CheckDestroy: f.leavesNothing(t), Steps: steps,
+			})
+		})
+	}
+}
+
+// importCommand reads what an example imports, and by which id.
+func importCommand(t *testing.T, folder string) (address, id string) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(folder, "import.sh"))
+	if os.IsNotExist(err) {
+		return "", ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(string(content))
+	if len(words) != 4 || words[0] != "terraform" || words[1] != "import" {
+		t.Fatalf("%s/import.sh is %q, want: terraform import ADDRESS ID", folder, content)
+	}
+	return words[2], words[3]
+}
+
+// label labels a managed cluster until the end of the test.
+func (f *fleet) label(t *testing.T, name, key, value string) {
+	t.Helper()
+	patch := func(value string) error {
+		body := []byte(`{"metadata":{"labels":{"` + key + `":` + value + `}}}`)
+		_, err := f.on(t, v1alpha1.LocalCluster, managedClusters).Patch(context.Background(), name, types.MergePatchType, body, metav1.PatchOptions{})
+		return err
+	}
+	if err := patch(`"` + value + `"`); err != nil {
+		t.Fatalf("label cluster %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		if err := patch("null"); err != nil {
+			t.Errorf("take the label from cluster %s: %v", name, err)
+		}
+	})
+}
+
+// TestExamplesOfConfigurations applies the examples that are whole configurations.
+func TestExamplesOfConfigurations(t *testing.T) {
+	f := sharedFleet(t)
+	// They name the provider by its address in the registry.
+	t.Setenv("TF_ACC_PROVIDER_NAMESPACE", "fairlead-io")
+	kubeconfig := config.StringVariable(f.env.Hub().KubeconfigPath)
+	variables := map[string]config.Variables{
+		"provider":   {"kubeconfig": kubeconfig},
+		"quickstart": {"kubeconfig": kubeconfig},
+		// On a hub without the addon: by the tests of the demo.
+		"addon": nil,
+	}
+	entries, err := os.ReadDir(examples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, entry := range entries {
+		if entry.IsDir() && entry.Name() != "resources" {
+			found[entry.Name()] = true
+		}
+	}
+	known := map[string]bool{}
+	for name := range variables {
+		known[name] = true
+	}
+	if diff := cmp.Diff(known, found); diff != "" {
+		t.Errorf("examples that this test knows and those that there are (-known +found):\n%s", diff)
+	}
+	for name, values := range variables {
+		if values == nil {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			folder := config.StaticDirectory(filepath.Join(examples, name))
+			resource.UnitTest(t, resource.TestCase{
+				CheckDestroy: f.leavesNothing(t),
+				Steps: []resource.TestStep{
+					{ProtoV6ProviderFactories: providerFactories(), ConfigDirectory: folder, ConfigVariables: values},
+					{ProtoV6ProviderFactories: providerFactories(), ConfigDirectory: folder, ConfigVariables: values, ConfigPlanChecks: emptyPlan()},
+				},
+			})
+		})
+	}
+}
