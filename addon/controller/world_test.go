@@ -1,0 +1,268 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
+)
+
+// worldOf reads a hub with objects, with OCM installed or not.
+func worldOf(t *testing.T, installed bool, objects ...client.Object) *worldReader {
+	t.Helper()
+	scheme, err := NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	fleet := ocm.NewFleet(reader)
+	if installed {
+		fleet.SetInstalled()
+	}
+	return &worldReader{reader: reader, fleet: fleet}
+}
+
+// managed is a ManagedCluster that was accepted, or not, and whose agent reports, or not.
+func managed(name string, accepted, available bool) client.Object {
+	status := "Unknown"
+	if available {
+		status = "True"
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cluster.open-cluster-management.io/v1", "kind": "ManagedCluster", "metadata": map[string]any{"name": name},
+		"spec": map[string]any{"hubAcceptsClient": accepted},
+		"status": map[string]any{
+			"version":    map[string]any{"kubernetes": "v1.37.0"},
+			"conditions": []any{map[string]any{"type": "ManagedClusterConditionAvailable", "status": status, "reason": "x", "lastTransitionTime": "2026-01-01T00:00:00Z"}},
+		},
+	}}
+}
+
+func bindingOf(name, environment string, clusters ...string) *v1alpha1.ClusterBinding {
+	return &v1alpha1.ClusterBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ClusterBindingSpec{Environment: environment, Clusters: clusters}}
+}
+
+func environmentOf(name string, namespaces ...string) *v1alpha1.Environment {
+	return &v1alpha1.Environment{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{ApplicationNamespaces: &v1alpha1.ApplicationNamespaces{Names: namespaces}},
+	}
+}
+
+func TestResolve(t *testing.T) {
+	placed := bindingOf("b", "prod")
+	placed.Spec.Placement = &v1alpha1.Placement{ClusterSets: []string{"prod"}}
+	waves := bindingOf("b", "prod", "local")
+	waves.Spec.Rollout = &v1alpha1.RolloutPolicy{Type: "Progressive"}
+	tests := []struct {
+		name, reason string
+		installed    bool
+		binding      *v1alpha1.ClusterBinding
+		clusters     []string
+		unresolved   bool
+		problems     []string
+	}{
+		{name: "local", reason: "the hub itself needs no OCM", binding: bindingOf("b", "prod", "local"), clusters: []string{"local"}},
+		{
+			name: "no OCM", reason: "the hub is served; of the other nothing is known", binding: bindingOf("b", "prod", "c1", "local"), clusters: []string{"local"}, unresolved: true,
+			problems: []string{`OCMNotInstalled: ClusterBinding "b": spec.clusters[0]: OCM is not installed on the hub: install Open Cluster Management, which needs no restart here, or bind the environment to cluster local`},
+		},
+		{
+			name: "no OCM for a placement", reason: "nothing can be chosen", binding: placed, unresolved: true,
+			problems: []string{`OCMNotInstalled: ClusterBinding "b": spec.placement: OCM is not installed on the hub: install Open Cluster Management, which needs no restart here, or bind the environment to cluster local`},
+		},
+		{name: "named", reason: "clusters are sorted; one that is away is bound", installed: true, binding: bindingOf("b", "prod", "c2", "local", "c1"), clusters: []string{"c1", "c2", "local"}},
+		{
+			name: "misspelt", reason: "the others are served, and nothing is concluded about the one that was meant", installed: true, binding: bindingOf("b", "prod", "c1", "cc2"), clusters: []string{"c1"}, unresolved: true,
+			problems: []string{`ClusterNotFound: ClusterBinding "b": spec.clusters[1]: there is no ManagedCluster "cc2": correct the name, or join the cluster to the hub`},
+		},
+		{
+			name: "not accepted", reason: "the hub's administrator decides", installed: true, binding: bindingOf("b", "prod", "new"), unresolved: true,
+			problems: []string{`ClusterNotAccepted: ClusterBinding "b": spec.clusters[0]: ManagedCluster "new" has not been accepted: set its spec.hubAcceptsClient`},
+		},
+		{
+			name: "undecided", reason: "its Placement is made by another controller", installed: true, binding: placed, unresolved: true,
+			problems: []string{`PlacementPending: ClusterBinding "b": waiting for its placement: its Placement is being made`},
+		},
+		{
+			name: "waves", reason: "all at once would be the opposite of what is asked for", binding: waves, unresolved: true,
+			problems: []string{`NotImplemented: ClusterBinding "b" uses spec.rollout.type: Progressive, which this version does not implement: nothing is delivered through it until it is removed`},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			world := worldOf(t, test.installed, managed("c1", true, true), managed("c2", true, false), managed("new", false, false))
+			got, err := world.resolve(t.Context(), test.binding)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var problems []string
+			for _, problem := range got.Problems {
+				problems = append(problems, problem.Reason+": "+problem.Message)
+			}
+			if diff := cmp.Diff(test.problems, problems); diff != "" {
+				t.Errorf("problems (-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if diff := cmp.Diff(test.clusters, got.Clusters); diff != "" || got.Unresolved != test.unresolved {
+				t.Errorf("clusters (-want +got), since %s:\n%s\nunresolved %t, want %t", test.reason, diff, got.Unresolved, test.unresolved)
+			}
+		})
+	}
+}
+
+// TestReadWorld checks which bindings count, and their order.
+func TestReadWorld(t *testing.T) {
+	leaving := bindingOf("a-leaving", "prod", "local")
+	leaving.Finalizers, leaving.DeletionTimestamp = []string{v1alpha1.Finalizer}, ptr.To(now)
+	dying := environmentOf("dying", "shop")
+	dying.Finalizers, dying.DeletionTimestamp = []string{v1alpha1.Finalizer}, ptr.To(now)
+	world := worldOf(t, true, environmentOf("prod", "shop"), dying, leaving, bindingOf("c", "prod", "c1"), bindingOf("b", "prod", "local"), bindingOf("d", "unknown", "local"), managed("c1", true, true))
+	got, err := world.read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"dying", "prod"}, got.Names()); diff != "" {
+		t.Errorf("environments (-want +got):\n%s", diff)
+	}
+	var bindings []string
+	for _, binding := range got["prod"].Bindings {
+		bindings = append(bindings, fmt.Sprint(binding.Name, binding.Clusters))
+	}
+	if diff := cmp.Diff([]string{"b[local]", "c[c1]"}, bindings); diff != "" || !got["dying"].Deleting || got["prod"].Deleting {
+		t.Errorf("bindings (-want +got):\n%s", diff)
+	}
+}
+
+func TestWorldAway(t *testing.T) {
+	away := worldOf(t, true, managed("c1", true, true), managed("c2", true, false)).away(t.Context())
+	for cluster, want := range map[string]bool{"local": false, "c1": false, "c2": true, "gone": true} {
+		if got := away(cluster); got != want {
+			t.Errorf("%s: got %t, want %t", cluster, got, want)
+		}
+	}
+}
+
+// TestTenantWanted checks whether a namespace's deployer account may go with the
+// last object of an application.
+func TestTenantWanted(t *testing.T) {
+	owner := delivery.Owner{Namespace: "shop", Name: "store", UID: "u1"}
+	key := delivery.TenantKey{Cluster: "local", Namespace: "shop"}
+	other := func(change func(*v1beta1.Application)) *v1beta1.Application {
+		app := appIn("shop", "other", component("web", "nginx:1", ""))
+		app.UID, app.Spec.Policies = "u2", []v1beta1.AppPolicy{goesTo("prod")}
+		change(app)
+		return app
+	}
+	tests := []struct {
+		name, reason string
+		other        *v1beta1.Application
+		key          delivery.TenantKey
+		want         bool
+	}{
+		{"wanted", "another application goes there", other(func(*v1beta1.Application) {}), key, true},
+		{"the owner itself", "it asks for itself", other(func(a *v1beta1.Application) { a.UID = "u1" }), key, false},
+		{"leaving", "the other goes too", other(func(a *v1beta1.Application) {
+			a.Finalizers, a.DeletionTimestamp = []string{v1alpha1.Finalizer}, ptr.To(now)
+		}), key, false},
+		{"another namespace", "its account is another one", other(func(a *v1beta1.Application) { a.Namespace = "blog" }), key, false},
+		{"another environment", "it does not reach the namespace", other(func(a *v1beta1.Application) { a.Spec.Policies = []v1beta1.AppPolicy{goesTo("dev")} }), key, false},
+		{"another cluster", "the environment is not bound to it", other(func(*v1beta1.Application) {}), delivery.TenantKey{Cluster: "c1", Namespace: "shop"}, false},
+		{"unreadable", "it can be delivered nowhere", other(func(a *v1beta1.Application) {
+			a.Spec.Policies = []v1beta1.AppPolicy{{Name: "p", Type: "environment", Properties: &runtime.RawExtension{Raw: []byte(`{}`)}}}
+		}), key, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			world := worldOf(t, false, environmentOf("prod", "shop", "blog"), environmentOf("dev"), bindingOf("b", "prod", "local"),
+				&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}, test.other)
+			got, err := world.tenantWanted(t.Context(), owner, test.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != test.want {
+				t.Errorf("got %t, want %t: %s", got, test.want, test.reason)
+			}
+		})
+	}
+}
+
+// TestBindingStatus checks that the status of a binding of many clusters is
+// bounded, the unreachable first.
+func TestBindingStatus(t *testing.T) {
+	var objects []client.Object
+	binding := bindingOf("b", "prod")
+	for i := range 250 {
+		name := fmt.Sprintf("c%03d", i)
+		objects = append(objects, managed(name, true, i != 200))
+		binding.Spec.Clusters = append(binding.Spec.Clusters, name)
+	}
+	world := worldOf(t, true, append(objects, environmentOf("prod", "shop"))...)
+	reconciler := &ClusterBindingReconciler{client: world.reader.(client.Client), clock: clocktesting.NewFakePassiveClock(now.Time), world: world}
+	got, err := reconciler.status(t.Context(), binding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []v1alpha1.BoundCluster{{Name: "c200", Version: "v1.37.0"}, {Name: "c000", Reachable: true, Version: "v1.37.0"}}
+	if diff := cmp.Diff(want, got.Clusters[:2]); diff != "" || len(got.Clusters) != 100 || got.Decisions != 250 {
+		t.Errorf("the first clusters (-want +got):\n%s\n%d clusters, %d decisions", diff, len(got.Clusters), got.Decisions)
+	}
+	conditions := []string{"Ready True Bound: bound to 250 clusters", "Reconciling False Bound: bound to 250 clusters", "Stalled False Bound: bound to 250 clusters"}
+	if diff := cmp.Diff(conditions, conditionTexts(v1beta1.ApplicationStatus{Conditions: got.Conditions})); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s", diff)
+	}
+	binding.Spec.Environment = "unknown"
+	if got, err = reconciler.status(t.Context(), binding); err != nil {
+		t.Fatal(err)
+	}
+	conditions = []string{
+		`Ready False EnvironmentNotFound: spec.environment: environment "unknown" does not exist yet: create it`,
+		`Reconciling True EnvironmentNotFound: spec.environment: environment "unknown" does not exist yet: create it`,
+		`Stalled False EnvironmentNotFound: spec.environment: environment "unknown" does not exist yet: create it`,
+	}
+	if diff := cmp.Diff(conditions, conditionTexts(v1beta1.ApplicationStatus{Conditions: got.Conditions})); diff != "" {
+		t.Errorf("conditions without environment (-want +got):\n%s", diff)
+	}
+}
+
+func TestEnvironmentProblem(t *testing.T) {
+	bound := delivery.Binding{Name: "b", Clusters: []string{"c1"}}
+	broken := delivery.Binding{Name: "x", Problems: []delivery.Problem{{Reason: "ClusterNotFound", Message: "no c9"}}}
+	tests := []struct {
+		reason      string
+		environment delivery.Environment
+		want        string
+		waiting     bool
+	}{
+		{"it is bound", delivery.Environment{Name: "prod", Bindings: []delivery.Binding{bound}}, "", false},
+		{"a binding comes yet", delivery.Environment{Name: "prod"}, `NoClusterBound: no cluster is bound yet: create a ClusterBinding with spec.environment "prod"`, true},
+		{"a binding is wrong", delivery.Environment{Name: "prod", Bindings: []delivery.Binding{bound, broken}}, "ClusterNotFound: no c9", false},
+		{
+			"it asks for what does not work yet", delivery.Environment{Name: "prod", Spec: v1alpha1.EnvironmentSpec{After: []string{"dev"}}, Bindings: []delivery.Binding{broken}},
+			"NotImplemented: nothing is delivered here, since this version does not implement: spec.after; remove it", false,
+		},
+	}
+	for _, test := range tests {
+		got, waiting := "", false
+		if problem := environmentProblem(&test.environment); problem != nil {
+			got, waiting = problem.Reason+": "+problem.Message, problem.Waiting
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" || waiting != test.waiting {
+			t.Errorf("(-want +got), since %s:\n%s\nwaiting %t", test.reason, diff, waiting)
+		}
+	}
+}
