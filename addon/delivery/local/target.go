@@ -70,6 +70,8 @@ type Target struct {
 	// pending are answers to writes that the cache has not shown yet.
 	pending map[objectKey]pendingWrite
 	tenants map[delivery.TenantKey]tenantWrite
+	// changes counts what the cache showed of tenants that others changed.
+	changes map[delivery.TenantKey]uint64
 	// tenantMu lets one of the applications of a new namespace prepare it for all.
 	tenantMu sync.Mutex
 }

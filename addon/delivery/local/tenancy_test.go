@@ -162,6 +162,17 @@ func TestPreparedTenant(t *testing.T) {
 				h.TenantChanged("shop-prod")
 			}, delivery.Delivered, true,
 		},
+		{
+			"the rights are deleted by hand while they are written", tenantOf("shop", "shop-prod"),
+			func(t *testing.T, h *hub) {
+				before := h.changesOf(tenantOf("shop", "shop-prod").TenantKey)
+				if err := h.client.Delete(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop-prod", Name: v1alpha1.DeployerAccount}}); err != nil {
+					t.Fatal(err)
+				}
+				h.TenantChanged("shop-prod")
+				h.rememberTenant(tenantOf("shop", "shop-prod"), before)
+			}, delivery.Delivered, true,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {

@@ -29,8 +29,9 @@ import (
 type tenantWrite struct {
 	tenant delivery.Tenant
 	at     time.Time
-	// changed says that somebody changed the tenant since, as the cache shows.
-	changed bool
+	// changes is how many changes the cache had shown before the write began: one
+	// that it shows during the write or later ends the memory of it.
+	changes uint64
 }
 
 // AccountCacheOptions restrict the caches of service accounts and role bindings
@@ -57,6 +58,7 @@ func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	if done, err := t.prepared(ctx, tenant); err != nil || done {
 		return ready, err
 	}
+	changes := t.changesOf(tenant.TenantKey)
 	if problem, err := t.ensureNamespace(ctx, tenant); problem != nil || err != nil {
 		return deref(problem), err
 	}
@@ -68,17 +70,17 @@ func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 			return deref(problem), err
 		}
 	}
-	t.rememberTenant(tenant)
+	t.rememberTenant(tenant, changes)
 	return ready, nil
 }
 
-func (t *Target) rememberTenant(tenant delivery.Tenant) {
+func (t *Target) rememberTenant(tenant delivery.Tenant, changes uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.tenants == nil {
 		t.tenants = map[delivery.TenantKey]tenantWrite{}
 	}
-	t.tenants[tenant.TenantKey] = tenantWrite{tenant: tenant, at: t.Clock.Now()}
+	t.tenants[tenant.TenantKey] = tenantWrite{tenant: tenant, at: t.Clock.Now(), changes: changes}
 }
 
 // TenantChanged is to be called when the cache shows a change of a namespace, or
@@ -88,10 +90,16 @@ func (t *Target) TenantChanged(namespace string) {
 	key := delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: namespace}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if last, ok := t.tenants[key]; ok {
-		last.changed = true
-		t.tenants[key] = last
+	if t.changes == nil {
+		t.changes = map[delivery.TenantKey]uint64{}
 	}
+	t.changes[key]++
+}
+
+func (t *Target) changesOf(key delivery.TenantKey) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.changes[key]
 }
 
 // prepared says that the cache shows the tenant as wanted, or that it was
@@ -99,8 +107,9 @@ func (t *Target) TenantChanged(namespace string) {
 func (t *Target) prepared(ctx context.Context, tenant delivery.Tenant) (bool, error) {
 	t.mu.Lock()
 	last, ok := t.tenants[tenant.TenantKey]
+	changed := last.changes != t.changes[tenant.TenantKey]
 	t.mu.Unlock()
-	if ok && !last.changed && t.Clock.Since(last.at) < unseen && equality.Semantic.DeepEqual(last.tenant, tenant) {
+	if ok && !changed && t.Clock.Since(last.at) < unseen && equality.Semantic.DeepEqual(last.tenant, tenant) {
 		return true, nil
 	}
 	same, err := t.sameNamespace(ctx, tenant)
@@ -305,6 +314,7 @@ func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (del
 	defer t.tenantMu.Unlock()
 	t.mu.Lock()
 	delete(t.tenants, key)
+	delete(t.changes, key)
 	t.mu.Unlock()
 	// The account goes last: it is what shows that there is something to be released.
 	for _, object := range []client.Object{&rbacv1.RoleBinding{}, &corev1.ServiceAccount{}} {
@@ -397,11 +407,12 @@ func (t *Target) restoreRights(ctx context.Context, record delivery.Record) (boo
 	if sameBinding(&binding, tenant) {
 		return false, nil // the rights are there, and do not suffice
 	}
+	changes := t.changesOf(tenant.TenantKey)
 	for _, object := range delivery.AccountObjects(tenant) {
 		if problem, err := t.writeOwn(ctx, object); problem != nil || err != nil {
 			return false, err
 		}
 	}
-	t.rememberTenant(tenant)
+	t.rememberTenant(tenant, changes)
 	return true, nil
 }
