@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
@@ -39,6 +40,7 @@ func TestHub(t *testing.T) {
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
 			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
+			"definitions": testDefinitions,
 		}},
 		{"deletion", deletionOrders()},
 		{"restart", map[string]func(*testing.T, *hub){"restart": testRestart}},
@@ -499,7 +501,7 @@ func testOtherEnvironment(t *testing.T, h *hub) {
 
 // testRights takes the deployer's account and rights away by hand.
 func testRights(t *testing.T, h *hub) {
-	h.newTenant(t, "rights")
+	tenant := h.newTenant(t, "rights")
 	app := appIn("rights", "store", component("web", "nginx:1", ""))
 	h.create(t, app)
 	h.running(t, app)
@@ -513,7 +515,39 @@ func testRights(t *testing.T, h *hub) {
 			return "it is not back", client.IgnoreNotFound(err)
 		})
 	}
+	// roleRef cannot be changed: another role is another binding.
+	h.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "big"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "create", "update", "patch", "delete"}},
+	}})
+	change(t, h, tenant.environment, func(e *v1alpha1.Environment) { e.Spec.Permissions = "big" })
+	h.waitFor(t, "the other role", func(ctx context.Context) (string, error) {
+		binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "rights", Name: v1alpha1.DeployerAccount}}
+		err := h.Get(ctx, client.ObjectKeyFromObject(binding), binding)
+		if err == nil && binding.RoleRef.Name == "big" {
+			return "", nil
+		}
+		return "the role is " + binding.RoleRef.Name, client.IgnoreNotFound(err)
+	})
+	change(t, h, app, func(a *v1beta1.Application) { a.Spec.Components[0] = component("web", "nginx:2", "") })
+	h.running(t, app)
 	h.remove(t, app)
 	h.gone(t, app)
 	h.empty(t, "rights")
+}
+
+// testDefinitions checks that it is said of a definition that it has no effect.
+func testDefinitions(t *testing.T, h *hub) {
+	h.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "definitions"}})
+	trait := &v1beta1.TraitDefinition{ObjectMeta: metav1.ObjectMeta{Namespace: "definitions", Name: "gateway"}}
+	h.create(t, trait)
+	h.waitFor(t, "the status of a definition", func(ctx context.Context) (string, error) {
+		if err := h.Get(ctx, client.ObjectKeyFromObject(trait), trait); err != nil {
+			return "", err
+		}
+		if len(trait.Status.Conditions) == 0 {
+			return "there is none", nil
+		}
+		return "", nil
+	})
+	golden(t, "definition.yaml", conditionTexts(v1beta1.ApplicationStatus{Conditions: trait.Status.Conditions}))
 }
