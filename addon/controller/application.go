@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -109,7 +108,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		return &outcome{invalid: unrenderable(err), warnings: warnings}, nil
 	}
 	if len(plan.Units) > 0 {
-		if err := r.ensureFinalizer(ctx, app); err != nil {
+		if err := hold(ctx, r.client, app); err != nil {
 			return nil, err
 		}
 	}
@@ -124,19 +123,6 @@ func unrenderable(err error) *delivery.Problem {
 		reason = render.Reason()
 	}
 	return &delivery.Problem{Reason: reason, Message: err.Error()}
-}
-
-// ensureFinalizer holds the application before anything is delivered for it.
-func (r *ApplicationReconciler) ensureFinalizer(ctx context.Context, app *v1beta1.Application) error {
-	if controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
-		return nil
-	}
-	before := app.DeepCopy()
-	controllerutil.AddFinalizer(app, v1alpha1.Finalizer)
-	if err := r.client.Patch(ctx, app, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		return fmt.Errorf("add finalizer to application %s/%s: %w", app.Namespace, app.Name, err)
-	}
-	return nil
 }
 
 // finalize removes what was delivered and then lets the application go. It acts
@@ -158,11 +144,8 @@ func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Appli
 }
 
 func (r *ApplicationReconciler) release(ctx context.Context, app *v1beta1.Application) error {
-	before := app.DeepCopy()
-	controllerutil.RemoveFinalizer(app, v1alpha1.Finalizer)
-	err := r.client.Patch(ctx, app, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("release application %s/%s: %w", app.Namespace, app.Name, err)
+	if err := letGo(ctx, r.client, app); err != nil {
+		return err
 	}
 	r.metrics.forget(types.NamespacedName{Namespace: app.Namespace, Name: app.Name})
 	r.statuses.forget(app.UID)

@@ -60,30 +60,6 @@ func (r *EnvironmentReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	return ctrl.Result{}, r.write(ctx, environment, status)
 }
 
-// hold adds the finalizer of an environment or binding.
-func hold(ctx context.Context, writer client.Client, object client.Object) error {
-	if controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer) {
-		return nil
-	}
-	before := object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has the type of its original
-	controllerutil.AddFinalizer(object, v1alpha1.Finalizer)
-	err := writer.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	if err != nil {
-		return fmt.Errorf("add finalizer to %s: %w", object.GetName(), err)
-	}
-	return nil
-}
-
-func letGo(ctx context.Context, writer client.Client, object client.Object) error {
-	before := object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has the type of its original
-	controllerutil.RemoveFinalizer(object, v1alpha1.Finalizer)
-	err := writer.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("release %s: %w", object.GetName(), err)
-	}
-	return nil
-}
-
 func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha1.Environment) (v1alpha1.EnvironmentStatus, error) {
 	status := *environment.Status.DeepCopy()
 	status.ObservedGeneration = environment.Generation
