@@ -15,7 +15,8 @@ import (
 )
 
 // builtinFiles are the definitions that are part of the product, in a folder
-// per kind, each in a file named after its type.
+// per kind, each in a file named after its type, and in the folder fragment
+// what they share.
 //
 //go:embed builtin
 var builtinFiles embed.FS
@@ -46,17 +47,41 @@ func NewLibrary(definitions ...*Definition) *Library {
 // lazy is a library of the definition files below a folder.
 func lazy(files fs.FS, folder string) *Library {
 	l := NewLibrary()
+	shared := sync.OnceValues(func() (fragments, error) { return readFragments(files, path.Join(folder, fragmentFolder)) })
 	paths, _ := fs.Glob(files, path.Join(folder, "*", "*.cue"))
 	for _, p := range paths {
+		if path.Base(path.Dir(p)) == fragmentFolder {
+			continue
+		}
 		l.add(Kind(path.Base(path.Dir(p))), strings.TrimSuffix(path.Base(p), ".cue"), sync.OnceValues(func() (*Definition, error) {
 			source, err := fs.ReadFile(files, p)
 			if err != nil {
 				return nil, fmt.Errorf("read definition %s: %w", p, err)
 			}
-			return Parse(p, source)
+			return parseWith(shared, p, source)
 		}))
 	}
 	return l
+}
+
+// fragmentFolder holds what built-in definitions share.
+const fragmentFolder = "fragment"
+
+// parseWith is Parse for a definition that uses fragments.
+func parseWith(shared func() (fragments, error), file string, source []byte) (*Definition, error) {
+	d, err := Parse(file, source)
+	if err != nil {
+		return nil, err
+	}
+	all, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	if d.Template, err = all.complete(file, d.Template); err != nil {
+		return nil, err
+	}
+	d.Digest = d.digest()
+	return d, nil
 }
 
 func (l *Library) add(kind Kind, name string, load func() (*Definition, error)) {

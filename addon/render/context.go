@@ -3,7 +3,11 @@
 
 package render
 
-import "github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
+import (
+	"strconv"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
+)
 
 // Context is what templates may know of where they are rendered.
 type Context struct {
@@ -29,6 +33,38 @@ type Context struct {
 	Revision string
 	// Components are the names of all components of the application.
 	Components []string
+	// ClusterVersion is the version of Kubernetes there; DefaultClusterVersion when it is zero.
+	ClusterVersion ClusterVersion
+	// ReplicaKey tells the copies apart that the policy replication makes; empty without it.
+	ReplicaKey string
+	// PublishVersion is the version under which the application was published; empty without one.
+	PublishVersion string
+	// WorkflowName is the name of the workflow that delivers; empty without one.
+	WorkflowName string
+}
+
+// ClusterVersion is a version of Kubernetes as templates see it.
+type ClusterVersion struct {
+	// Major and Minor are the numbers of the version.
+	Major, Minor int64
+	// GitVersion is the whole version, such as v1.30.2.
+	GitVersion string
+	// Platform is the operating system and architecture, such as linux/amd64.
+	Platform string
+}
+
+// DefaultClusterVersion stands for a version that is not known: the oldest one
+// that is supported, so that what is rendered works on newer ones too.
+func DefaultClusterVersion() ClusterVersion {
+	return ClusterVersion{Major: 1, Minor: 30, GitVersion: "v1.30.0", Platform: "linux/amd64"}
+}
+
+// values are the version as OAM has it: major is a text, minor a number.
+func (v ClusterVersion) values() any {
+	if v == (ClusterVersion{}) {
+		v = DefaultClusterVersion()
+	}
+	return map[string]any{"major": strconv.FormatInt(v.Major, 10), "minor": v.Minor, "gitVersion": v.GitVersion, "platform": v.Platform}
 }
 
 // Values is the context as CUE sees it, by the names of OAM, as far as it is read.
@@ -50,6 +86,12 @@ func (x Context) Values(c Component, reads *program.Reads) map[string]any {
 	} {
 		put(name, func() any { return s })
 	}
+	for name, s := range map[string]string{"replicaKey": x.ReplicaKey, "publishVersion": x.PublishVersion, "workflowName": x.WorkflowName} {
+		if s != "" {
+			put(name, func() any { return s })
+		}
+	}
+	put("clusterVersion", x.ClusterVersion.values)
 	put("appRevisionNum", func() any { return x.AppRevisionNum })
 	put("appLabels", func() any { return object(x.AppLabels) })
 	put("appAnnotations", func() any { return object(x.AppAnnotations) })

@@ -1,0 +1,31 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import "encoding/json"
+
+// Source is CUE source with the name that it has in errors.
+type Source struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// Description is what the text of a source says, without an evaluation.
+type Description struct {
+	// Reads is what is read of each input, by the name of the input.
+	Reads map[string]*Reads `json:"reads,omitempty"`
+	// Markers are those of each top-level field that has some, by its name.
+	Markers map[string]*Markers `json:"markers,omitempty"`
+	// Schema is what the source says of its field parameter, in the form of package definition.
+	Schema json.RawMessage `json:"schema,omitempty"`
+}
+
+// Runner evaluates sources elsewhere, such as in a process that can be killed:
+// CUE itself cannot be interrupted. Implementations are safe for concurrent use.
+type Runner interface {
+	// Run is Program.Run for a source. The error is a *Failure.
+	Run(source Source, inputs map[string]any, wanted []string) (map[string]any, error)
+	// Describe compiles a source and says what it reads and takes. The error is a *Failure.
+	Describe(source Source) (*Description, error)
+}
