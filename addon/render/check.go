@@ -3,16 +3,22 @@
 
 package render
 
-import "github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+import (
+	"slices"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+)
 
 // Check looks up the types of components and their traits, and validates all
 // properties at once, so that a user sees every mistake in one go. The errors
 // are in the order of the components.
 //
 // A lenient renderer passes unknown parameters over: other tools write them and
-// the existing OAM implementation ignores them. They are warnings then.
-func (r *Renderer) Check(components []Component) (warnings []definition.Finding, errs []*Error) {
+// the existing OAM implementation ignores them. They are warnings then. Of a
+// component that partial names nothing is missed: others fill in the rest.
+func (r *Renderer) Check(components []Component, partial func(Component) bool) (warnings []definition.Finding, errs []*Error) {
 	for _, c := range components {
+		isPartial := partial != nil && partial(c)
 		for _, u := range c.uses() {
 			d, err := r.library.Lookup(u.kind, u.name)
 			if err != nil {
@@ -21,6 +27,9 @@ func (r *Renderer) Check(components []Component) (warnings []definition.Finding,
 			}
 			w, findings := r.sort(d.Validate(u.properties, u.path+".properties"))
 			warnings = append(warnings, w...)
+			if isPartial {
+				findings = slices.DeleteFunc(findings, func(f definition.Finding) bool { return f.Reason == definition.MissingParameter })
+			}
 			if len(findings) > 0 {
 				errs = append(errs, invalid(c, findings))
 			}

@@ -295,7 +295,7 @@ func TestLenient(t *testing.T) {
 		`components.web.properties.imagePullPolicie: the component type "webservice" has no such parameter here; did you mean "imagePullPolicy"?`,
 		`components.web.traits.scaler.properties.max: the trait type "scaler" has no such parameter here.`,
 	}
-	checked, errs := lenient.Check([]render.Component{c})
+	checked, errs := lenient.Check([]render.Component{c}, nil)
 	for _, warnings := range [][]definition.Finding{got.Warnings, checked} {
 		var texts []string
 		for _, w := range warnings {
@@ -318,7 +318,10 @@ func TestLenient(t *testing.T) {
 	}
 	delete(c.Properties, "image")
 	c.Traits = append(c.Traits, render.Trait{Type: "none"})
-	if _, errs := lenient.Check([]render.Component{c}); len(errs) != 2 {
+	if _, errs := lenient.Check([]render.Component{c}, nil); len(errs) != 2 {
 		t.Errorf("a lenient check passes over more than unknown parameters: %v", errs)
+	}
+	if _, errs := lenient.Check([]render.Component{c}, func(render.Component) bool { return true }); len(errs) != 1 {
+		t.Errorf("of a component that others complete nothing is missed: %v", errs)
 	}
 }
