@@ -39,9 +39,9 @@ type ApplicationReconciler struct {
 	// renderer knows the built-in types; definitions has all others.
 	renderer    *render.Renderer
 	definitions *definitionReader
-	engine    *delivery.Engine
-	statuses  *statusWriter
-	metrics   *metrics
+	engine      *delivery.Engine
+	statuses    *statusWriter
+	metrics     *metrics
 }
 
 var _ reconcile.Reconciler = (*ApplicationReconciler)(nil)

@@ -82,7 +82,9 @@ func definitionKinds() []definitionKind {
 		kindOf(definition.WorkflowStep,
 			func() *v1beta1.WorkflowStepDefinition { return &v1beta1.WorkflowStepDefinition{} },
 			func() *v1beta1.WorkflowStepDefinitionList { return &v1beta1.WorkflowStepDefinitionList{} },
-			func(l *v1beta1.WorkflowStepDefinitionList) []*v1beta1.WorkflowStepDefinition { return pointers(l.Items) },
+			func(l *v1beta1.WorkflowStepDefinitionList) []*v1beta1.WorkflowStepDefinition {
+				return pointers(l.Items)
+			},
 			func(d *v1beta1.WorkflowStepDefinition) *v1beta1.DefinitionStatus { return &d.Status }),
 	}
 }
