@@ -145,6 +145,11 @@ func TestRenderErrors(t *testing.T) {
 		"NUL":            {"Text with a NUL is no text for Kubernetes.", render.Component{Name: "web", Type: "webservice", Properties: object{"image": "a\x00"}}},
 		"ReservedLabel":  {"The labels by which pods are found cannot be set to something else; the value is not shown.", render.Component{Name: "web", Type: "webservice", Properties: object{"image": "a", "labels": object{"app.oam.dev/name": "hidden"}}}},
 		"SelectorBroken": {"A trait may not take the pods away from their workload.", with(usual(), render.Trait{Type: "labels", Properties: object{"app.oam.dev/component": nil}})},
+		"NotRead":        {"Objects that are referred to have to be read first.", render.Component{Name: "shop", Type: "ref-objects", Properties: object{"objects": list{object{"resource": "deployment", "name": "shop"}}}}},
+		"NoneRead":       {"A reference to nothing.", render.Component{Name: "shop", Type: "ref-objects", Objects: []map[string]any{}, Properties: object{"objects": list{object{"resource": "deployment", "name": "shop"}}}}},
+		"NoObjects":      {"A list without objects.", render.Component{Name: "base", Type: "k8s-objects"}},
+		"ObjectKind":     {"An object without a kind.", render.Component{Name: "base", Type: "raw", Properties: object{"apiVersion": "v1"}}},
+		"Restart":        {"A task that is started again for ever is none.", render.Component{Name: "once", Type: "task", Properties: object{"image": "a", "restart": "Always"}}},
 		"Path":           {"The caller's own path is used.", render.Component{Name: "web", Type: "webservice", Path: "spec.components[3]", Traits: []render.Trait{{Type: "scaler", Path: "spec.components[3].traits[0]", Properties: object{"replica": int64(1)}}}}},
 	}
 	for name, tc := range cases {
