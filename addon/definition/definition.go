@@ -167,7 +167,8 @@ func (d *Definition) parameters() *schema {
 // definitions are. Nothing that was compiled is shared.
 func (d *Definition) In(runner program.Runner) *Definition {
 	return &Definition{
-		Kind: d.Kind, Name: d.Name, Version: d.Version, Description: d.Description, Workload: d.Workload,
+		Kind: d.Kind, Name: d.Name, Version: d.Version, Revision: d.Revision, Archived: d.Archived, Foreign: d.Foreign, Description: d.Description,
+		Labels: d.Labels, Annotations: d.Annotations, Deprecated: d.Deprecated, Workload: d.Workload, WorkloadType: d.WorkloadType,
 		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, PodDisruptive: d.PodDisruptive, WorkloadRefPath: d.WorkloadRefPath,
 		Template: d.Template, HealthPolicy: d.HealthPolicy, CustomStatus: d.CustomStatus, Details: d.Details, Digest: d.Digest,
 		compiled: compiled{runner: runner},

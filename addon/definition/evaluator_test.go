@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
@@ -43,6 +44,9 @@ func TestInRunner(t *testing.T) {
 					t.Fatal(err)
 				}
 				there := here.In(remote{definition.NewEvaluator()})
+				if diff := cmp.Diff(here, there, cmpopts.IgnoreUnexported(definition.Definition{})); diff != "" {
+					t.Errorf("the definition itself -here +there:\n%s", diff)
+				}
 				if diff := cmp.Diff(here.ParameterPaths(), there.ParameterPaths()); diff != "" {
 					t.Errorf("parameters -here +there:\n%s", diff)
 				}
