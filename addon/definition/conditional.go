@@ -30,7 +30,7 @@ func (r *reader) readConditional(s *schema, v cue.Value, depth int) {
 			if ok {
 				field = choice(append(slices.Clone(known.flat()), field.flat()...))
 			}
-			field.optional = true
+			field.optional, field.demanded = true, false
 			if s.fields == nil {
 				s.fields = map[string]*schema{}
 			}

@@ -29,6 +29,12 @@ const (
 	WorkflowStep Kind = "workflow-step"
 )
 
+// LabelDeprecated marks, with the value true, a type that should not be used any more.
+const LabelDeprecated = customPrefix + "deprecated"
+
+// customPrefix is before the labels of definitions that have no meaning of their own in OAM.
+const customPrefix = "custom.definition.oam.dev/"
+
 // Definition is one type that applications can use. It must not be changed
 // after it was handed out; it is safe for concurrent use.
 type Definition struct {
@@ -40,6 +46,12 @@ type Definition struct {
 	Version string
 	// Description says in a sentence what the type is for.
 	Description string
+	// Labels of the definition.
+	Labels map[string]string
+	// Annotations of the definition.
+	Annotations map[string]string
+	// Deprecated says that the type should not be used any more; the description names the one to use.
+	Deprecated bool
 	// Workload is the kind of the main object of a component type; empty when it differs by use.
 	Workload v1beta1.WorkloadGVK
 	// AppliesTo are the workloads that a trait may be used with; empty means all.

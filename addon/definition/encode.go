@@ -20,6 +20,7 @@ type schemaForm struct {
 	Kinds        cue.Kind           `json:"kinds"`
 	Usage        string             `json:"usage,omitempty"`
 	Optional     bool               `json:"optional,omitempty"`
+	Demanded     bool               `json:"demanded,omitempty"`
 	Preset       bool               `json:"preset,omitempty"`
 	Default      *exact             `json:"default,omitempty"`
 	Computed     string             `json:"computed,omitempty"`
@@ -50,7 +51,7 @@ type patternForm struct {
 // MarshalJSON writes all that the schema says.
 func (s *schema) MarshalJSON() ([]byte, error) {
 	form := schemaForm{
-		Kinds: s.kinds, Usage: s.usage, Optional: s.optional, Preset: s.preset,
+		Kinds: s.kinds, Usage: s.usage, Optional: s.optional, Demanded: s.demanded, Preset: s.preset,
 		Default: exactOf(s.value), Computed: s.computed, Fixed: exactOf(s.fixed),
 		Fields: s.fields, Open: s.open, Others: s.others, Items: s.items, Alternatives: s.alternatives,
 		Limits: limitForms(s.bounds.limits), Lengths: limitForms(s.bounds.lengths),
@@ -73,7 +74,7 @@ func (s *schema) UnmarshalJSON(raw []byte) error {
 		return fmt.Errorf("decode a schema: %w", err)
 	}
 	*s = schema{
-		kinds: form.Kinds, usage: form.Usage, optional: form.Optional, preset: form.Preset,
+		kinds: form.Kinds, usage: form.Usage, optional: form.Optional, demanded: form.Demanded, preset: form.Preset,
 		value: form.Default.get(), computed: form.Computed, fixed: form.Fixed.get(),
 		fields: form.Fields, open: form.Open, others: form.Others, items: form.Items, alternatives: form.Alternatives,
 	}

@@ -27,7 +27,7 @@ func TestSchemaRoundTrip(t *testing.T) {
 		schema *schema
 	}{
 		"Anything": {reason: "The schema that knows nothing stays open.", schema: anything()},
-		"Texts":    {reason: "Usage and the marks of a field stay.", schema: &schema{kinds: cue.StringKind | cue.NullKind, usage: "the \"image\"", optional: true, preset: true, value: "x", computed: "context.name"}},
+		"Texts":    {reason: "Usage and the marks of a field stay.", schema: &schema{kinds: cue.StringKind | cue.NullKind, usage: "the \"image\"", optional: true, demanded: true, preset: true, value: "x", computed: "context.name"}},
 		"Numbers": {
 			reason: "Integers stay integers, floats stay floats, and large integers stay exact.",
 			schema: &schema{kinds: cue.NumberKind, fixed: int64(1), value: 1.0, allowed: []any{int64(1), 1.0, 0.1, int64(1<<62 + 1), 1e300, "1", true, nil}},

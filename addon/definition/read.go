@@ -276,6 +276,7 @@ func (r *reader) readStruct(s *schema, v cue.Value, depth int) {
 		}
 		field := r.read(fields.Value(), depth+1)
 		field.optional = fields.IsOptional()
+		field.demanded = fields.Selector().ConstraintType() == cue.RequiredConstraint
 		s.fields[fields.Selector().Unquoted()] = field
 	}
 }

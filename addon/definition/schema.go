@@ -19,6 +19,8 @@ type schema struct {
 	usage string
 	// optional says that the field may be absent.
 	optional bool
+	// demanded says that the field is marked as required, whatever its value is.
+	demanded bool
 	// preset says that the value has a default or is fixed.
 	preset bool
 	// value is the default; nil when there is none or it is not concrete.
@@ -138,6 +140,9 @@ func fixedValues(all []*schema, name string) []any {
 // required says that a value must be given: it has no default, and without it
 // the template would have nothing concrete.
 func (s *schema) required() bool {
+	if s.demanded {
+		return true
+	}
 	if s.optional || s.preset || s.open && s.kinds == cue.TopKind {
 		return false
 	}

@@ -91,6 +91,9 @@ func (x Context) Values(c Component, reads *program.Reads) map[string]any {
 			put(name, func() any { return s })
 		}
 	}
+	if c.Objects != nil {
+		put("objects", c.objects)
+	}
 	put("clusterVersion", x.ClusterVersion.values)
 	put("appRevisionNum", func() any { return x.AppRevisionNum })
 	put("appLabels", func() any { return object(x.AppLabels) })
@@ -104,6 +107,15 @@ func (x Context) components() any {
 	out := make([]any, len(x.Components))
 	for i, name := range x.Components {
 		out[i] = map[string]any{"name": name}
+	}
+	return out
+}
+
+// objects is the list as a JSON value.
+func (c Component) objects() any {
+	out := make([]any, len(c.Objects))
+	for i, o := range c.Objects {
+		out[i] = o
 	}
 	return out
 }

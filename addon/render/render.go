@@ -37,6 +37,8 @@ type Component struct {
 	Properties map[string]any
 	// Traits in the order in which they are applied.
 	Traits []Trait
+	// Objects are those that the properties refer to, as they were read; nil when they were not.
+	Objects []map[string]any
 	// Path of the component in the user's text, for errors; components.NAME when empty.
 	Path string
 }
