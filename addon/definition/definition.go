@@ -81,6 +81,8 @@ type Definition struct {
 	CustomStatus string
 	// Details is the CUE source whose top-level fields are shown in the status.
 	Details string
+	// Notices say what was rewritten because it was written for an older CUE.
+	Notices []Notice
 	// Digest identifies the content of the definition.
 	Digest string
 

@@ -20,8 +20,10 @@ type schemaForm struct {
 	Kinds        cue.Kind           `json:"kinds"`
 	Usage        string             `json:"usage,omitempty"`
 	Optional     bool               `json:"optional,omitempty"`
+	Demanded     bool               `json:"demanded,omitempty"`
 	Preset       bool               `json:"preset,omitempty"`
 	Default      *exact             `json:"default,omitempty"`
+	Computed     string             `json:"computed,omitempty"`
 	Fixed        *exact             `json:"fixed,omitempty"`
 	Fields       map[string]*schema `json:"fields,omitzero"`
 	Open         bool               `json:"open,omitempty"`
@@ -32,6 +34,7 @@ type schemaForm struct {
 	Limits       []limitForm        `json:"limits,omitzero"`
 	Lengths      []limitForm        `json:"lengths,omitzero"`
 	Patterns     []patternForm      `json:"patterns,omitzero"`
+	Excluded     []exact            `json:"excluded,omitzero"`
 }
 
 type limitForm struct {
@@ -48,14 +51,12 @@ type patternForm struct {
 // MarshalJSON writes all that the schema says.
 func (s *schema) MarshalJSON() ([]byte, error) {
 	form := schemaForm{
-		Kinds: s.kinds, Usage: s.usage, Optional: s.optional, Preset: s.preset,
-		Default: exactOf(s.value), Fixed: exactOf(s.fixed),
+		Kinds: s.kinds, Usage: s.usage, Optional: s.optional, Demanded: s.demanded, Preset: s.preset,
+		Default: exactOf(s.value), Computed: s.computed, Fixed: exactOf(s.fixed),
 		Fields: s.fields, Open: s.open, Others: s.others, Items: s.items, Alternatives: s.alternatives,
 		Limits: limitForms(s.bounds.limits), Lengths: limitForms(s.bounds.lengths),
 	}
-	for _, a := range s.allowed {
-		form.Allowed = append(form.Allowed, exact{a})
-	}
+	form.Allowed, form.Excluded = exactly(s.allowed), exactly(s.bounds.excluded)
 	for _, p := range s.bounds.patterns {
 		form.Patterns = append(form.Patterns, patternForm{Expression: p.expression.String(), Not: p.not})
 	}
@@ -73,13 +74,11 @@ func (s *schema) UnmarshalJSON(raw []byte) error {
 		return fmt.Errorf("decode a schema: %w", err)
 	}
 	*s = schema{
-		kinds: form.Kinds, usage: form.Usage, optional: form.Optional, preset: form.Preset,
-		value: form.Default.get(), fixed: form.Fixed.get(),
+		kinds: form.Kinds, usage: form.Usage, optional: form.Optional, demanded: form.Demanded, preset: form.Preset,
+		value: form.Default.get(), computed: form.Computed, fixed: form.Fixed.get(),
 		fields: form.Fields, open: form.Open, others: form.Others, items: form.Items, alternatives: form.Alternatives,
 	}
-	for _, a := range form.Allowed {
-		s.allowed = append(s.allowed, a.value)
-	}
+	s.allowed, s.bounds.excluded = valuesOf(form.Allowed), valuesOf(form.Excluded)
 	return s.bounds.decode(form)
 }
 
@@ -146,6 +145,22 @@ func (e *exact) get() any {
 		return nil
 	}
 	return e.value
+}
+
+func exactly(values []any) []exact {
+	var out []exact
+	for _, v := range values {
+		out = append(out, exact{v})
+	}
+	return out
+}
+
+func valuesOf(all []exact) []any {
+	var out []any
+	for _, e := range all {
+		out = append(out, e.value)
+	}
+	return out
 }
 
 // MarshalJSON writes the value.

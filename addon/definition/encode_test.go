@@ -27,7 +27,7 @@ func TestSchemaRoundTrip(t *testing.T) {
 		schema *schema
 	}{
 		"Anything": {reason: "The schema that knows nothing stays open.", schema: anything()},
-		"Texts":    {reason: "Usage and the marks of a field stay.", schema: &schema{kinds: cue.StringKind | cue.NullKind, usage: "the \"image\"", optional: true, preset: true, value: "x"}},
+		"Texts":    {reason: "Usage and the marks of a field stay.", schema: &schema{kinds: cue.StringKind | cue.NullKind, usage: "the \"image\"", optional: true, demanded: true, preset: true, value: "x", computed: "context.name"}},
 		"Numbers": {
 			reason: "Integers stay integers, floats stay floats, and large integers stay exact.",
 			schema: &schema{kinds: cue.NumberKind, fixed: int64(1), value: 1.0, allowed: []any{int64(1), 1.0, 0.1, int64(1<<62 + 1), 1e300, "1", true, nil}},
@@ -37,6 +37,7 @@ func TestSchemaRoundTrip(t *testing.T) {
 			schema: &schema{kinds: cue.IntKind, bounds: bounds{
 				limits:   []limit{{op: token.GEQ, value: 1, text: "1"}, {op: token.LEQ, value: 65_535, text: "65_535"}, {op: token.GTR, value: 0.5, text: "0.5"}, {op: token.LSS, value: 9, text: "9"}},
 				lengths:  []limit{{op: token.LEQ, value: 63, text: "63"}},
+				excluded: []any{"", int64(0), 0.0},
 				patterns: []pattern{{expression: regexp.MustCompile(`^[a-z"\\]+$`)}, {expression: regexp.MustCompile("x"), not: true}},
 			}},
 		},

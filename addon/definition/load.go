@@ -42,11 +42,12 @@ type attributes struct {
 // Parse reads a definition file: imports, one field named after the type that
 // describes it, and the field template. The name of the file appears in errors.
 func Parse(file string, source []byte) (*Definition, error) {
-	syntax, err := parser.ParseFile(file, source)
+	text, notices := quoteKeywords(string(source))
+	syntax, err := parser.ParseFile(file, text)
 	if err != nil {
 		return nil, fmt.Errorf("parse definition %s: %w", at(file, err), err)
 	}
-	parts, err := partsOf(syntax, string(source))
+	parts, err := partsOf(syntax, text)
 	if err != nil {
 		return nil, fmt.Errorf("read definition %s: %w", file, err)
 	}
@@ -55,6 +56,7 @@ func Parse(file string, source []byte) (*Definition, error) {
 		return nil, fmt.Errorf("read definition %s: %w", file, err)
 	}
 	d := parts.definition(h)
+	d.Notices = notices
 	if err := d.complete(); err != nil {
 		return nil, fmt.Errorf("read definition %s: %w", file, err)
 	}
@@ -147,10 +149,10 @@ func (p parts) definition(h header) *Definition {
 		Name:            p.name,
 		Version:         h.Attributes.Version,
 		Description:     h.Description,
-		Foreign:         true,
 		Labels:          h.Labels,
 		Annotations:     h.Annotations,
 		Deprecated:      isDeprecated(h.Labels),
+		Foreign:         true,
 		Workload:        h.Attributes.Workload.Definition,
 		WorkloadType:    h.Attributes.Workload.Type,
 		AppliesTo:       h.Attributes.AppliesToWorkloads,

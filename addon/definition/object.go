@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"cuelang.org/go/cue/parser"
+
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
@@ -182,10 +184,56 @@ func templateOf(s *v1beta1.Schematic) (string, error) {
 	return "", fmt.Errorf("spec.schematic.cue.template is empty; write the template there")
 }
 
-// complete fills in what follows from the rest.
+// complete fills in what follows from the rest, and refuses what cannot be run.
 func (d *Definition) complete() error {
+	for _, p := range []struct {
+		part   Part
+		source *string
+	}{{TemplatePart, &d.Template}, {HealthPart, &d.HealthPolicy}, {StatusPart, &d.CustomStatus}, {DetailsPart, &d.Details}} {
+		if err := d.checkImports(p.part, *p.source); err != nil {
+			return err
+		}
+		var notices []Notice
+		*p.source, notices = modernize(p.part, *p.source)
+		d.Notices = append(d.Notices, notices...)
+	}
 	d.Digest = d.digest()
 	return nil
+}
+
+// checkImports refuses packages that act while a template is evaluated. Steps
+// of workflows are made of them.
+func (d *Definition) checkImports(part Part, source string) error {
+	if d.Kind == WorkflowStep {
+		return nil
+	}
+	file, err := parser.ParseFile(string(part), source, parser.ImportsOnly)
+	if err != nil {
+		return nil //nolint:nilerr // running it says what is wrong
+	}
+	for spec := range file.ImportSpecs() {
+		path := strings.Trim(spec.Path.Value, `"`)
+		if strings.HasPrefix(path, velaPackages) {
+			return fmt.Errorf("line %d of %s imports %q, which is not supported in a %s: %s", spec.Pos().Line(), part, path, d.Kind, instead(path))
+		}
+	}
+	return nil
+}
+
+// velaPackages are the packages that the existing implementation adds to CUE.
+const velaPackages = "vela/"
+
+// instead says what does the work of a package that is not there.
+func instead(path string) string {
+	switch path {
+	case "vela/base64":
+		return `use the package "encoding/base64" of CUE`
+	case "vela/cue":
+		return "use a trait with patch, and the markers +patchKey and +patchStrategy"
+	case "vela/helm":
+		return "use a component of the type helmchart"
+	}
+	return "objects are made of properties and context alone; give what it fetches as properties, or remove the import if it is not used"
 }
 
 // decodeObject reads an object into a type by way of JSON.

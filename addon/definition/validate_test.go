@@ -134,7 +134,7 @@ template: {
 	}{
 		"Default": {reason: "The alternative that is the default is known as before.", properties: object{"image": "a"}},
 		"Other":   {reason: "A default does not hide the other alternative.", properties: object{"several": []any{object{"image": "a"}}}},
-		"None":    {reason: "A field marked as required is missed, even if it is a list, so that the default is what lacks something.", properties: object{}, want: "MissingParameter p.image"},
+		"None":    {reason: "A field marked as required is missed, even if it is a list, so that either is what lacks something.", properties: object{}, want: "MissingParameter p"},
 		"Nested":  {reason: "The alternative that knows the given field says what is wrong below it.", properties: object{"several": []any{object{"imgae": "a", "image": "b"}}}, want: "UnknownParameter p.several[0].imgae"},
 		"Both":    {reason: "Only one alternative counts.", properties: object{"several": []any{}, "image": "a"}, want: "UnknownParameter p.several"},
 	}
