@@ -25,8 +25,12 @@ type schema struct {
 	usage string
 	// optional says that the field may be absent.
 	optional bool
+	// demanded says that the field is marked as required, whatever its value is.
+	demanded bool
 	// preset says that the value has a default or is fixed.
 	preset bool
+	// value is the default; nil when there is none or it is not concrete.
+	value any
 	// fixed is the only value, if there is one; it tells alternatives apart.
 	fixed any
 	// fields of a struct, by name.
@@ -83,7 +87,7 @@ func readSchema(v cue.Value, depth int) *schema {
 
 // readStruct reads fields, or alternatives where the struct is a choice.
 func (s *schema) readStruct(v cue.Value, depth int) {
-	if choices := choicesOf(v); len(choices) > 1 && !s.preset {
+	if choices := choicesOf(v); len(choices) > 1 {
 		for _, c := range choices {
 			s.alternatives = append(s.alternatives, readSchema(c, depth+1))
 		}
@@ -101,6 +105,7 @@ func (s *schema) readStruct(v cue.Value, depth int) {
 	for fields.Next() {
 		field := readSchema(fields.Value(), depth+1)
 		field.optional = fields.IsOptional()
+		field.demanded = fields.Selector().ConstraintType() == cue.RequiredConstraint
 		s.fields[fields.Selector().Unquoted()] = field
 	}
 }
@@ -191,6 +196,9 @@ func scalar(v cue.Value) (any, bool) {
 // required says that a value must be given: it has no default, and without it
 // the template would have nothing concrete.
 func (s *schema) required() bool {
+	if s.demanded {
+		return true
+	}
 	if s.optional || s.preset || s.open && s.kinds == cue.TopKind {
 		return false
 	}

@@ -119,7 +119,8 @@ func (c *check) field(s *schema, name string, value any, path string) {
 }
 
 // alternatives takes the alternative that the fixed fields point to, else the
-// one with the fewest findings.
+// one that knows most of the given fields, and of several the one with the
+// fewest findings.
 func (c *check) alternatives(s *schema, object map[string]any, path string) {
 	fitting, name := s.fitting(object)
 	if len(fitting) == 0 {
@@ -127,17 +128,33 @@ func (c *check) alternatives(s *schema, object map[string]any, path string) {
 		return
 	}
 	var best []Finding
+	var strange int
 	for i, a := range fitting {
 		trial := check{title: c.title}
 		trial.object(a, object, path)
-		if i == 0 || len(trial.findings) < len(best) {
-			best = trial.findings
+		unknown := a.unknown(object)
+		if i == 0 || unknown < strange || unknown == strange && len(trial.findings) < len(best) {
+			best, strange = trial.findings, unknown
 		}
 		if len(best) == 0 {
 			return
 		}
 	}
 	c.findings = append(c.findings, best...)
+}
+
+// unknown is how many fields of an object the schema does not have.
+func (s *schema) unknown(object map[string]any) int {
+	if s.open {
+		return 0
+	}
+	count := 0
+	for name := range object {
+		if s.fields[name] == nil {
+			count++
+		}
+	}
+	return count
 }
 
 // fitting are the alternatives whose fixed fields are as given. When there are

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -245,8 +246,13 @@ func (m merger) positional(base, patch []any, d directives, path []string) (any,
 }
 
 // keyed merges items that have the same keys, and appends the others in order.
+// A list with an item that has no key, such as one of texts below a list that
+// has one, is merged by place.
 func (m merger) keyed(base, patch []any, d directives, path []string) (any, error) {
 	keys := strings.Split(d.key, ",")
+	if slices.ContainsFunc(patch, func(item any) bool { return !hasKey(item, keys) }) {
+		return m.positional(base, patch, d, path)
+	}
 	for _, v := range patch {
 		i := indexOf(base, v, keys)
 		if i < 0 {
@@ -280,6 +286,14 @@ func indexOf(items []any, wanted any, keys []string) int {
 		}
 	}
 	return -1
+}
+
+// hasKey says whether an item has any of the keys.
+func hasKey(item any, keys []string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool {
+		_, ok := at(item, k)
+		return ok
+	})
 }
 
 func at(value any, key string) (any, bool) {
