@@ -218,6 +218,20 @@ func TestRenderKeepsResults(t *testing.T) {
 	}
 }
 
+func TestOtherReadObjectsRenderAnew(t *testing.T) {
+	r := render.New(definition.Builtin())
+	for _, mode := range []string{"fast", "slow"} {
+		c := render.Component{Name: "base", Type: "ref-objects", Objects: []map[string]any{{"apiVersion": "v1", "kind": "ConfigMap", "data": object{"mode": mode}}}}
+		got, err := r.Render(place(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(mode, at(got.Objects[0].Content, "data", "mode")); diff != "" {
+			t.Errorf("the object that was read last is not delivered:\n%s", diff)
+		}
+	}
+}
+
 func TestRenderLeavesInputsAlone(t *testing.T) {
 	c := with(every(t), render.Trait{Type: "labels", Properties: object{"a": nil}})
 	before, _ := json.Marshal(c)
