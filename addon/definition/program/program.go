@@ -37,9 +37,9 @@ type Program struct {
 
 	memory memory
 
-	mutex   sync.Mutex
-	reads   map[string]*Reads
-	markers map[string]*Markers
+	mutex     sync.Mutex
+	inspected map[string]inspection
+	markers   map[string]*Markers
 
 	instances sync.Pool
 }
