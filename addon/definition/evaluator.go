@@ -45,13 +45,13 @@ func (e *Evaluator) Describe(source program.Source) (*program.Description, error
 	if err := p.Check(); err != nil {
 		return nil, failure(source, err)
 	}
-	d := &program.Description{Reads: map[string]*program.Reads{}, Markers: map[string]*program.Markers{}}
+	d := &program.Description{Accesses: map[string][]program.Access{}, Markers: map[string]*program.Markers{}}
 	for _, input := range []string{"context", "parameter"} {
-		reads, err := p.Reads(input)
+		accesses, err := p.Accesses(input)
 		if err != nil {
 			return nil, failure(source, err)
 		}
-		d.Reads[input] = reads
+		d.Accesses[input] = accesses
 	}
 	for _, field := range []string{"patch", "patchOutputs"} {
 		markers, err := p.Markers(field)

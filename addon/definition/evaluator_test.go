@@ -55,13 +55,13 @@ func TestInRunner(t *testing.T) {
 					t.Errorf("findings -here +there:\n%s", diff)
 				}
 				for _, input := range []string{"context", "parameter"} {
-					want, wantErr := here.Program(definition.TemplatePart).Reads(input)
-					got, gotErr := there.Program(definition.TemplatePart).Reads(input)
+					want, wantErr := here.Program(definition.TemplatePart).Accesses(input)
+					got, gotErr := there.Program(definition.TemplatePart).Accesses(input)
 					if wantErr != nil || gotErr != nil {
 						t.Fatal(wantErr, gotErr)
 					}
 					if diff := cmp.Diff(want, got); diff != "" {
-						t.Errorf("reads of %s -here +there:\n%s", input, diff)
+						t.Errorf("accesses of %s -here +there:\n%s", input, diff)
 					}
 				}
 				for _, field := range []string{"patch", "patchOutputs"} {

@@ -39,7 +39,7 @@ type Program struct {
 	memory memory
 
 	mutex       sync.Mutex
-	reads       map[string]*Reads
+	inspected   map[string]inspection
 	markers     map[string]*Markers
 	description *Description
 

@@ -13,8 +13,8 @@ type Source struct {
 
 // Description is what the text of a source says, without an evaluation.
 type Description struct {
-	// Reads is what is read of each input, by the name of the input.
-	Reads map[string]*Reads `json:"reads,omitempty"`
+	// Accesses are the places of each input that are read, by the name of the input.
+	Accesses map[string][]Access `json:"accesses,omitempty"`
 	// Markers are those of each top-level field that has some, by its name.
 	Markers map[string]*Markers `json:"markers,omitempty"`
 	// Schema is what the source says of its field parameter, in the form of package definition.
