@@ -19,7 +19,9 @@ import (
 // bounds are the limits of a number and the patterns of a text. Those that are
 // computed are left to the evaluation of the template.
 type bounds struct {
-	limits   []limit
+	limits []limit
+	// lengths of a text in characters, of a list in items, of a map in fields.
+	lengths  []limit
 	patterns []pattern
 }
 

@@ -44,6 +44,13 @@ type Definition struct {
 	Name string
 	// Version of the definition; empty when it has none.
 	Version string
+	// Revision is the number that the cluster gave to the definition; zero when it has none.
+	Revision int64
+	// Archived says that a type is only this definition where its version is asked for.
+	Archived bool
+	// Foreign says that the definition is not part of the product, so that its
+	// source is not to be trusted.
+	Foreign bool
 	// Description says in a sentence what the type is for.
 	Description string
 	// Labels of the definition.
@@ -54,6 +61,8 @@ type Definition struct {
 	Deprecated bool
 	// Workload is the kind of the main object of a component type; empty when it differs by use.
 	Workload v1beta1.WorkloadGVK
+	// WorkloadType is the name of the kind of the main object, such as deployments.apps; empty when Workload says it.
+	WorkloadType string
 	// AppliesTo are the workloads that a trait may be used with; empty means all.
 	AppliesTo []string
 	// ConflictsWith are traits that may not be used together with this one.
@@ -96,6 +105,7 @@ const (
 // compiled is what is made of the source when it is first needed.
 type compiled struct {
 	mutex    sync.Mutex
+	runner   program.Runner
 	programs map[Part]*program.Program
 	schema   *schema
 }
@@ -119,7 +129,7 @@ func (d *Definition) program(part Part, source string) *program.Program {
 	if d.compiled.programs == nil {
 		d.compiled.programs = map[Part]*program.Program{}
 	}
-	p := program.New(string(d.Kind)+"/"+d.Name+"/"+string(part), source)
+	p := program.NewIn(d.compiled.runner, string(d.Kind)+"/"+d.Name+"/"+string(part), source)
 	d.compiled.programs[part] = p
 	return p
 }
@@ -144,9 +154,24 @@ func (d *Definition) parameters() *schema {
 	d.compiled.mutex.Lock()
 	defer d.compiled.mutex.Unlock()
 	if d.compiled.schema == nil {
-		d.compiled.schema = newSchema(d.program(TemplatePart, d.Template))
+		s, err := schemaOf(d.program(TemplatePart, d.Template))
+		if err != nil {
+			return anything() // which may be otherwise next time
+		}
+		d.compiled.schema = s
 	}
 	return d.compiled.schema
+}
+
+// In is the definition with its CUE evaluated by a runner, as foreign
+// definitions are. Nothing that was compiled is shared.
+func (d *Definition) In(runner program.Runner) *Definition {
+	return &Definition{
+		Kind: d.Kind, Name: d.Name, Version: d.Version, Description: d.Description, Workload: d.Workload,
+		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, PodDisruptive: d.PodDisruptive, WorkloadRefPath: d.WorkloadRefPath,
+		Template: d.Template, HealthPolicy: d.HealthPolicy, CustomStatus: d.CustomStatus, Details: d.Details, Digest: d.Digest,
+		compiled: compiled{runner: runner},
+	}
 }
 
 // title names the definition in messages.

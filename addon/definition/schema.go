@@ -29,6 +29,8 @@ type schema struct {
 	demanded bool
 	// preset says that the value has a default or is fixed.
 	preset bool
+	// value is the default; nil when there is none or it is not concrete.
+	value any
 	// fixed is the only value, if there is one; it tells alternatives apart.
 	fixed any
 	// fields of a struct, by name.

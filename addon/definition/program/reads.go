@@ -25,6 +25,16 @@ type Reads struct {
 // the text alone, so it may name more than an evaluation needs, never less. The
 // result is shared: callers must not change it.
 func (p *Program) Reads(input string) (*Reads, error) {
+	if p.runner != nil {
+		d, err := p.Description()
+		if err != nil {
+			return nil, err
+		}
+		if r := d.Reads[input]; r != nil {
+			return r, nil
+		}
+		return &Reads{}, nil
+	}
 	file, err := p.syntax()
 	if err != nil {
 		return nil, err

@@ -29,3 +29,26 @@ type Runner interface {
 	// Describe compiles a source and says what it reads and takes. The error is a *Failure.
 	Describe(source Source) (*Description, error)
 }
+
+func (p *Program) asSource() Source {
+	return Source{Name: p.name, Text: p.source}
+}
+
+// Description is what the runner of the program says of its source; nil
+// without a runner. A failure is asked for again next time.
+func (p *Program) Description() (*Description, error) {
+	if p.runner == nil {
+		return nil, nil
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.description != nil {
+		return p.description, nil
+	}
+	d, err := p.runner.Describe(p.asSource())
+	if err != nil {
+		return nil, err
+	}
+	p.description = d
+	return d, nil
+}
