@@ -103,7 +103,12 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 	if err != nil {
 		return nil, err
 	}
-	plan, err := delivery.MakePlan(world, r.renderer, request, r.world.away(ctx))
+	if err := r.world.label(ctx, world, request.Uses); err != nil {
+		return nil, err
+	}
+	renderer := r.tolerant(request)
+	plan, err := delivery.MakePlan(world, renderer, request, r.world.away(ctx))
+	warnings = append(warnings, renderer.unknown...)
 	if err != nil {
 		return &outcome{invalid: unrenderable(err), warnings: warnings}, nil
 	}

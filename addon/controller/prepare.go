@@ -37,7 +37,7 @@ func (r *ApplicationReconciler) prepare(ctx context.Context, app *v1beta1.Applic
 			"metadata.namespace: %q is reserved (kube-*, %s, vela-system, open-cluster-management*): put the application into a namespace of its team",
 			app.Namespace, v1alpha1.SystemNamespace)}, nil
 	}
-	components, uses, problem := decode(app)
+	components, uses, problem := decode(app, r.library)
 	if problem != nil {
 		return delivery.Request{}, nil, problem, nil
 	}
@@ -51,27 +51,36 @@ func (r *ApplicationReconciler) prepare(ctx context.Context, app *v1beta1.Applic
 	}, warnings, nil, nil
 }
 
-// decode reads the spec, and refuses what is accepted and not implemented: to
-// pass it over could deliver to the wrong place or in the wrong order.
-func decode(app *v1beta1.Application) ([]render.Component, []policy.EnvironmentUse, *delivery.Problem) {
+// decode reads the spec. What is wrong with it comes first; then it refuses what
+// is accepted and not implemented: to pass it over could deliver to the wrong
+// place or in the wrong order.
+func decode(app *v1beta1.Application, library *definition.Library) ([]render.Component, []policy.EnvironmentUse, *delivery.Problem) {
 	spec := app.Spec
+	components, err := policy.Components(spec)
+	if err != nil {
+		return nil, nil, malformed(err, delivery.ReasonInvalidParameters)
+	}
+	policies, err := policy.Read(spec, library)
+	if err != nil {
+		return nil, nil, malformed(err, reasonInvalidPolicy)
+	}
 	if fields := append(unsupportedAnnotations(app), policy.NotImplemented(spec)...); len(fields) > 0 {
 		return nil, nil, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
 			Message: "nothing is delivered, since this version does not implement: " + strings.Join(fields, "; ")}
 	}
-	components, err := policy.Components(spec)
-	var large *policy.TooLargeError
-	if errors.As(err, &large) {
-		return nil, nil, &delivery.Problem{Reason: reasonTooLarge, Message: err.Error()}
-	}
+	uses, err := policies.Uses()
 	if err != nil {
-		return nil, nil, &delivery.Problem{Reason: delivery.ReasonInvalidParameters, Message: err.Error()}
-	}
-	uses, err := policy.Environments(spec)
-	if err != nil {
-		return nil, nil, &delivery.Problem{Reason: reasonInvalidPolicy, Message: err.Error()}
+		return nil, nil, malformed(err, reasonInvalidPolicy)
 	}
 	return components, uses, nil
+}
+
+func malformed(err error, reason string) *delivery.Problem {
+	var large *policy.TooLargeError
+	if errors.As(err, &large) {
+		reason = reasonTooLarge
+	}
+	return &delivery.Problem{Reason: reason, Message: err.Error()}
 }
 
 // unsupportedAnnotations are those that would hold or restart a delivery on
