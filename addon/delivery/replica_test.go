@@ -41,12 +41,12 @@ func TestReplication(t *testing.T) {
 		labels, _ := unit.Result.Objects[0].Content["metadata"].(map[string]any)["labels"].(map[string]any)
 		key, _ := labels["app.oam.dev/replicaKey"].(string)
 		component, _ := labels["app.oam.dev/component"].(string)
-		objects = append(objects, strings.Join([]string{unit.Result.Objects[0].Name(), component, key}, " "))
+		objects = append(objects, strings.Join([]string{unit.Result.Objects[0].Name(), component, key}, "/"))
 		if UnitName(component, key) != unit.Component {
 			t.Errorf("the unit %q is not found by the labels of its object, which are %v", unit.Component, labels)
 		}
 	}
-	if diff := cmp.Diff([]string{"web-eu web eu", "web-us web us", "db db "}, objects); diff != "" {
+	if diff := cmp.Diff([]string{"web-eu/web/eu", "web-us/web/us", "db/db/"}, objects); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
 	for name, want := range map[string]bool{"web_eu": true, "web_us": true, "web": false, "web_asia": false, "db": true} {

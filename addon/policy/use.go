@@ -135,9 +135,9 @@ func (p *Policies) checkNames() error {
 
 // componentNames are the names of the components, with those that override policies add.
 func (p *Policies) componentNames() []string {
-	all := make([]string, len(p.spec.Components))
-	for i, c := range p.spec.Components {
-		all[i] = c.Name
+	all := make([]string, 0, len(p.spec.Components))
+	for _, c := range p.spec.Components {
+		all = append(all, c.Name)
 	}
 	for _, policy := range p.All {
 		if policy.Override == nil {
