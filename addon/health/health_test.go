@@ -251,20 +251,20 @@ func TestFeedbackOfWritten(t *testing.T) {
 		"Picked": {
 			reason: "A literal picks an item: its fields come back, and the field that picks to say that it is there.",
 			policy: `_ready: {for c in context.output.status.conditions if c.type == "Ready" {s: c.status}}, isHealth: _ready.s == "True"`,
-			output: []string{`.status.conditions[?(@.type=="Ready")].status`, `.status.conditions[?(@.type=="Ready")].type`},
+			output: []string{".status.conditions[*].type", `.status.conditions[?(@.type=="Ready")].status`, `.status.conditions[?(@.type=="Ready")].type`},
 		},
 		"Whole": {
 			reason: "A whole condition has known fields.",
 			policy: `_ready: [for c in context.output.status.conditions if c.type == "Ready" {c}], isHealth: "\(_ready)" != ""`,
 			output: []string{
-				`.status.conditions[?(@.type=="Ready")].lastTransitionTime`, `.status.conditions[?(@.type=="Ready")].message`, `.status.conditions[?(@.type=="Ready")].observedGeneration`,
+				".status.conditions[*].type", `.status.conditions[?(@.type=="Ready")].lastTransitionTime`, `.status.conditions[?(@.type=="Ready")].message`, `.status.conditions[?(@.type=="Ready")].observedGeneration`,
 				`.status.conditions[?(@.type=="Ready")].reason`, `.status.conditions[?(@.type=="Ready")].status`, `.status.conditions[?(@.type=="Ready")].type`,
 			},
 		},
 		"There": {
 			reason: "Whether there is a list shows in its first item, which needs the field that picks.",
 			policy: `if context.output.status.conditions != _|_ for c in context.output.status.conditions if c.kind == "A" {isHealth: c.ok}, x: context.output.status.conditions[1].message`,
-			output: []string{`.status.conditions[?(@.kind=="A")].kind`, `.status.conditions[?(@.kind=="A")].ok`, ".status.conditions[0].kind", ".status.conditions[0].type", ".status.conditions[1].kind", ".status.conditions[1].message"},
+			output: []string{`.status.conditions[?(@.kind=="A")].kind`, `.status.conditions[?(@.kind=="A")].ok`, ".status.conditions[*].kind", ".status.conditions[*].type", ".status.conditions[0].kind", ".status.conditions[0].ok", ".status.conditions[1].kind", ".status.conditions[1].message", ".status.conditions[1].ok"},
 		},
 		"Computed": {
 			reason:  "A computed name may be that of any other object.",
