@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -196,6 +198,52 @@ func TestLongMessage(t *testing.T) {
 	}
 }
 
+// TestHostileText puts what a cluster may say into message and details: they stay
+// lines to read.
+func TestHostileText(t *testing.T) {
+	for name, text := range map[string]string{
+		"Lines":     "a\r\nb\u2028c\td",
+		"Terminal":  "\x1b[31mred\x07\x00",
+		"Direction": "a\u202eb\u2066c",
+		"Long":      strings.Repeat("x\u0301", 2000),
+	} {
+		t.Run(name, func(t *testing.T) { checkText(t, text) })
+	}
+}
+
+// FuzzMessage puts any text into message and details.
+func FuzzMessage(f *testing.F) {
+	f.Add("ready")
+	f.Add("\x1b]0;x\x07\u202e\x00\n\xff")
+	f.Fuzz(func(t *testing.T, text string) { checkText(t, text) })
+}
+
+func checkText(t *testing.T, text string) {
+	t.Helper()
+	l := written(`isHealth: true`, `message: context.output.status.m`, `m: context.output.status.m
+"\(context.output.status.m)": 1
+l: [context.output.status.m]`)
+	r := rendered(t, l, render.Component{Name: "c", Type: "written", Properties: object{"p": "x"}})
+	// What comes from a cluster has been JSON.
+	observed := health.Overlay(r.Objects[0].Content, object{".status.m": strings.ToValidUTF8(text, "?")})
+	got, err := health.Evaluate(health.Input{Result: r, Output: observed, Feedback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{got.Message}
+	for label, value := range got.Details {
+		lines = append(lines, label, value)
+	}
+	for _, line := range lines {
+		bad := func(r rune) bool {
+			return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+		}
+		if len(line) > 1024 || !utf8.ValidString(line) || strings.ContainsFunc(line, bad) {
+			t.Errorf("%d bytes: %q", len(line), line)
+		}
+	}
+}
+
 // TestPlacesShareEvaluations counts evaluations: what the CUE does not read
 // makes no difference.
 func TestPlacesShareEvaluations(t *testing.T) {
@@ -372,14 +420,22 @@ func TestOverlay(t *testing.T) {
 		values object
 		want   object
 	}{
-		"New":       {"Objects on the way are made.", object{".status.readyReplicas": int64(2)}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}, "status": object{"readyReplicas": int64(2)}}},
-		"Replaced":  {"What was observed counts, not what was rendered.", object{".spec.replicas": int64(5)}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(5), "ports": list{object{"port": int64(80)}}}}},
-		"Escaped":   {"A key with dots.", object{`.metadata.annotations.fairlead\.dev/revision`: "r"}, object{"metadata": object{"name": "web", "annotations": object{"fairlead.dev/revision": "r"}}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}}},
-		"Index":     {"An item of a list.", object{".spec.ports[0].port": int64(81), ".status.ingress[1].ip": "x"}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(81)}}}, "status": object{"ingress": list{nil, object{"ip": "x"}}}}},
-		"NoLeaf":    {"An object or list is no value of feedback.", object{".spec.replicas": object{"a": "b"}, ".status.l": list{}, ".status.f": 1.5}, base},
-		"NotFit":    {"What is an object stays one.", object{".spec": "x", ".metadata.name.x": int64(1)}, base},
-		"Malformed": {"What is no path is left out.", object{"": "x", "spec.replicas": int64(7), ".": "x", "[0]": "x", ".a[99999]": "x", ".a[x]": "x"}, base},
-		"Huge":      {"A text without bound is left out.", object{".status.text": strings.Repeat("x", 5000)}, base},
+		"New":      {"Objects on the way are made.", object{".status.readyReplicas": int64(2)}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}, "status": object{"readyReplicas": int64(2)}}},
+		"Replaced": {"What was observed counts, not what was rendered.", object{".spec.replicas": int64(5)}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(5), "ports": list{object{"port": int64(80)}}}}},
+		"Escaped":  {"A key with dots.", object{`.metadata.annotations.fairlead\.dev/revision`: "r"}, object{"metadata": object{"name": "web", "annotations": object{"fairlead.dev/revision": "r"}}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}}},
+		"Index":    {"An item of a list.", object{".spec.ports[0].port": int64(81), ".status.ingress[1].ip": "x"}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(81)}}}, "status": object{"ingress": list{nil, object{"ip": "x"}}}}},
+		"Picked": {"A picked item is made, and its fields meet.", object{`.status.l[?(@.type=="A")].status`: "True", `.status.l[?(@.type=="A")].n.m`: int64(1), `.status.l[?(@.type=="B")].type`: "B"},
+			object{"metadata": object{"name": "web"}, "spec": base["spec"], "status": object{"l": list{object{"type": "A", "status": "True", "n": object{"m": int64(1)}}, object{"type": "B"}}}}},
+		"PickedDelivered": {"An item that was delivered gets the field.", object{`.spec.ports[?(@.name=="http")].nodePort`: int64(3)},
+			object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}, object{"name": "http", "nodePort": int64(3)}}}}},
+		"PickedByIndex": {"An item by its index is the one that is picked.", object{`.status.l[?(@.type=="A")].status`: "True", ".status.l[0].type": "A", ".status.l[0].n": int64(1)},
+			object{"metadata": object{"name": "web"}, "spec": base["spec"], "status": object{"l": list{object{"type": "A", "status": "True", "n": int64(1)}}}}},
+		"PickedLie":  {"What picks an item stays as it is.", object{`.status.l[?(@.type=="A")].type`: "B", `.status.l[?(@.type=="A")].type.x`: "B", `.status.l[?(@.type=="A")]`: "B", `.status.l[?(@.type=="A")][0]`: "B"}, object{"metadata": object{"name": "web"}, "spec": base["spec"], "status": object{}}},
+		"PickedNone": {"Any item says that there is a list.", object{".status.l[*].type": "A", ".spec.ports[*].name": "x", ".spec[*].name": "x"}, object{"metadata": object{"name": "web"}, "spec": base["spec"], "status": object{"l": list{}}}},
+		"NoLeaf":     {"An object or list is no value of feedback.", object{".spec.replicas": object{"a": "b"}, ".status.l": list{}, ".status.f": 1.5}, base},
+		"NotFit":     {"What is an object stays one.", object{".spec": "x", ".metadata.name.x": int64(1)}, base},
+		"Malformed":  {"What is no path is left out.", object{"": "x", "spec.replicas": int64(7), ".": "x", "[0]": "x", ".a[99999]": "x", ".a[x]": "x"}, base},
+		"Huge":       {"A text without bound is left out.", object{".status.text": strings.Repeat("x", 5000)}, base},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -399,6 +455,7 @@ func TestOverlay(t *testing.T) {
 func FuzzOverlay(f *testing.F) {
 	f.Add(`{".status.readyReplicas":1,".spec.ports[3].port":2}`)
 	f.Add(`{".metadata.annotations.a\\.b/c":"x",".metadata[0]":"y",".spec..x":true}`)
+	f.Add(`{".status.l[?(@.type==\"A\")].status":"True",".status.l[*].type":"A",".status.l[?(@.type==\"A\")].type":"B"}`)
 	f.Add(`{"[0]":1,".kind.x":"y",".\\":1,".a[63][63][63]":1}`)
 	f.Fuzz(func(t *testing.T, raw string) {
 		var values object

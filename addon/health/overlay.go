@@ -82,7 +82,9 @@ func put(holder any, path Path, leaf any) any {
 	if !ok {
 		object = map[string]any{}
 	}
-	object[path[0]] = put(object[path[0]], path[1:], leaf)
+	if below := put(object[path[0]], path[1:], leaf); below != nil {
+		object[path[0]] = below
+	}
 	return object
 }
 
