@@ -368,51 +368,6 @@ func sorted(texts []string) []string {
 	return texts
 }
 
-// TestVerdictFromFeedback judges the same states by the full object and by
-// nothing but what feedback brings of it.
-func TestVerdictFromFeedback(t *testing.T) {
-	r := web(t)
-	for name, observed := range map[string]object{
-		"Ready":   deployment(r, 2, 3, status(2, 3, 3, 3, 3)),
-		"Rolling": deployment(r, 3, 3, status(2, 4, 1, 3, 3)),
-		"Fresh":   deployment(r, 1, 1, nil),
-		"Zero":    deployment(r, 1, 0, object{"observedGeneration": int64(1)}),
-	} {
-		t.Run(name, func(t *testing.T) {
-			full, err := health.Evaluate(health.Input{Result: r, Output: observed})
-			if err != nil {
-				t.Fatal(err)
-			}
-			values := map[string]any{}
-			for _, p := range health.Feedback(r)[0] {
-				if v, ok := at(observed, p); ok {
-					values[p.JSONPath()] = v
-				}
-			}
-			fed, err := health.Evaluate(health.Input{Result: r, Output: health.Overlay(r.Objects[0].Content, values)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(full, fed); diff != "" {
-				t.Errorf("-full +feedback:\n%s", diff)
-			}
-		})
-	}
-}
-
-func at(value any, path health.Path) (any, bool) {
-	for _, k := range path {
-		m, ok := value.(object)
-		if !ok {
-			return nil, false
-		}
-		if value, ok = m[k]; !ok {
-			return nil, false
-		}
-	}
-	return value, true
-}
-
 func TestOverlay(t *testing.T) {
 	base := object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}}
 	cases := map[string]struct {
