@@ -12,8 +12,8 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
-// TestTraitRefuses checks what built-in traits say where parameters depend on each other or are out of range.
-func TestTraitRefuses(t *testing.T) {
+// TestTraitParameters checks what built-in traits say where parameters depend on each other or are out of range.
+func TestTraitParameters(t *testing.T) {
 	cases := map[string]struct {
 		reason     string
 		trait      string
