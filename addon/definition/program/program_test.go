@@ -158,18 +158,20 @@ func TestCheck(t *testing.T) {
 }
 
 func TestFailureIncomplete(t *testing.T) {
-	p := program.New("test.cue", "output: context.a + 1")
+	p := program.New("test.cue", "output: context.a + 1\nitem: context.l[0]")
 	cases := map[string]struct {
 		reason string
 		inputs map[string]any
+		wanted string
 		want   bool
 	}{
-		"Missing": {reason: "A missing input may come later.", inputs: map[string]any{"context": map[string]any{}}, want: true},
-		"Wrong":   {reason: "A wrong input stays wrong.", inputs: map[string]any{"context": map[string]any{"a": "x"}}, want: false},
+		"NoItem":  {reason: "A list may have more items another time.", inputs: map[string]any{"context": map[string]any{"a": int64(1), "l": []any{}}}, wanted: "item", want: true},
+		"Missing": {reason: "A missing input may come later.", inputs: map[string]any{"context": map[string]any{}}, wanted: "output", want: true},
+		"Wrong":   {reason: "A wrong input stays wrong.", inputs: map[string]any{"context": map[string]any{"a": "x"}}, wanted: "output", want: false},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := p.Run(tc.inputs, "output")
+			_, err := p.Run(tc.inputs, tc.wanted)
 			var f *program.Failure
 			if !errors.As(err, &f) || f.Incomplete != tc.want {
 				t.Errorf("%s got %#v", tc.reason, err)
