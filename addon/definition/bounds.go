@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -16,11 +17,15 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// bounds are the limits of a number and the patterns of a text. Those that are
-// computed are left to the evaluation of the template.
+// bounds are the limits of a number, the patterns of a text and the limits of
+// lengths. Those that are computed are left to the evaluation of the template.
 type bounds struct {
-	limits   []limit
+	limits []limit
+	// lengths of a text in characters, of a list in items, of an object in fields.
+	lengths  []limit
 	patterns []pattern
+	// excluded are the values that are not allowed.
+	excluded []any
 }
 
 // limit compares a number with a fixed one.
@@ -36,23 +41,73 @@ type pattern struct {
 	not        bool
 }
 
-// boundsOf reads the bounds of a value from its syntax: a disjunction with a
-// default has them beside the default.
+func (b *bounds) isZero() bool {
+	return len(b.limits) == 0 && len(b.lengths) == 0 && len(b.patterns) == 0 && len(b.excluded) == 0
+}
+
+// add takes over the bounds that are not known yet.
+func (b *bounds) add(other bounds) {
+	b.limits = addLimits(b.limits, other.limits)
+	b.lengths = addLimits(b.lengths, other.lengths)
+	for _, p := range other.patterns {
+		if !slices.ContainsFunc(b.patterns, func(known pattern) bool {
+			return known.not == p.not && known.expression.String() == p.expression.String()
+		}) {
+			b.patterns = append(b.patterns, p)
+		}
+	}
+	for _, e := range other.excluded {
+		if !slices.Contains(b.excluded, e) {
+			b.excluded = append(b.excluded, e)
+		}
+	}
+}
+
+func addLimits(to, more []limit) []limit {
+	for _, l := range more {
+		if !slices.Contains(to, l) {
+			to = append(to, l)
+		}
+	}
+	return to
+}
+
+// boundsOf reads the bounds of a value from its syntax, and those that the
+// empty list or object meets, which CUE leaves out there, from its parts.
 func boundsOf(v cue.Value) bounds {
 	var b bounds
-	expr, ok := v.Eval().Syntax().(ast.Expr)
-	if !ok {
-		return b
+	if op, args := v.Expr(); op == cue.AndOp && v.IncompleteKind()&(cue.ListKind|cue.StructKind) != 0 {
+		for _, a := range args {
+			if op, _ := a.Expr(); op == cue.CallOp {
+				b.add(boundsOf(a))
+			}
+		}
 	}
-	b.read(expr)
+	switch syntax := v.Eval().Syntax().(type) {
+	case ast.Expr:
+		b.read(syntax)
+	case *ast.File:
+		// A value that uses packages comes as a file, with imports before it.
+		for _, d := range syntax.Decls {
+			if e, ok := d.(*ast.EmbedDecl); ok {
+				b.read(e.Expr)
+			}
+		}
+	}
 	b.limits = slices.DeleteFunc(b.limits, b.isImplied)
 	return b
 }
 
-// isImplied says that a limit is no news beside a higher one: CUE writes uint & >=1.
+// isImplied says that a limit is no news beside a narrower one: CUE writes uint & >=1.
 func (b *bounds) isImplied(l limit) bool {
-	return l.op == token.GEQ && slices.ContainsFunc(b.limits, func(other limit) bool {
-		return (other.op == token.GEQ || other.op == token.GTR) && other.value > l.value
+	return slices.ContainsFunc(b.limits, func(other limit) bool {
+		switch l.op {
+		case token.GEQ:
+			return other.op == token.GEQ && other.value > l.value || other.op == token.GTR && other.value >= l.value
+		case token.LEQ:
+			return other.op == token.LEQ && other.value < l.value || other.op == token.LSS && other.value <= l.value
+		}
+		return false
 	})
 }
 
@@ -61,13 +116,28 @@ func (b *bounds) read(e ast.Expr) {
 	case *ast.ParenExpr:
 		b.read(e.X)
 	case *ast.Ident:
-		if e.Name == "uint" {
-			b.limits = append(b.limits, limit{op: token.GEQ, value: 0, text: "0"})
-		}
+		b.readName(e.Name)
 	case *ast.UnaryExpr:
 		b.readUnary(e)
 	case *ast.BinaryExpr:
 		b.readBinary(e)
+	case *ast.CallExpr:
+		b.readCall(e)
+	case *ast.ListLit:
+		b.readList(e)
+	}
+}
+
+// readName reads the bounds of CUE's sized integers.
+func (b *bounds) readName(name string) {
+	sized := map[string][2]string{
+		"uint": {"0", ""}, "uint8": {"0", "255"}, "uint16": {"0", "65535"}, "uint32": {"0", "4294967295"}, "uint64": {"0", "18446744073709551615"},
+		"int8": {"-128", "127"}, "int16": {"-32768", "32767"}, "int32": {"-2147483648", "2147483647"},
+	}[name]
+	for i, op := range []token.Token{token.GEQ, token.LEQ} {
+		if l, ok := newLimit(op, sized[i]); ok {
+			b.limits = append(b.limits, l)
+		}
 	}
 }
 
@@ -90,50 +160,123 @@ func isDefault(e ast.Expr) bool {
 }
 
 func (b *bounds) readUnary(e *ast.UnaryExpr) {
-	lit, ok := e.X.(*ast.BasicLit)
-	if !ok {
-		return
-	}
 	switch e.Op {
 	case token.GEQ, token.LEQ, token.GTR, token.LSS:
-		if n, err := strconv.ParseFloat(strings.ReplaceAll(lit.Value, "_", ""), 64); err == nil {
-			b.limits = append(b.limits, limit{op: e.Op, value: n, text: lit.Value})
+		if l, ok := newLimit(e.Op, literalText(e.X)); ok {
+			b.limits = append(b.limits, l)
 		}
 	case token.MAT, token.NMAT:
-		s, err := literal.Unquote(lit.Value)
-		if err != nil {
-			return
+		if s, err := literal.Unquote(literalText(e.X)); err == nil {
+			b.addPattern(s, e.Op == token.NMAT)
 		}
-		if expression, err := regexp.Compile(s); err == nil {
-			b.patterns = append(b.patterns, pattern{expression: expression, not: e.Op == token.NMAT})
+	case token.NEQ:
+		if s, err := literal.Unquote(literalText(e.X)); err == nil {
+			b.excluded = append(b.excluded, s)
 		}
 	}
+}
+
+func (b *bounds) addPattern(text string, not bool) {
+	if expression, err := regexp.Compile(text); err == nil {
+		b.patterns = append(b.patterns, pattern{expression: expression, not: not})
+	}
+}
+
+// readCall reads the checks of lengths that CUE has as functions.
+func (b *bounds) readCall(e *ast.CallExpr) {
+	selector, ok := e.Fun.(*ast.SelectorExpr)
+	if !ok || len(e.Args) != 1 {
+		return
+	}
+	name, _, err := ast.LabelName(selector.Sel)
+	if err != nil {
+		return
+	}
+	op := map[string]token.Token{
+		"MinRunes": token.GEQ, "MinItems": token.GEQ, "MinFields": token.GEQ,
+		"MaxRunes": token.LEQ, "MaxItems": token.LEQ, "MaxFields": token.LEQ,
+	}[name]
+	if l, ok := newLimit(op, literalText(e.Args[0])); ok && op != token.ILLEGAL {
+		b.lengths = append(b.lengths, l)
+	}
+}
+
+// readList reads how many items a list must have: those that are written out.
+func (b *bounds) readList(e *ast.ListLit) {
+	n := len(e.Elts)
+	open := n > 0 && isEllipsis(e.Elts[n-1])
+	if open {
+		n--
+	}
+	text := strconv.Itoa(n)
+	if n > 0 {
+		b.lengths = append(b.lengths, limit{op: token.GEQ, value: float64(n), text: text})
+	}
+	if !open {
+		b.lengths = append(b.lengths, limit{op: token.LEQ, value: float64(n), text: text})
+	}
+}
+
+func isEllipsis(e ast.Expr) bool {
+	_, ok := e.(*ast.Ellipsis)
+	return ok
+}
+
+// literalText is the text of a literal, with the sign that a number may have.
+func literalText(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		return e.Value
+	case *ast.UnaryExpr:
+		if lit, ok := e.X.(*ast.BasicLit); ok && e.Op == token.SUB {
+			return "-" + lit.Value
+		}
+	}
+	return ""
+}
+
+// newLimit reads a number in any of the ways in which CUE writes one.
+func newLimit(op token.Token, text string) (limit, bool) {
+	digits, negative := strings.CutPrefix(text, "-")
+	var info literal.NumInfo
+	if digits == "" || literal.ParseNum(digits, &info) != nil {
+		return limit{}, false
+	}
+	n, err := strconv.ParseFloat(info.String(), 64)
+	if negative {
+		n = -n
+	}
+	return limit{op: op, value: n, text: text}, err == nil
 }
 
 // admit says whether a number or text is within the bounds.
-func (b bounds) admit(value any) bool {
+func (b *bounds) admit(value any) bool {
+	if slices.ContainsFunc(b.excluded, func(e any) bool { return e == value }) {
+		return false
+	}
 	if s, ok := value.(string); ok {
-		return b.admitText(s)
+		return b.admitLength(utf8.RuneCountInString(s)) && b.admitText(s)
 	}
 	n, ok := number(value)
-	if !ok {
-		return true
-	}
-	for _, l := range b.limits {
-		if !l.admit(n) {
-			return false
-		}
-	}
-	return true
+	return !ok || admitAll(b.limits, n)
 }
 
-func (b bounds) admitText(s string) bool {
+// admitLength says whether a text, list or object of that length is within the bounds.
+func (b *bounds) admitLength(n int) bool {
+	return admitAll(b.lengths, float64(n))
+}
+
+func (b *bounds) admitText(s string) bool {
 	for _, p := range b.patterns {
 		if p.expression.MatchString(s) == p.not {
 			return false
 		}
 	}
 	return true
+}
+
+func admitAll(limits []limit, n float64) bool {
+	return !slices.ContainsFunc(limits, func(l limit) bool { return !l.admit(n) })
 }
 
 func (l limit) admit(n float64) bool {
@@ -150,12 +293,18 @@ func (l limit) admit(n float64) bool {
 	return true
 }
 
-// String says what is allowed, in words.
-func (b bounds) String() string {
-	words := map[token.Token]string{token.GEQ: "at least ", token.LEQ: "at most ", token.GTR: "more than ", token.LSS: "less than "}
+// words says what is allowed. unit is what a length counts.
+func (b *bounds) words(unit string) string {
 	var all []string
 	for _, l := range b.limits {
-		all = append(all, words[l.op]+l.text)
+		all = append(all, l.words())
+	}
+	if l := b.lengths; len(l) == 2 && l[0].op == token.GEQ && l[1].op == token.LEQ && l[0].value == l[1].value {
+		all = append(all, "exactly "+count(l[0].text, unit))
+	} else {
+		for _, l := range b.lengths {
+			all = append(all, count(l.words(), unit))
+		}
 	}
 	for _, p := range b.patterns {
 		if p.not {
@@ -164,7 +313,23 @@ func (b bounds) String() string {
 		}
 		all = append(all, "a match of "+p.expression.String())
 	}
+	for _, e := range quoted(b.excluded) {
+		all = append(all, "anything but "+e)
+	}
 	return strings.Join(all, " and ")
+}
+
+func (l limit) words() string {
+	words := map[token.Token]string{token.GEQ: "at least ", token.LEQ: "at most ", token.GTR: "more than ", token.LSS: "less than "}
+	return words[l.op] + l.text
+}
+
+// count writes a number of things; unit is in the plural.
+func count(number, unit string) string {
+	if number == "1" || strings.HasSuffix(number, " 1") {
+		unit = strings.TrimSuffix(unit, "s")
+	}
+	return number + " " + unit
 }
 
 func number(value any) (float64, bool) {

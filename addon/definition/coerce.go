@@ -4,7 +4,6 @@
 package definition
 
 import (
-	"maps"
 	"math"
 	"strconv"
 
@@ -26,7 +25,8 @@ func (d *Definition) Clean(properties map[string]any) map[string]any {
 }
 
 func convert(s *schema, value any, fromText bool) any {
-	switch v := normal(value).(type) {
+	value = normal(value)
+	switch s := s.of(value); v := value.(type) {
 	case map[string]any:
 		return convertObject(s, v, fromText)
 	case []any:
@@ -47,17 +47,9 @@ func convert(s *schema, value any, fromText bool) any {
 }
 
 func convertObject(s *schema, object map[string]any, fromText bool) any {
-	fields := s.fields
-	if len(s.alternatives) > 0 {
-		fields = map[string]*schema{}
-		fitting, _ := s.fitting(object)
-		for _, a := range fitting {
-			maps.Copy(fields, a.fields)
-		}
-	}
 	out := make(map[string]any, len(object))
 	for name, value := range object {
-		field := fields[name]
+		field := s.fields[name]
 		if field == nil {
 			field = s.others
 		}

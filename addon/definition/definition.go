@@ -8,6 +8,7 @@
 package definition
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -29,6 +30,12 @@ const (
 	WorkflowStep Kind = "workflow-step"
 )
 
+// LabelDeprecated marks, with the value true, a type that should not be used any more.
+const LabelDeprecated = customPrefix + "deprecated"
+
+// customPrefix is before the labels of definitions that have no meaning of their own in OAM.
+const customPrefix = "custom.definition.oam.dev/"
+
 // Definition is one type that applications can use. It must not be changed
 // after it was handed out; it is safe for concurrent use.
 type Definition struct {
@@ -47,6 +54,12 @@ type Definition struct {
 	Foreign bool
 	// Description says in a sentence what the type is for.
 	Description string
+	// Labels of the definition.
+	Labels map[string]string
+	// Annotations of the definition.
+	Annotations map[string]string
+	// Deprecated says that the type should not be used any more; the description names the one to use.
+	Deprecated bool
 	// Workload is the kind of the main object of a component type; empty when it differs by use.
 	Workload v1beta1.WorkloadGVK
 	// WorkloadType is the name of the kind of the main object, such as deployments.apps; empty when Workload says it.
@@ -95,6 +108,7 @@ const (
 // compiled is what is made of the source when it is first needed.
 type compiled struct {
 	mutex    sync.Mutex
+	runner   program.Runner
 	programs map[Part]*program.Program
 	schema   *schema
 }
@@ -118,7 +132,7 @@ func (d *Definition) program(part Part, source string) *program.Program {
 	if d.compiled.programs == nil {
 		d.compiled.programs = map[Part]*program.Program{}
 	}
-	p := program.New(string(d.Kind)+"/"+d.Name+"/"+string(part), source)
+	p := program.NewIn(d.compiled.runner, string(d.Kind)+"/"+d.Name+"/"+string(part), source)
 	d.compiled.programs[part] = p
 	return p
 }
@@ -143,9 +157,39 @@ func (d *Definition) parameters() *schema {
 	d.compiled.mutex.Lock()
 	defer d.compiled.mutex.Unlock()
 	if d.compiled.schema == nil {
-		d.compiled.schema = newSchema(d.program(TemplatePart, d.Template))
+		s, err := schemaOf(d.program(TemplatePart, d.Template))
+		if err != nil {
+			return anything() // which may be otherwise next time
+		}
+		d.compiled.schema = s
 	}
 	return d.compiled.schema
+}
+
+// Check compiles the CUE of all parts and says what is wrong with the first that fails.
+func (d *Definition) Check() error {
+	for _, part := range []Part{TemplatePart, HealthPart, StatusPart, DetailsPart} {
+		p := d.Program(part)
+		if p == nil {
+			continue
+		}
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	return nil
+}
+
+// In is the definition with its CUE evaluated by a runner, as foreign
+// definitions are. Nothing that was compiled is shared.
+func (d *Definition) In(runner program.Runner) *Definition {
+	return &Definition{
+		Kind: d.Kind, Name: d.Name, Version: d.Version, Revision: d.Revision, Archived: d.Archived, Foreign: d.Foreign, Description: d.Description,
+		Labels: d.Labels, Annotations: d.Annotations, Deprecated: d.Deprecated, Workload: d.Workload, WorkloadType: d.WorkloadType,
+		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, PodDisruptive: d.PodDisruptive, WorkloadRefPath: d.WorkloadRefPath,
+		Template: d.Template, HealthPolicy: d.HealthPolicy, CustomStatus: d.CustomStatus, Details: d.Details, Digest: d.Digest,
+		compiled: compiled{runner: runner},
+	}
 }
 
 // title names the definition in messages.

@@ -54,6 +54,8 @@ func kindName(k cue.Kind) string {
 		return "an object"
 	case k&cue.ListKind != 0:
 		return "a list"
+	case k&cue.BytesKind != 0:
+		return "bytes, which properties cannot hold"
 	}
 	return "another value"
 }
@@ -64,7 +66,7 @@ func kindNames(kinds cue.Kind) string {
 		return "any value"
 	}
 	var names []string
-	for _, k := range []cue.Kind{cue.StringKind, cue.NumberKind, cue.BoolKind, cue.StructKind, cue.ListKind, cue.NullKind} {
+	for _, k := range []cue.Kind{cue.StringKind, cue.NumberKind, cue.BoolKind, cue.StructKind, cue.ListKind, cue.BytesKind, cue.NullKind} {
 		if kinds&k != 0 {
 			names = append(names, kindName(kinds&k))
 		}
@@ -89,6 +91,9 @@ func typeRemedy(kinds cue.Kind, value any) string {
 		return "write a list, such as [...]"
 	case kinds&cue.StructKind != 0:
 		return "write an object, such as {...}"
+	}
+	if kinds == cue.BytesKind {
+		return "leave it out, and let the definition take a string"
 	}
 	return "change it to " + kindNames(kinds)
 }

@@ -3,8 +3,6 @@
 
 package definition
 
-import "maps"
-
 // Known returns a copy of properties without the parameters that Validate calls
 // unknown, which is how applications of other tools are rendered: there such
 // parameters have no effect.
@@ -13,7 +11,9 @@ func (d *Definition) Known(properties map[string]any) map[string]any {
 }
 
 func known(s *schema, value any) any {
-	switch v := normal(value).(type) {
+	value = normal(value)
+	s = s.of(value)
+	switch v := value.(type) {
 	case map[string]any:
 		return knownFields(s, v)
 	case []any:
@@ -31,32 +31,16 @@ func known(s *schema, value any) any {
 }
 
 func knownFields(s *schema, object map[string]any) map[string]any {
-	fields, open := s.fieldsOf(object)
 	out := make(map[string]any, len(object))
 	for name, value := range object {
-		switch field := fields[name]; {
+		switch field := s.fields[name]; {
 		case field != nil:
 			out[name] = known(field, value)
 		case s.others != nil:
 			out[name] = known(s.others, value)
-		case open:
+		case s.open:
 			out[name] = value
 		}
 	}
 	return out
-}
-
-// fieldsOf are the fields that an object may have: of a struct with
-// alternatives, those of the alternatives that fit.
-func (s *schema) fieldsOf(object map[string]any) (fields map[string]*schema, open bool) {
-	if len(s.alternatives) == 0 {
-		return s.fields, s.open
-	}
-	fields, open = map[string]*schema{}, s.open
-	fitting, _ := s.fitting(object)
-	for _, a := range fitting {
-		maps.Copy(fields, a.fields)
-		open = open || a.open
-	}
-	return fields, open
 }

@@ -78,6 +78,31 @@ func TestLookupUnknown(t *testing.T) {
 	}
 }
 
+func TestParseDeprecated(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		labels string
+		want   bool
+	}{
+		"None":  {reason: "Without a label a type may be used.", labels: "{}"},
+		"Whole": {reason: "The whole label.", labels: `{"custom.definition.oam.dev/deprecated": "true"}`, want: true},
+		"Short": {reason: "The label without its prefix.", labels: `{deprecated: "true"}`, want: true},
+		"Not":   {reason: "Another value.", labels: `{deprecated: "false"}`},
+		"Other": {reason: "Another label.", labels: `{"ui-hidden": "true"}`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			d, err := definition.Parse("x.cue", []byte(`a: {type: "component", annotations: note: "x", labels: `+tc.labels+"}\ntemplate: {}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Deprecated != tc.want || d.Annotations["note"] != "x" {
+				t.Errorf("%s deprecated %v, annotations %v", tc.reason, d.Deprecated, d.Annotations)
+			}
+		})
+	}
+}
+
 // versioned is a component type "queue" that tells its layer and version by its description.
 func versioned(layer, version string, revision int64, archived bool) *definition.Definition {
 	return &definition.Definition{

@@ -21,9 +21,11 @@ import (
 
 // header is the part of a definition file that describes the type.
 type header struct {
-	Type        string     `json:"type"`
-	Description string     `json:"description"`
-	Attributes  attributes `json:"attributes"`
+	Type        string            `json:"type"`
+	Description string            `json:"description"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	Attributes  attributes        `json:"attributes"`
 }
 
 type attributes struct {
@@ -147,6 +149,9 @@ func (p parts) definition(h header) *Definition {
 		Name:            p.name,
 		Version:         h.Attributes.Version,
 		Description:     h.Description,
+		Labels:          h.Labels,
+		Annotations:     h.Annotations,
+		Deprecated:      isDeprecated(h.Labels),
 		Foreign:         true,
 		Workload:        h.Attributes.Workload.Definition,
 		WorkloadType:    h.Attributes.Workload.Type,
@@ -160,6 +165,12 @@ func (p parts) definition(h header) *Definition {
 		CustomStatus:    h.Attributes.Status.CustomStatus,
 		Details:         h.Attributes.Status.Details,
 	}
+}
+
+// isDeprecated reads the label LabelDeprecated. Definition files may leave out
+// its prefix, which is put before labels when the file becomes an object.
+func isDeprecated(labels map[string]string) bool {
+	return labels[LabelDeprecated] == "true" || labels[strings.TrimPrefix(LabelDeprecated, customPrefix)] == "true"
 }
 
 // digest covers all that decides what the definition renders and reports.

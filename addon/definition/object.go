@@ -139,6 +139,8 @@ func fromManifest(object map[string]any) (*Definition, error) {
 		Version:         m.Spec.Version,
 		Foreign:         true,
 		Description:     m.Metadata.Annotations[descriptionAnnotation],
+		Labels:          m.Metadata.Labels,
+		Deprecated:      isDeprecated(m.Metadata.Labels),
 		Workload:        m.Spec.Workload.Definition,
 		WorkloadType:    m.Spec.Workload.Type,
 		AppliesTo:       m.Spec.AppliesToWorkloads,

@@ -6,15 +6,9 @@ package definition
 import (
 	"slices"
 	"sort"
-	"strings"
 
 	"cuelang.org/go/cue"
-
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
-
-// maxSchemaDepth bounds how deep a schema follows a parameter that refers to itself.
-const maxSchemaDepth = 24
 
 // schema is what a template says of a parameter, without the CUE around it, so
 // that messages can speak of the user's field.
@@ -25,8 +19,14 @@ type schema struct {
 	usage string
 	// optional says that the field may be absent.
 	optional bool
+	// demanded says that the field is marked as required, whatever its value is.
+	demanded bool
 	// preset says that the value has a default or is fixed.
 	preset bool
+	// value is the default; nil when there is none or it is not concrete.
+	value any
+	// computed is the CUE expression of a default that depends on the context.
+	computed string
 	// fixed is the only value, if there is one; it tells alternatives apart.
 	fixed any
 	// fields of a struct, by name.
@@ -36,11 +36,12 @@ type schema struct {
 	others *schema
 	// items of a list; nil when nothing is known of them.
 	items *schema
-	// alternatives of a struct, one of which must fit.
+	// alternatives of the value, one of which must fit; where there are some,
+	// the other details are those of the alternatives.
 	alternatives []*schema
 	// allowed are the only values; nil when there is no such list.
 	allowed []any
-	// bounds of a number or text; zero when there are none.
+	// bounds of a number, text or length; zero when there are none.
 	bounds bounds
 }
 
@@ -49,148 +50,99 @@ func anything() *schema {
 	return &schema{kinds: cue.TopKind, open: true}
 }
 
-// newSchema reads the schema of the field parameter of a template.
-func newSchema(p *program.Program) *schema {
-	s := anything()
-	_ = p.Inspect(func(root cue.Value) {
-		if v := root.LookupPath(cue.ParsePath("parameter")); v.Exists() {
-			s = readSchema(v, 0)
+// ofKind are the alternatives that a value of a kind may be; itself where
+// there is no choice.
+func (s *schema) ofKind(kind cue.Kind) []*schema {
+	if len(s.alternatives) == 0 {
+		return []*schema{s}
+	}
+	var out []*schema
+	for _, a := range s.alternatives {
+		if a.kinds&kind != 0 {
+			out = append(out, a)
 		}
-	})
-	return s
-}
-
-func readSchema(v cue.Value, depth int) *schema {
-	kind := v.IncompleteKind()
-	if depth > maxSchemaDepth || kind == cue.BottomKind || kind == cue.TopKind {
-		return anything()
-	}
-	s := &schema{kinds: kind, usage: usage(v)}
-	preset, has := v.Default()
-	s.preset = has || v.IsConcrete() && kind&cue.StructKind == 0
-	switch {
-	case kind == cue.StructKind:
-		s.readStruct(v, depth)
-	case kind == cue.ListKind:
-		s.readItems(v, depth)
-	case kind&(cue.StructKind|cue.ListKind) == 0:
-		s.readScalar(v, preset)
-	default:
-		s.open = true
-	}
-	return s
-}
-
-// readStruct reads fields, or alternatives where the struct is a choice.
-func (s *schema) readStruct(v cue.Value, depth int) {
-	if choices := choicesOf(v); len(choices) > 1 && !s.preset {
-		for _, c := range choices {
-			s.alternatives = append(s.alternatives, readSchema(c, depth+1))
-		}
-		return
-	}
-	if others := v.LookupPath(cue.MakePath(cue.AnyString)); others.Exists() {
-		s.open, s.others = true, readSchema(others, depth+1)
-	}
-	fields, err := v.Fields(cue.Optional(true))
-	if err != nil {
-		s.open = true
-		return
-	}
-	s.fields = map[string]*schema{}
-	for fields.Next() {
-		field := readSchema(fields.Value(), depth+1)
-		field.optional = fields.IsOptional()
-		s.fields[fields.Selector().Unquoted()] = field
-	}
-}
-
-// choicesOf are the disjuncts of a struct, each with what stands beside the disjunction.
-func choicesOf(v cue.Value) []cue.Value {
-	op, args := v.Expr()
-	if op == cue.OrOp {
-		return args
-	}
-	if op != cue.AndOp {
-		return nil
-	}
-	for i, a := range args {
-		choices := choicesOf(a)
-		for _, other := range slices.Delete(slices.Clone(args), i, i+1) {
-			for j := range choices {
-				choices[j] = choices[j].Unify(other)
-			}
-		}
-		if len(choices) > 1 {
-			return choices
-		}
-	}
-	return nil
-}
-
-func (s *schema) readItems(v cue.Value, depth int) {
-	if item := v.LookupPath(cue.MakePath(cue.AnyIndex)); item.Exists() {
-		s.items = readSchema(item, depth+1)
-	}
-}
-
-// readScalar reads what is allowed beyond the kind.
-func (s *schema) readScalar(v, preset cue.Value) {
-	if v.IsConcrete() && v.Kind() == v.IncompleteKind() && !s.hasChoice(v) {
-		s.fixed, _ = scalar(preset)
-		s.allowed = []any{s.fixed}
-		return
-	}
-	if op, args := v.Expr(); op == cue.OrOp {
-		s.allowed = scalars(args)
-	}
-	if s.allowed == nil {
-		s.bounds = boundsOf(v)
-	}
-}
-
-// hasChoice tells a default among others from a value that is fixed.
-func (s *schema) hasChoice(v cue.Value) bool {
-	preset, has := v.Default()
-	return has && preset.Subsume(v) != nil
-}
-
-// scalars are the values of disjuncts; nil when one of them is no single value.
-func scalars(values []cue.Value) []any {
-	var out []any
-	for _, v := range values {
-		value, ok := scalar(v)
-		if !ok {
-			return nil
-		}
-		out = append(out, value)
 	}
 	return out
 }
 
-func scalar(v cue.Value) (any, bool) {
-	switch v.Kind() {
-	case cue.StringKind:
-		s, err := v.String()
-		return s, err == nil
-	case cue.IntKind:
-		n, err := v.Int64()
-		return n, err == nil
-	case cue.FloatKind, cue.NumberKind:
-		f, err := v.Float64()
-		return f, err == nil
-	case cue.BoolKind:
-		b, err := v.Bool()
-		return b, err == nil
-	case cue.NullKind:
-		return nil, true
+// of is the part of the schema that describes a value. Of several alternatives
+// for an object it has the fields of all that fit.
+func (s *schema) of(value any) *schema {
+	all := s.ofKind(kindOf(value))
+	if object, ok := value.(map[string]any); ok && len(all) > 1 {
+		fitting, _ := fitting(all, object)
+		return union(fitting)
 	}
-	return nil, false
+	if len(all) != 1 {
+		return s
+	}
+	return all[0]
+}
+
+// union has the fields of all alternatives for an object.
+func union(all []*schema) *schema {
+	s := &schema{kinds: cue.StructKind, fields: map[string]*schema{}}
+	for _, a := range all {
+		s.open = s.open || a.open
+		if a.others != nil {
+			s.others = a.others
+		}
+		for name, field := range a.fields {
+			if known := s.fields[name]; known != nil {
+				field = choice(append(slices.Clone(known.flat()), field.flat()...))
+			}
+			s.fields[name] = field
+		}
+	}
+	return s
+}
+
+// fitting are the alternatives whose fixed fields are as given. When there are
+// none it names the field that rules them out.
+func fitting(all []*schema, object map[string]any) (out []*schema, ruledOutBy string) {
+	for _, a := range all {
+		conflict := a.conflict(object)
+		if conflict == "" {
+			out = append(out, a)
+			continue
+		}
+		ruledOutBy = conflict
+	}
+	return out, ruledOutBy
+}
+
+// conflict is a fixed field that has another value in the object; "" for none.
+func (s *schema) conflict(object map[string]any) string {
+	for _, name := range s.names() {
+		fixed := s.fields[name].fixed
+		value, given := object[name]
+		if fixed == nil || !given || value == nil || isUnknown(value) {
+			continue
+		}
+		if !contains([]any{fixed}, normal(value)) {
+			return name
+		}
+	}
+	return ""
+}
+
+// fixedValues are the values that a field has in the alternatives.
+func fixedValues(all []*schema, name string) []any {
+	var out []any
+	for _, a := range all {
+		if f := a.fields[name]; f != nil && f.fixed != nil {
+			out = append(out, f.fixed)
+		}
+	}
+	return out
 }
 
 // required says that a value must be given: it has no default, and without it
 // the template would have nothing concrete.
 func (s *schema) required() bool {
+	if s.demanded {
+		return true
+	}
 	if s.optional || s.preset || s.open && s.kinds == cue.TopKind {
 		return false
 	}
@@ -216,16 +168,4 @@ func (s *schema) names() []string {
 	}
 	sort.Strings(names)
 	return names
-}
-
-// usage is the text of the marker +usage at a parameter.
-func usage(v cue.Value) string {
-	for _, group := range v.Doc() {
-		for _, line := range strings.Split(group.Text(), "\n") {
-			if text, ok := strings.CutPrefix(strings.TrimSpace(line), "+usage="); ok {
-				return text
-			}
-		}
-	}
-	return ""
 }

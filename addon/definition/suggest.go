@@ -25,8 +25,11 @@ func Suggest(name string, candidates []string) string {
 }
 
 // tolerance is how many letters may differ: two, so that swapped letters are
-// forgiven, except in very short names.
+// forgiven, except in very short names: a single letter is like no other.
 func tolerance(name string) int {
+	if len(name) < 2 {
+		return 0
+	}
 	if len(name) < 4 {
 		return 1
 	}

@@ -6,6 +6,7 @@ package definition
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -42,8 +43,13 @@ func (c *check) value(s *schema, value any, path string) {
 		return
 	}
 	value = normal(value)
-	if got := kindOf(value); s.kinds&got == 0 {
+	got := kindOf(value)
+	if s.kinds&got == 0 {
 		c.add(path, WrongType, "%s was given where the %s takes %s; %s", kindName(got), c.title, kindNames(s.kinds), typeRemedy(s.kinds, value))
+		return
+	}
+	if len(s.alternatives) > 0 {
+		c.choice(s, value, path)
 		return
 	}
 	switch v := value.(type) {
@@ -56,26 +62,88 @@ func (c *check) value(s *schema, value any, path string) {
 	}
 }
 
+// choice checks a value that may be one of several things.
+func (c *check) choice(s *schema, value any, path string) {
+	fitting := s.ofKind(kindOf(value))
+	object, isObject := value.(map[string]any)
+	if isObject && len(fitting) > 1 {
+		c.alternatives(fitting, object, path)
+		return
+	}
+	var best []Finding
+	for i, a := range fitting {
+		found := c.try(a, value, path)
+		if len(found) == 0 {
+			return
+		}
+		if i == 0 || len(found) < len(best) {
+			best = found
+		}
+	}
+	if _, isList := value.([]any); isList || isObject {
+		c.findings = append(c.findings, best...)
+		return
+	}
+	c.noScalar(s.alternatives, value, path)
+}
+
+// try is what is wrong with a value if it is meant as one alternative.
+func (c *check) try(s *schema, value any, path string) []Finding {
+	trial := check{title: c.title}
+	trial.value(s, value, path)
+	return trial.findings
+}
+
+// noScalar says all that the alternatives take.
+func (c *check) noScalar(alternatives []*schema, value any, path string) {
+	var allowed []any
+	var ranges []string
+	for _, a := range alternatives {
+		if a.allowed != nil {
+			allowed = append(allowed, a.allowed...)
+			continue
+		}
+		text := kindNames(a.kinds)
+		if words := a.bounds.words("characters"); words != "" {
+			text += " (" + words + ")"
+		}
+		ranges = append(ranges, text)
+	}
+	if len(allowed) == 0 {
+		c.add(path, OutOfRange, "the value is out of range: the %s takes %s; change it", c.title, strings.Join(ranges, ", or "))
+		return
+	}
+	c.notAllowed(allowed, value, path, ranges...)
+}
+
 func (c *check) scalar(s *schema, value any, path string) {
 	if s.allowed != nil && !contains(s.allowed, value) {
 		c.notAllowed(s.allowed, value, path)
 		return
 	}
 	if !s.bounds.admit(value) {
-		c.add(path, OutOfRange, "the value is out of range: the %s takes %s; change it", c.title, s.bounds)
+		c.outOfRange(s, path, "characters")
 	}
 }
 
-func (c *check) notAllowed(allowed []any, value any, path string) {
+func (c *check) outOfRange(s *schema, path, unit string) {
+	c.add(path, OutOfRange, "the value is out of range: the %s takes %s; change it", c.title, s.bounds.words(unit))
+}
+
+// notAllowed lists the values that are allowed, and then the ranges.
+func (c *check) notAllowed(allowed []any, value any, path string, ranges ...string) {
 	names := texts(allowed)
 	hint := didYouMean("")
 	if s, ok := value.(string); ok {
 		hint = didYouMean(Suggest(s, names))
 	}
-	c.add(path, NotAllowed, "the value is not one of those that the %s takes%s Use one of: %s", c.title, hint, list(quoted(allowed)))
+	c.add(path, NotAllowed, "the value is not one of those that the %s takes%s Use one of: %s", c.title, hint, list(append(quoted(allowed), ranges...)))
 }
 
 func (c *check) list(s *schema, items []any, path string) {
+	if !s.bounds.admitLength(len(items)) {
+		c.outOfRange(s, path, "items")
+	}
 	if s.items == nil {
 		return
 	}
@@ -85,9 +153,8 @@ func (c *check) list(s *schema, items []any, path string) {
 }
 
 func (c *check) object(s *schema, object map[string]any, path string) {
-	if len(s.alternatives) > 0 {
-		c.alternatives(s, object, path)
-		return
+	if !s.bounds.admitLength(len(object)) {
+		c.outOfRange(s, path, "fields")
 	}
 	for name, value := range object {
 		c.field(s, name, value, path)
@@ -111,73 +178,76 @@ func (c *check) field(s *schema, name string, value any, path string) {
 		c.value(field, value, join(path, name))
 		return
 	}
-	if s.open {
-		return
+	if !s.open {
+		c.unknown(s.names(), name, path)
 	}
-	names := s.names()
+}
+
+func (c *check) unknown(names []string, name, path string) {
 	c.add(join(path, name), UnknownParameter, "the %s has no such parameter here%s Use one of: %s; or remove it", c.title, didYouMean(Suggest(name, names)), list(names))
 }
 
 // alternatives takes the alternative that the fixed fields point to, else the
-// one with the fewest findings.
-func (c *check) alternatives(s *schema, object map[string]any, path string) {
-	fitting, name := s.fitting(object)
+// one with the fewest findings. What no alternative knows is said once, with the
+// names of all.
+func (c *check) alternatives(all []*schema, object map[string]any, path string) {
+	fitting, name := fitting(all, object)
 	if len(fitting) == 0 {
-		c.notAllowed(s.fixedValues(name), normal(object[name]), join(path, name))
+		c.notAllowed(fixedValues(all, name), normal(object[name]), join(path, name))
 		return
 	}
-	var best []Finding
+	union := union(fitting)
+	known := make(map[string]any, len(object))
+	for name, value := range object {
+		if union.fields[name] == nil && !union.open {
+			c.unknown(union.names(), name, path)
+			continue
+		}
+		known[name] = value
+	}
+	var trials [][]Finding
+	best := 0
 	for i, a := range fitting {
-		trial := check{title: c.title}
-		trial.object(a, object, path)
-		if i == 0 || len(trial.findings) < len(best) {
-			best = trial.findings
-		}
-		if len(best) == 0 {
-			return
+		trials = append(trials, c.try(a, known, path))
+		if distance(a, known, trials[i]) < distance(fitting[best], known, trials[best]) {
+			best = i
 		}
 	}
-	c.findings = append(c.findings, best...)
+	c.nearest(trials, best, path)
 }
 
-// fitting are the alternatives whose fixed fields are as given. When there are
-// none it names the field that rules them out.
-func (s *schema) fitting(object map[string]any) (out []*schema, ruledOutBy string) {
-	for _, a := range s.alternatives {
-		conflict := a.conflict(object)
-		if conflict == "" {
-			out = append(out, a)
+// nearest adds the findings of the best alternative. Where each lacks something
+// else it is said what there is to choose from.
+func (c *check) nearest(trials [][]Finding, best int, path string) {
+	var missing []string
+	for _, trial := range trials {
+		if len(trial) == 0 || !isMissing(trial) || len(trial) > len(trials[best]) {
 			continue
 		}
-		ruledOutBy = conflict
+		missing = append(missing, strings.TrimPrefix(strings.TrimPrefix(trial[0].Path, path), "."))
 	}
-	return out, ruledOutBy
+	if len(trials[best]) != 1 || len(missing) < 2 {
+		c.findings = append(c.findings, trials[best]...)
+		return
+	}
+	sort.Strings(missing)
+	c.add(path, MissingParameter, "the %s requires one of these parameters here: %s; set one", c.title, list(slices.Compact(missing)))
 }
 
-// conflict is a fixed field that has another value in the object; "" for none.
-func (s *schema) conflict(object map[string]any) string {
-	for _, name := range s.names() {
-		fixed := s.fields[name].fixed
-		value, given := object[name]
-		if fixed == nil || !given || value == nil || isUnknown(value) {
-			continue
-		}
-		if normal(value) != fixed {
-			return name
+// distance says how far an alternative is from what was meant: the names that
+// it does not know count most.
+func distance(s *schema, object map[string]any, findings []Finding) int {
+	n := len(findings)
+	for name := range object {
+		if s.fields[name] == nil && !s.open {
+			n += 1000
 		}
 	}
-	return ""
+	return n
 }
 
-// fixedValues are the values that a field has in the alternatives.
-func (s *schema) fixedValues(name string) []any {
-	var out []any
-	for _, a := range s.alternatives {
-		if f := a.fields[name]; f != nil && f.fixed != nil {
-			out = append(out, f.fixed)
-		}
-	}
-	return out
+func isMissing(findings []Finding) bool {
+	return len(findings) > 0 && !slices.ContainsFunc(findings, func(f Finding) bool { return f.Reason != MissingParameter })
 }
 
 // isPresent says whether a field is given: null counts only where it is a value.

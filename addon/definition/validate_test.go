@@ -111,6 +111,50 @@ func TestValidateTraits(t *testing.T) {
 	}
 }
 
+func TestValidateChoiceWithDefault(t *testing.T) {
+	d, err := definition.Parse("choice.cue", []byte(`
+choice: type: "trait"
+template: {
+	#One: {
+		name:  *"" | string
+		image: string
+	}
+	parameter: *#One | close({
+		several!: [...#One]
+	})
+}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		reason     string
+		properties object
+		want       string
+	}{
+		"Default": {reason: "The alternative that is the default is known as before.", properties: object{"image": "a"}},
+		"Other":   {reason: "A default does not hide the other alternative.", properties: object{"several": []any{object{"image": "a"}}}},
+		"None":    {reason: "A field marked as required is missed, even if it is a list, so that either is what lacks something.", properties: object{}, want: "MissingParameter p"},
+		"Nested":  {reason: "The alternative that knows the given field says what is wrong below it.", properties: object{"several": []any{object{"imgae": "a", "image": "b"}}}, want: "UnknownParameter p.several[0].imgae"},
+		"Both":    {reason: "Only one alternative counts.", properties: object{"several": []any{}, "image": "a"}, want: "UnknownParameter p.several"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, f := range d.Validate(tc.properties, "p") {
+				got = append(got, string(f.Reason)+" "+f.Path)
+			}
+			if diff := cmp.Diff(tc.want, strings.Join(got, "\n")); diff != "" {
+				t.Errorf("%s -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+	want := []string{"image", "name", "several", "several[].image", "several[].name"}
+	if diff := cmp.Diff(want, d.ParameterPaths()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func lines(findings []definition.Finding) string {
 	var b strings.Builder
 	for _, f := range findings {

@@ -23,6 +23,8 @@ type builtinCase struct {
 	Reason string `json:"reason"`
 	// KubeVersion is the minor version of the cluster, such as 24; the default when zero.
 	KubeVersion int64 `json:"kubeVersion"`
+	// Objects that the component refers to.
+	Objects []map[string]any `json:"objects"`
 	// Component with its traits, as in an Application.
 	Component struct {
 		Name       string         `json:"name"`
@@ -45,7 +47,7 @@ func readCase(t *testing.T, file string) (render.Context, render.Component, stri
 	if err := yaml.UnmarshalStrict(raw, &c); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
-	component := render.Component{Name: c.Component.Name, Type: c.Component.Type, Properties: c.Component.Properties}
+	component := render.Component{Name: c.Component.Name, Type: c.Component.Type, Properties: c.Component.Properties, Objects: c.Objects}
 	for _, trait := range c.Component.Traits {
 		component.Traits = append(component.Traits, render.Trait{Type: trait.Type, Properties: trait.Properties})
 	}

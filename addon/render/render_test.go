@@ -63,37 +63,10 @@ func usual() render.Component {
 	}}
 }
 
-// every has each parameter of a webservice.
-func every() render.Component {
-	c := usual()
-	c.Properties = object{
-		"image": "nginx", "imagePullPolicy": "Always", "imagePullSecrets": list{"registry"},
-		"labels": object{"team": "a"}, "annotations": object{"note": "x"}, "addRevisionLabel": true,
-		"port": int64(9), "exposeType": "NodePort",
-		"ports": list{
-			object{"port": int64(80), "name": "http", "expose": true, "containerPort": int64(8080), "nodePort": int64(30080)},
-			object{"port": int64(53), "protocol": "UDP", "expose": true},
-			object{"port": int64(9090)},
-		},
-		"cmd": list{"serve"}, "args": list{"--all"},
-		"env": list{
-			object{"name": "A", "value": "b"},
-			object{"name": "S", "valueFrom": object{"secretKeyRef": object{"name": "s", "key": "k"}}},
-			object{"name": "C", "valueFrom": object{"configMapKeyRef": object{"name": "c", "key": "k"}}},
-		},
-		"cpu": "1", "memory": "1Gi", "limit": object{"cpu": "2", "memory": "2Gi"},
-		"volumeMounts": object{
-			"pvc":       list{object{"name": "data", "mountPath": "/data", "claimName": "data", "subPath": "sub"}},
-			"configMap": list{object{"name": "conf", "mountPath": "/conf", "cmName": "conf", "items": list{object{"key": "a", "path": "a.txt"}}}},
-			"secret":    list{object{"name": "sec", "mountPath": "/sec", "secretName": "sec", "defaultMode": int64(256)}, object{"name": "sec", "mountPath": "/sec2", "secretName": "sec", "defaultMode": int64(256)}},
-			"emptyDir":  list{object{"name": "tmp", "mountPath": "/tmp", "medium": "Memory"}},
-			"hostPath":  list{object{"name": "host", "mountPath": "/host", "path": "/var", "readOnly": true, "mountPropagation": "None"}},
-		},
-		"volumes":        list{object{"name": "ignored", "mountPath": "/x", "type": "emptyDir"}},
-		"livenessProbe":  object{"httpGet": object{"path": "/live", "port": int64(8080), "httpHeaders": list{object{"name": "H", "value": "v"}}}, "periodSeconds": int64(5)},
-		"readinessProbe": object{"tcpSocket": object{"port": int64(8080)}},
-		"hostAliases":    list{object{"ip": "10.0.0.1", "hostnames": list{"db.local"}}},
-	}
+// every has each parameter of a webservice that can be given beside the others.
+func every(t *testing.T) render.Component {
+	t.Helper()
+	_, c, _ := readCase(t, filepath.Join("testdata", "builtin", "component", "webservice", "every.yaml"))
 	return c
 }
 
@@ -124,17 +97,12 @@ func TestRenderGolden(t *testing.T) {
 		component render.Component
 	}{
 		"webservice/open":    {"Where the target is not known yet, nothing is said of it.", open, render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx"}}},
-		"webservice/usual":   {"A Deployment and a Service for the exposed port.", place(), usual()},
-		"webservice/minimal": {"An image alone is enough.", place(), render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx"}}},
-		"webservice/every":   {"Every parameter at once; volumes gives way to volumeMounts.", place(), every()},
-		"webservice/older":   {"The deprecated port and volumes.", place(), render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx", "port": int64(80), "volumes": list{object{"name": "v", "mountPath": "/v", "type": "pvc", "claimName": "c"}, object{"name": "s", "mountPath": "/s", "type": "secret", "secretName": "x"}, object{"name": "e", "mountPath": "/e", "type": "emptyDir"}, object{"name": "m", "mountPath": "/m", "type": "configMap", "cmName": "m"}}}}},
-		"webservice/exec":    {"A probe by command.", place(), render.Component{Name: "web", Type: "webservice", Properties: object{"image": "nginx", "livenessProbe": object{"exec": object{"command": list{"true"}}}}}},
 		"webservice/inherit": {"Objects inherit what the application is labelled with, but not what speaks of the Application itself.", inheriting, usual()},
 		"scaler/default":     {"One replica unless said otherwise.", place(), with(usual(), render.Trait{Type: "scaler"})},
 		"scaler/replicas":    {"The number of replicas.", place(), with(usual(), render.Trait{Type: "scaler", Properties: object{"replicas": int64(5)}})},
 		"scaler/twice":       {"A later trait replaces what an earlier one set.", place(), with(usual(), render.Trait{Type: "scaler", Properties: object{"replicas": int64(5)}}, render.Trait{Type: "scaler", Properties: object{"replicas": int64(2)}})},
 		"labels/usual":       {"Labels on the workload and on its pods.", place(), with(usual(), render.Trait{Type: "labels", Properties: object{"tier": "front"}})},
-		"labels/null":        {"Null removes a label that the component set.", place(), with(every(), render.Trait{Type: "labels", Properties: object{"team": nil, "tier": "front"}})},
+		"labels/null":        {"Null removes a label that the component set.", place(), with(every(t), render.Trait{Type: "labels", Properties: object{"team": nil, "tier": "front"}})},
 		"both":               {"Two traits, in order.", place(), with(usual(), render.Trait{Type: "labels", Properties: object{"tier": "front"}}, render.Trait{Type: "scaler", Properties: object{"replicas": int64(2)}})},
 	}
 	for name, tc := range cases {
@@ -177,6 +145,11 @@ func TestRenderErrors(t *testing.T) {
 		"NUL":            {"Text with a NUL is no text for Kubernetes.", render.Component{Name: "web", Type: "webservice", Properties: object{"image": "a\x00"}}},
 		"ReservedLabel":  {"The labels by which pods are found cannot be set to something else; the value is not shown.", render.Component{Name: "web", Type: "webservice", Properties: object{"image": "a", "labels": object{"app.oam.dev/name": "hidden"}}}},
 		"SelectorBroken": {"A trait may not take the pods away from their workload.", with(usual(), render.Trait{Type: "labels", Properties: object{"app.oam.dev/component": nil}})},
+		"NotRead":        {"Objects that are referred to have to be read first.", render.Component{Name: "shop", Type: "ref-objects", Properties: object{"objects": list{object{"resource": "deployment", "name": "shop"}}}}},
+		"NoneRead":       {"A reference to nothing.", render.Component{Name: "shop", Type: "ref-objects", Objects: []map[string]any{}, Properties: object{"objects": list{object{"resource": "deployment", "name": "shop"}}}}},
+		"NoObjects":      {"A list without objects.", render.Component{Name: "base", Type: "k8s-objects"}},
+		"ObjectKind":     {"An object without a kind.", render.Component{Name: "base", Type: "raw", Properties: object{"apiVersion": "v1"}}},
+		"Restart":        {"A task that is started again for ever is none.", render.Component{Name: "once", Type: "task", Properties: object{"image": "a", "restart": "Always"}}},
 		"Path":           {"The caller's own path is used.", render.Component{Name: "web", Type: "webservice", Path: "spec.components[3]", Traits: []render.Trait{{Type: "scaler", Path: "spec.components[3].traits[0]", Properties: object{"replica": int64(1)}}}}},
 	}
 	for name, tc := range cases {
@@ -192,7 +165,7 @@ func TestRenderErrors(t *testing.T) {
 }
 
 func TestRenderIsStable(t *testing.T) {
-	c := with(every(), render.Trait{Type: "labels", Properties: object{"a": "1", "b": "2", "c": "3"}}, render.Trait{Type: "scaler"})
+	c := with(every(t), render.Trait{Type: "labels", Properties: object{"a": "1", "b": "2", "c": "3"}}, render.Trait{Type: "scaler"})
 	first, err := render.New(definition.Builtin()).Render(place(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -245,8 +218,22 @@ func TestRenderKeepsResults(t *testing.T) {
 	}
 }
 
+func TestOtherReadObjectsRenderAnew(t *testing.T) {
+	r := render.New(definition.Builtin())
+	for _, mode := range []string{"fast", "slow"} {
+		c := render.Component{Name: "base", Type: "ref-objects", Objects: []map[string]any{{"apiVersion": "v1", "kind": "ConfigMap", "data": object{"mode": mode}}}}
+		got, err := r.Render(place(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(mode, at(got.Objects[0].Content, "data", "mode")); diff != "" {
+			t.Errorf("the object that was read last is not delivered:\n%s", diff)
+		}
+	}
+}
+
 func TestRenderLeavesInputsAlone(t *testing.T) {
-	c := with(every(), render.Trait{Type: "labels", Properties: object{"a": nil}})
+	c := with(every(t), render.Trait{Type: "labels", Properties: object{"a": nil}})
 	before, _ := json.Marshal(c)
 	if _, err := render.New(definition.Builtin()).Render(place(), c); err != nil {
 		t.Fatal(err)
@@ -276,4 +263,52 @@ func TestRenderConcurrently(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestLenient(t *testing.T) {
+	c := usual()
+	c.Properties["imagePullPolicie"] = "Always"
+	c.Traits = []render.Trait{{Type: "scaler", Properties: object{"replicas": int64(2), "max": int64(3)}}}
+	strict := render.New(definition.Builtin())
+	if _, err := strict.Render(place(), c); err == nil {
+		t.Error("unknown parameters are an error unless said otherwise")
+	}
+	lenient := strict.Lenient()
+	got, err := lenient.Render(place(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`components.web.properties.imagePullPolicie: the component type "webservice" has no such parameter here; did you mean "imagePullPolicy"?`,
+		`components.web.traits.scaler.properties.max: the trait type "scaler" has no such parameter here.`,
+	}
+	checked, errs := lenient.Check([]render.Component{c}, nil)
+	for _, warnings := range [][]definition.Finding{got.Warnings, checked} {
+		var texts []string
+		for _, w := range warnings {
+			text, _, _ := strings.Cut(w.String(), " Use one of")
+			texts = append(texts, text)
+		}
+		if diff := cmp.Diff(want, texts); diff != "" {
+			t.Errorf("warnings -want +got:\n%s", diff)
+		}
+	}
+	if len(errs) > 0 {
+		t.Errorf("a lenient check: %v", errs)
+	}
+	clean, err := lenient.Render(place(), with(usual(), render.Trait{Type: "scaler", Properties: object{"replicas": int64(2)}}))
+	if err != nil || clean.Digest != got.Digest {
+		t.Errorf("an unknown parameter changes the objects: %v", err)
+	}
+	if _, err := strict.Render(place(), c); err == nil {
+		t.Error("what a lenient renderer kept answers a strict one")
+	}
+	delete(c.Properties, "image")
+	c.Traits = append(c.Traits, render.Trait{Type: "none"})
+	if _, errs := lenient.Check([]render.Component{c}, nil); len(errs) != 2 {
+		t.Errorf("a lenient check passes over more than unknown parameters: %v", errs)
+	}
+	if _, errs := lenient.Check([]render.Component{c}, func(render.Component) bool { return true }); len(errs) != 1 {
+		t.Errorf("of a component that others complete nothing is missed: %v", errs)
+	}
 }

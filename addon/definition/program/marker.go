@@ -26,6 +26,13 @@ type Markers struct {
 // other top-level fields; nil when there are none. The result is shared:
 // callers must not change it.
 func (p *Program) Markers(field string) (*Markers, error) {
+	if p.runner != nil {
+		d, err := p.Description()
+		if err != nil {
+			return nil, err
+		}
+		return d.Markers[field], nil
+	}
 	file, err := p.syntax()
 	if err != nil {
 		return nil, err
@@ -67,7 +74,7 @@ func (c *collector) ofField(f *ast.Field, above map[string]string) *Markers {
 		}
 	}
 	if inner := rowOf(f); inner != nil {
-		return below(labelOf(inner), c.ofField(inner, values))
+		return fieldMarkers(labelOf(inner), c.ofField(inner, values))
 	}
 	out := c.ofExpr(f.Value)
 	if len(values) == 0 {
@@ -89,7 +96,8 @@ func rowOf(f *ast.Field) *ast.Field {
 	return inner
 }
 
-func below(field string, markers *Markers) *Markers {
+// fieldMarkers are the markers of a struct with one field; nil without any.
+func fieldMarkers(field string, markers *Markers) *Markers {
 	if markers == nil {
 		return nil
 	}
@@ -157,7 +165,7 @@ func (c *collector) ofDecls(decls []ast.Decl) *Markers {
 	for _, d := range decls {
 		switch d := d.(type) {
 		case *ast.Field:
-			out = merge(out, below(labelOf(d), c.ofField(d, nil)))
+			out = merge(out, fieldMarkers(labelOf(d), c.ofField(d, nil)))
 		case *ast.EmbedDecl:
 			out = merge(out, c.ofExpr(d.Expr))
 		case *ast.Comprehension:

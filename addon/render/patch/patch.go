@@ -257,18 +257,18 @@ func (m merger) positional(base, patch []any, d directives, path []string) (any,
 	return base, nil
 }
 
-// keyed merges items that have the same keys, and appends the others in order.
-// Of items of the patch that have the same keys the last counts, and items that
-// have none of the keys are left out, as in the existing implementation.
+// keyed merges items that have the same keys, and appends the others in order,
+// which may have the same keys among themselves. Items that have none of the
+// keys are left out, as in the existing implementation.
 func (m merger) keyed(base, patch []any, keys []string, d directives, path []string) (any, error) {
-	known := len(base)
-	for n, v := range patch {
-		if !hasKey(v, keys) || indexOf(patch[n+1:], v, keys) >= 0 {
+	var further []any
+	for _, v := range patch {
+		if !hasKey(v, keys) {
 			continue
 		}
-		i := indexOf(base[:known], v, keys)
+		i := indexOf(base, v, keys)
 		if i < 0 {
-			base = append(base, v)
+			further = append(further, v)
 			continue
 		}
 		if d.markers.Strategy() == retainKeys {
@@ -281,7 +281,7 @@ func (m merger) keyed(base, patch []any, keys []string, d directives, path []str
 		}
 		base[i] = merged
 	}
-	return base, nil
+	return append(base, further...), nil
 }
 
 // open says that the list of the patch ends in "...".

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render/patch"
@@ -43,6 +44,7 @@ func TestApply(t *testing.T) {
 	cases := map[string]struct {
 		reason   string
 		template string
+		base     []any
 		want     object
 		err      string
 	}{
@@ -83,11 +85,27 @@ func TestApply(t *testing.T) {
 			want: containers(object{"name": "web", "image": "nginx", "env": env}, object{"name": "log", "image": "fluent", "args": list{"-v"}},
 				object{"name": "new", "image": "x"}),
 		},
+		"KeyedTwice": {
+			reason:   "Items that are new are all appended, even with one key: a volume may be mounted at two places.",
+			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{name: \"new\", image: \"x\"}, {name: \"new\", image: \"y\"}]\n}",
+			want:     containers(object{"name": "web", "image": "nginx", "env": env}, log, object{"name": "new", "image": "x"}, object{"name": "new", "image": "y"}),
+		},
 		"NestedKey": {
 			reason:   "The key counts for lists further down too.",
 			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{name: \"web\", env: [{name: \"B\", value: \"2\"}, {name: \"C\", value: \"3\"}]}]\n}",
 			want: containers(object{"name": "web", "image": "nginx", "env": list{object{"name": "A", "value": "1"}, object{"name": "B", "value": "2"}, object{"name": "C", "value": "3"}}},
 				log),
+		},
+		"KeyOfTexts": {
+			reason:   "A list of texts below one with a key has none: the same texts do not come twice.",
+			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{name: \"cap\", drop: [\"ALL\"]}]\n}",
+			base:     []any{object{"name": "cap", "drop": list{"ALL"}}},
+			want:     containers(object{"name": "cap", "drop": list{"ALL"}}),
+		},
+		"KeyMissing": {
+			reason:   "An item without the key is merged by its place.",
+			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{cpu: 1}, {}]\n}",
+			want:     containers(object{"name": "web", "image": "nginx", "env": env, "cpu": int64(1)}, log),
 		},
 		"KeyRetain": {
 			reason:   "With a key, retainKeys replaces the item that has it.",
@@ -137,11 +155,6 @@ func TestApply(t *testing.T) {
 			reason:   "Items that are not there are appended in the order of the patch.",
 			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{name: \"b\"}, {name: \"web\"}, {name: \"a\"}]\n}",
 			want:     containers(object{"name": "web", "image": "nginx", "env": env}, log, object{"name": "b"}, object{"name": "a"}),
-		},
-		"Twice": {
-			reason:   "Of items with one key the last counts.",
-			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{name: \"b\", image: \"1\"}, {name: \"b\", image: \"2\"}]\n}",
-			want:     containers(object{"name": "web", "image": "nginx", "env": env}, log, object{"name": "b", "image": "2"}),
 		},
 		"NoKeyInPatch": {
 			reason:   "Where no item has the key, items merge by their place.",
@@ -204,6 +217,10 @@ func TestApply(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			change, markers := compile(t, tc.template)
 			base := workload()
+			if tc.base != nil {
+				base = containers(tc.base...)
+			}
+			before := runtime.DeepCopyJSON(base)
 			got, err := patch.Apply(base, change, markers)
 			text := ""
 			if err != nil {
@@ -219,7 +236,7 @@ func TestApply(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
 			}
-			if diff := cmp.Diff(workload(), base); diff != "" {
+			if diff := cmp.Diff(before, base); diff != "" {
 				t.Errorf("the object was changed:\n%s", diff)
 			}
 		})
