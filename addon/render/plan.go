@@ -58,6 +58,9 @@ func (r *Renderer) plan(ctx Context, c Component) (*plan, error) {
 		}
 		p.traits = append(p.traits, s)
 	}
+	if err := p.checkRules(); err != nil {
+		return nil, err
+	}
 	return p, p.seal(r.lenient)
 }
 
@@ -136,7 +139,7 @@ func (p *plan) seal(lenient bool) error {
 		parts = append(parts, part{s.definition.Digest, s.definition.Name, s.properties, p.context.Values(p.component, s.reads)})
 	}
 	raw, err := json.Marshal([]any{
-		parts, p.component.Name, p.component.Type, p.context.AppName, p.context.AppNamespace, p.context.TargetNamespace, p.context.Environment, p.labels, p.notes, lenient,
+		parts, p.component.Name, p.component.Type, p.context.AppName, p.context.AppNamespace, p.context.TargetNamespace, p.context.Environment, p.labels, p.notes, p.context.ReplicaKey, lenient,
 	})
 	if err != nil {
 		return &Error{Component: p.component.Name, Path: p.workload.path, Reason: ReasonInvalidProperties, Message: "the properties hold a value that has no JSON form; change it"}
