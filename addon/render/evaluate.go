@@ -92,7 +92,7 @@ func (p *plan) run(s step, objects []Object, wanted ...string) (map[string]any, 
 	context := p.context.Values(p.component, s.reads)
 	seen(context, objects, s.reads)
 	inputs := map[string]any{"parameter": s.properties, "context": context}
-	fields, err := s.template.Run(inputs, wanted...)
+	fields, err := s.template.Run(inputs, append(wanted, program.Sound)...)
 	if err != nil {
 		return nil, templateFailed(p.component, s.path, s.definition, err)
 	}
