@@ -85,6 +85,11 @@ func (p *Program) Check() error {
 	return nil
 }
 
+// Sound among the wanted names asks that nothing in the source is wrong with the
+// inputs, wanted or not: definitions refuse inputs by fields that nobody reads.
+// What is only incomplete is not wrong.
+const Sound = "*"
+
 // Run evaluates the source with inputs, by the names of top-level fields, and
 // returns those of the wanted top-level fields that exist, or all but the
 // inputs when none is named: as JSON values with int64 for integers. Inputs
@@ -107,6 +112,9 @@ func (p *Program) Run(inputs map[string]any, wanted ...string) (map[string]any, 
 			if found[name], err = decode(fields.Value()); err != nil {
 				return err
 			}
+		}
+		if slices.Contains(wanted, Sound) {
+			return root.Validate()
 		}
 		return nil
 	})

@@ -99,6 +99,27 @@ func TestRun(t *testing.T) {
 			wanted: []string{"output"},
 			err:    "output: the integer does not fit into 64 bits",
 		},
+		"NotSound": {
+			reason: "A field that nobody wants may refuse the inputs, where that is asked for.",
+			source: "output: 1\nif parameter.n > 3 {_tooMany: 0 & \"at most 3\"}",
+			inputs: map[string]any{"parameter": map[string]any{"n": int64(4)}},
+			wanted: []string{"output", program.Sound},
+			err:    "_tooMany: conflicting values ... and ... (mismatched types ... and ...)",
+		},
+		"Unasked": {
+			reason: "Where it is not asked for, such a field does not count.",
+			source: "output: 1\nif parameter.n > 3 {_tooMany: 0 & \"at most 3\"}",
+			inputs: map[string]any{"parameter": map[string]any{"n": int64(4)}},
+			wanted: []string{"output"},
+			want:   map[string]any{"output": int64(1)},
+		},
+		"SoundIncomplete": {
+			reason: "What is only incomplete is not wrong.",
+			source: "output: 1\nx: parameter.absent\ny: context.output.z + 1\nparameter: {n?: int}",
+			inputs: map[string]any{"parameter": map[string]any{}, "context": map[string]any{}},
+			wanted: []string{"output", program.Sound},
+			want:   map[string]any{"output": int64(1)},
+		},
 		"Syntax": {
 			reason: "Source that does not parse is an error of each run.",
 			source: `output: {`,
