@@ -44,6 +44,13 @@ type Definition struct {
 	Name string
 	// Version of the definition; empty when it has none.
 	Version string
+	// Revision is the number that the cluster gave to the definition; zero when it has none.
+	Revision int64
+	// Archived says that a type is only this definition where its version is asked for.
+	Archived bool
+	// Foreign says that the definition is not part of the product, so that its
+	// source is not to be trusted.
+	Foreign bool
 	// Description says in a sentence what the type is for.
 	Description string
 	// Labels of the definition.
@@ -54,6 +61,8 @@ type Definition struct {
 	Deprecated bool
 	// Workload is the kind of the main object of a component type; empty when it differs by use.
 	Workload v1beta1.WorkloadGVK
+	// WorkloadType is the name of the kind of the main object, such as deployments.apps; empty when Workload says it.
+	WorkloadType string
 	// AppliesTo are the workloads that a trait may be used with; empty means all.
 	AppliesTo []string
 	// ConflictsWith are traits that may not be used together with this one.
@@ -72,6 +81,8 @@ type Definition struct {
 	CustomStatus string
 	// Details is the CUE source whose top-level fields are shown in the status.
 	Details string
+	// Notices say what was rewritten because it was written for an older CUE.
+	Notices []Notice
 	// Digest identifies the content of the definition.
 	Digest string
 

@@ -80,6 +80,7 @@ func parseWith(shared func() (fragments, error), file string, source []byte) (*D
 	if d.Template, err = all.complete(file, d.Template); err != nil {
 		return nil, err
 	}
+	d.Foreign = false
 	d.Digest = d.digest()
 	return d, nil
 }

@@ -108,7 +108,7 @@ func TestParseErrors(t *testing.T) {
 		source string
 		want   string
 	}{
-		"Syntax":     {reason: "No CUE.", source: "a: {", want: "parse definition x.cue: expected '}', found 'EOF'"},
+		"Syntax":     {reason: "No CUE.", source: "a: {", want: "parse definition x.cue:1: expected '}', found 'EOF'"},
 		"NoHeader":   {reason: "Nothing describes the type.", source: "template: {}", want: "read definition x.cue: no field describes the type"},
 		"TwoHeaders": {reason: "One file, one definition.", source: "a: {}\nb: {}\ntemplate: {}", want: `read definition x.cue: both "a" and "b" describe a type; one file holds one definition`},
 		"NoStruct":   {reason: "The template is a struct.", source: "a: {}\ntemplate: 1", want: "read definition x.cue: template is no struct"},

@@ -7,10 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	stderrors "errors"
 	"fmt"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -40,11 +42,12 @@ type attributes struct {
 // Parse reads a definition file: imports, one field named after the type that
 // describes it, and the field template. The name of the file appears in errors.
 func Parse(file string, source []byte) (*Definition, error) {
-	syntax, err := parser.ParseFile(file, source)
+	text, notices := quoteKeywords(string(source))
+	syntax, err := parser.ParseFile(file, text)
 	if err != nil {
-		return nil, fmt.Errorf("parse definition %s: %w", file, err)
+		return nil, fmt.Errorf("parse definition %s: %w", at(file, err), err)
 	}
-	parts, err := split(syntax, string(source))
+	parts, err := partsOf(syntax, text)
 	if err != nil {
 		return nil, fmt.Errorf("read definition %s: %w", file, err)
 	}
@@ -52,7 +55,21 @@ func Parse(file string, source []byte) (*Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read definition %s: %w", file, err)
 	}
-	return parts.definition(h), nil
+	d := parts.definition(h)
+	d.Notices = notices
+	if err := d.complete(); err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", file, err)
+	}
+	return d, nil
+}
+
+// at is the place of an error of CUE in a file.
+func at(file string, err error) string {
+	var e errors.Error
+	if stderrors.As(err, &e) && e.Position().IsValid() {
+		return fmt.Sprintf("%s:%d", file, e.Position().Line())
+	}
+	return file
 }
 
 // parts are the pieces of a definition file as text.
@@ -62,7 +79,7 @@ type parts struct {
 	template string
 }
 
-func split(file *ast.File, source string) (parts, error) {
+func partsOf(file *ast.File, source string) (parts, error) {
 	var p parts
 	var imports strings.Builder
 	for _, d := range file.Decls {
@@ -119,11 +136,15 @@ func (p parts) decode(file string) (header, error) {
 	if err := json.Unmarshal(raw, &h); err != nil {
 		return h, fmt.Errorf("decode %q: %w", p.name, err)
 	}
-	return h, nil
+	switch Kind(h.Type) {
+	case Component, Trait, Policy, WorkflowStep:
+		return h, nil
+	}
+	return h, fmt.Errorf("%s.type is %q; use %q, %q, %q or %q", p.name, h.Type, Component, Trait, Policy, WorkflowStep)
 }
 
 func (p parts) definition(h header) *Definition {
-	d := &Definition{
+	return &Definition{
 		Kind:            Kind(h.Type),
 		Name:            p.name,
 		Version:         h.Attributes.Version,
@@ -131,7 +152,9 @@ func (p parts) definition(h header) *Definition {
 		Labels:          h.Labels,
 		Annotations:     h.Annotations,
 		Deprecated:      isDeprecated(h.Labels),
+		Foreign:         true,
 		Workload:        h.Attributes.Workload.Definition,
+		WorkloadType:    h.Attributes.Workload.Type,
 		AppliesTo:       h.Attributes.AppliesToWorkloads,
 		ConflictsWith:   h.Attributes.ConflictsWith,
 		Stage:           h.Attributes.Stage,
@@ -142,8 +165,6 @@ func (p parts) definition(h header) *Definition {
 		CustomStatus:    h.Attributes.Status.CustomStatus,
 		Details:         h.Attributes.Status.Details,
 	}
-	d.Digest = d.digest()
-	return d
 }
 
 // isDeprecated reads the label LabelDeprecated. Definition files may leave out
@@ -155,7 +176,7 @@ func isDeprecated(labels map[string]string) bool {
 // digest covers all that decides what the definition renders and reports.
 func (d *Definition) digest() string {
 	h := sha256.New()
-	for _, s := range []string{string(d.Kind), d.Name, d.Version, d.WorkloadRefPath, d.Template, d.HealthPolicy, d.CustomStatus, d.Details} {
+	for _, s := range []string{string(d.Kind), d.Name, d.Version, string(d.Stage), d.WorkloadRefPath, d.Template, d.HealthPolicy, d.CustomStatus, d.Details} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return hex.EncodeToString(h.Sum(nil))
