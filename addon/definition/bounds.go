@@ -293,8 +293,9 @@ func (l limit) admit(n float64) bool {
 	return true
 }
 
-// words says what is allowed. unit is what a length counts.
-func (b *bounds) words(unit string) string {
+// words says what is allowed. unit is what a length counts, quote what stands
+// around patterns.
+func (b *bounds) words(unit, quote string) string {
 	var all []string
 	for _, l := range b.limits {
 		all = append(all, l.words())
@@ -308,10 +309,10 @@ func (b *bounds) words(unit string) string {
 	}
 	for _, p := range b.patterns {
 		if p.not {
-			all = append(all, "no match of "+p.expression.String())
+			all = append(all, "no match of "+quote+p.expression.String()+quote)
 			continue
 		}
-		all = append(all, "a match of "+p.expression.String())
+		all = append(all, "a match of "+quote+p.expression.String()+quote)
 	}
 	for _, e := range quoted(b.excluded) {
 		all = append(all, "anything but "+e)
