@@ -25,8 +25,8 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // ApplicationReconciler delivers applications.
@@ -36,11 +36,12 @@ type ApplicationReconciler struct {
 	clock     clock.PassiveClock
 	world     *worldReader
 	ownership *ownership
-	library   *definition.Library
-	renderer  delivery.Renderer
-	engine    *delivery.Engine
-	statuses  *statusWriter
-	metrics   *metrics
+	// renderer knows the built-in types; definitions has all others.
+	renderer    *render.Renderer
+	definitions *definitionReader
+	engine      *delivery.Engine
+	statuses    *statusWriter
+	metrics     *metrics
 }
 
 var _ reconcile.Reconciler = (*ApplicationReconciler)(nil)
@@ -92,18 +93,15 @@ func ownerOf(app *v1beta1.Application) delivery.Owner {
 // deliver carries the application's plan out. An application that cannot be
 // rendered gets an outcome that says why, and what is delivered stays as it is.
 func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Application) (*outcome, error) {
-	request, warnings, problem, err := r.prepare(ctx, app)
+	scene, err := r.scene(ctx, app)
 	if err != nil {
 		return nil, err
 	}
+	request, warnings, problem := prepare(app, scene)
 	if problem != nil {
 		return &outcome{invalid: problem, warnings: warnings}, nil
 	}
-	world, err := r.world.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := delivery.MakePlan(world, r.renderer, request, r.world.away(ctx))
+	plan, err := delivery.MakePlan(scene.world, scene.renderer, request, r.world.away(ctx))
 	if err != nil {
 		return &outcome{invalid: unrenderable(err), warnings: warnings}, nil
 	}
@@ -118,9 +116,9 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 
 func unrenderable(err error) *delivery.Problem {
 	reason := delivery.ReasonRenderFailed
-	var render *delivery.RenderError
-	if errors.As(err, &render) {
-		reason = render.Reason()
+	var failed *render.Error
+	if errors.As(err, &failed) {
+		reason = reasonOf(failed)
 	}
 	return &delivery.Problem{Reason: reason, Message: err.Error()}
 }

@@ -6,7 +6,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,15 +19,15 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
-// DefinitionReconciler says in the status of X-definitions that this version
-// renders the built-in types alone, so that nobody waits for an effect. On a
-// shared hub definitions are the other controller's.
+// DefinitionReconciler says in the status of X-definitions whether applications
+// can use them, so that a mistake shows where it was made. On a shared hub
+// definitions are the other controller's.
 type DefinitionReconciler struct {
-	client    client.Client
-	clock     clock.PassiveClock
-	ownership *ownership
-	library   *definition.Library
-	kind      definitionKind
+	client      client.Client
+	clock       clock.PassiveClock
+	ownership   *ownership
+	definitions *definitionReader
+	kind        definitionKind
 }
 
 var _ reconcile.Reconciler = (*DefinitionReconciler)(nil)
@@ -37,14 +36,26 @@ var _ reconcile.Reconciler = (*DefinitionReconciler)(nil)
 type definitionKind struct {
 	kind   definition.Kind
 	empty  func() client.Object
+	list   func(ctx context.Context, reader client.Reader, namespace string) ([]client.Object, error)
 	status func(client.Object) *v1beta1.DefinitionStatus
 }
 
-// kindOf makes a definitionKind from the type of its objects.
-func kindOf[T client.Object](kind definition.Kind, empty func() T, status func(T) *v1beta1.DefinitionStatus) definitionKind {
+// kindOf makes a definitionKind from the types of its objects and their lists.
+func kindOf[T client.Object, L client.ObjectList](kind definition.Kind, empty func() T, list func() L, items func(L) []T, status func(T) *v1beta1.DefinitionStatus) definitionKind {
 	return definitionKind{
 		kind:  kind,
 		empty: func() client.Object { return empty() },
+		list: func(ctx context.Context, reader client.Reader, namespace string) ([]client.Object, error) {
+			found := list()
+			if err := reader.List(ctx, found, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+				return nil, err
+			}
+			var out []client.Object
+			for _, item := range items(found) {
+				out = append(out, item)
+			}
+			return out, nil
+		},
 		status: func(object client.Object) *v1beta1.DefinitionStatus {
 			return status(object.(T)) //nolint:forcetypeassert // it comes from empty
 		},
@@ -53,15 +64,37 @@ func kindOf[T client.Object](kind definition.Kind, empty func() T, status func(T
 
 func definitionKinds() []definitionKind {
 	return []definitionKind{
-		kindOf(definition.Component, func() *v1beta1.ComponentDefinition { return &v1beta1.ComponentDefinition{} },
+		kindOf(definition.Component,
+			func() *v1beta1.ComponentDefinition { return &v1beta1.ComponentDefinition{} },
+			func() *v1beta1.ComponentDefinitionList { return &v1beta1.ComponentDefinitionList{} },
+			func(l *v1beta1.ComponentDefinitionList) []*v1beta1.ComponentDefinition { return pointers(l.Items) },
 			func(d *v1beta1.ComponentDefinition) *v1beta1.DefinitionStatus { return &d.Status }),
-		kindOf(definition.Trait, func() *v1beta1.TraitDefinition { return &v1beta1.TraitDefinition{} },
+		kindOf(definition.Trait,
+			func() *v1beta1.TraitDefinition { return &v1beta1.TraitDefinition{} },
+			func() *v1beta1.TraitDefinitionList { return &v1beta1.TraitDefinitionList{} },
+			func(l *v1beta1.TraitDefinitionList) []*v1beta1.TraitDefinition { return pointers(l.Items) },
 			func(d *v1beta1.TraitDefinition) *v1beta1.DefinitionStatus { return &d.Status }),
-		kindOf(definition.Policy, func() *v1beta1.PolicyDefinition { return &v1beta1.PolicyDefinition{} },
+		kindOf(definition.Policy,
+			func() *v1beta1.PolicyDefinition { return &v1beta1.PolicyDefinition{} },
+			func() *v1beta1.PolicyDefinitionList { return &v1beta1.PolicyDefinitionList{} },
+			func(l *v1beta1.PolicyDefinitionList) []*v1beta1.PolicyDefinition { return pointers(l.Items) },
 			func(d *v1beta1.PolicyDefinition) *v1beta1.DefinitionStatus { return &d.Status }),
-		kindOf(definition.WorkflowStep, func() *v1beta1.WorkflowStepDefinition { return &v1beta1.WorkflowStepDefinition{} },
+		kindOf(definition.WorkflowStep,
+			func() *v1beta1.WorkflowStepDefinition { return &v1beta1.WorkflowStepDefinition{} },
+			func() *v1beta1.WorkflowStepDefinitionList { return &v1beta1.WorkflowStepDefinitionList{} },
+			func(l *v1beta1.WorkflowStepDefinitionList) []*v1beta1.WorkflowStepDefinition {
+				return pointers(l.Items)
+			},
 			func(d *v1beta1.WorkflowStepDefinition) *v1beta1.DefinitionStatus { return &d.Status }),
 	}
+}
+
+func pointers[T any](items []T) []*T {
+	out := make([]*T, len(items))
+	for i := range items {
+		out[i] = &items[i]
+	}
+	return out
 }
 
 // Reconcile sets the conditions of one definition.
@@ -76,18 +109,33 @@ func (r *DefinitionReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	}
 	status := r.kind.status(object)
 	before := status.DeepCopy()
-	problem := &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
-		"this definition has no effect: this version renders the built-in %s types alone (%s)", r.kind.kind, names(r.library.Names(r.kind.kind)))}
-	setReadiness(&status.Conditions, object.GetGeneration(), metav1.Condition{}, problem, metav1.NewTime(r.clock.Now()))
+	ready, problem := r.judge(object)
+	setReadiness(&status.Conditions, object.GetGeneration(), ready, problem, metav1.NewTime(r.clock.Now()))
 	if equality.Semantic.DeepEqual(before, status) {
 		return ctrl.Result{}, nil
 	}
 	return ctrl.Result{}, writeOwnStatus(ctx, r.client, object)
 }
 
-func names(known []string) string {
-	if len(known) == 0 {
-		return "there are none"
+// Reasons of definitions.
+const (
+	reasonUsable  = "Usable"
+	reasonRefused = "Refused"
+	reasonFailed  = "CompileFailed"
+)
+
+// judge compiles a definition in the sandbox and says what came of it.
+func (r *DefinitionReconciler) judge(object client.Object) (metav1.Condition, *delivery.Problem) {
+	if r.kind.kind == definition.Policy || r.kind.kind == definition.WorkflowStep {
+		return metav1.Condition{}, &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
+			"this definition has no effect: this version knows the built-in %s types alone", r.kind.kind)}
 	}
-	return strings.Join(known, ", ")
+	parsed := r.definitions.parse(object)
+	if parsed.err != nil {
+		return metav1.Condition{}, &delivery.Problem{Reason: reasonRefused, Message: parsed.err.Error()}
+	}
+	if err := parsed.definition.Check(); err != nil {
+		return metav1.Condition{}, &delivery.Problem{Reason: reasonFailed, Message: err.Error()}
+	}
+	return metav1.Condition{Reason: reasonUsable, Message: "applications can use the type " + parsed.definition.Name}, nil
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
@@ -53,6 +54,9 @@ type Options struct {
 	Workers int
 	// Registry takes the addon's metrics.
 	Registry prometheus.Registerer
+	// Runner evaluates the CUE of definitions that are not built in. It must
+	// bound what an evaluation takes: CUE itself does not.
+	Runner program.Runner
 }
 
 // NewManager makes a manager with all controllers. It returns an error when the
@@ -160,8 +164,9 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, config: config,
 		application: &ApplicationReconciler{
 			client: manager.GetClient(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
-			ownership: &ownership{reader: manager.GetCache()}, library: definition.Builtin(), renderer: renderer, engine: engine,
-			statuses: &statusWriter{client: manager.GetClient(), clock: time}, metrics: metrics,
+			ownership: &ownership{reader: manager.GetCache()}, renderer: renderer, engine: engine,
+			definitions: &definitionReader{reader: manager.GetCache(), runner: options.Runner},
+			statuses:    &statusWriter{client: manager.GetClient(), clock: time}, metrics: metrics,
 		},
 		environment: &EnvironmentReconciler{client: manager.GetClient(), clock: time, world: world, engine: engine},
 		binding: &ClusterBindingReconciler{

@@ -12,7 +12,6 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
@@ -24,31 +23,74 @@ const (
 	reasonTooLarge      = "TooLarge"
 )
 
-// prepare reads and checks an application. warnings are properties that no
-// definition has, which are an error only in strict namespaces: other tools
-// write them, and the existing OAM controller passes them over.
-func (r *ApplicationReconciler) prepare(ctx context.Context, app *v1beta1.Application) (delivery.Request, []string, *delivery.Problem, error) {
+// scene is what an application is seen against in one pass: all of it is read once.
+type scene struct {
+	source   delivery.SourceNamespace
+	world    delivery.World
+	renderer *render.Renderer
+}
+
+// scene reads the application's namespace, all environments, and the types that
+// may be used there.
+func (r *ApplicationReconciler) scene(ctx context.Context, app *v1beta1.Application) (scene, error) {
 	source, err := r.world.source(ctx, app.Namespace)
 	if err != nil {
-		return delivery.Request{}, nil, nil, err
+		return scene{}, err
 	}
+	world, err := r.world.read(ctx)
+	if err != nil {
+		return scene{}, err
+	}
+	library, err := r.definitions.library(ctx, app.Namespace)
+	if err != nil {
+		return scene{}, err
+	}
+	renderer := r.renderer.With(library)
+	if source.Labels[v1alpha1.LabelStrict] != "true" {
+		// Other tools write what no definition has, and the existing OAM controller passes it over.
+		renderer = renderer.Lenient()
+	}
+	return scene{source: source, world: world, renderer: renderer}, nil
+}
+
+// prepare reads and checks an application. The warnings are unknown parameters
+// that are passed over.
+func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *delivery.Problem) {
 	if delivery.Reserved(app.Namespace) {
 		return delivery.Request{}, nil, &delivery.Problem{Reason: delivery.ReasonReservedNamespace, Message: fmt.Sprintf(
 			"metadata.namespace: %q is reserved (kube-*, %s, vela-system, open-cluster-management*): put the application into a namespace of its team",
-			app.Namespace, v1alpha1.SystemNamespace)}, nil
+			app.Namespace, v1alpha1.SystemNamespace)}
 	}
 	components, uses, problem := decode(app)
 	if problem != nil {
-		return delivery.Request{}, nil, problem, nil
+		return delivery.Request{}, nil, problem
 	}
-	components, warnings, problem := r.check(components, source.Labels[v1alpha1.LabelStrict] == "true")
+	warnings, problem := check(s.renderer, components, s.completes(uses))
 	if problem != nil {
-		return delivery.Request{}, warnings, problem, nil
+		return delivery.Request{}, warnings, problem
 	}
 	return delivery.Request{
-		Owner: ownerOf(app), Source: source, Uses: uses, Components: components,
+		Owner: ownerOf(app), Source: s.source, Uses: uses, Components: components,
 		Labels: app.Labels, Annotations: app.Annotations, Revision: nextRevision(app).Name,
-	}, warnings, nil, nil
+	}, warnings, nil
+}
+
+// completes says of a component whether environments or policies may give it
+// parameters that it lacks: then only rendering can tell what is missing.
+func (s scene) completes(uses []policy.EnvironmentUse) func(render.Component) bool {
+	return func(c render.Component) bool {
+		return slices.ContainsFunc(uses, func(use policy.EnvironmentUse) bool { return len(use.Overrides) > 0 || s.adds(use.Environment, c.Type) })
+	}
+}
+
+// adds says whether an environment or one of its bindings has properties for components of a type.
+func (s scene) adds(name, componentType string) bool {
+	environment, ok := s.world[name]
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(environment.Spec.Defaults, func(d v1alpha1.ComponentDefaults) bool { return d.Type == componentType }) ||
+		slices.ContainsFunc(environment.Bindings, func(b delivery.Binding) bool { return len(b.Overrides) > 0 })
 }
 
 // decode reads the spec, and refuses what is accepted and not implemented: to
@@ -90,60 +132,44 @@ func unsupportedAnnotations(app *v1beta1.Application) []string {
 }
 
 // check looks each type up and validates its properties, so that errors speak
-// of the user's field. Unknown properties are left out of what is rendered.
-func (r *ApplicationReconciler) check(components []render.Component, strict bool) ([]render.Component, []string, *delivery.Problem) {
-	findings := &findings{strict: strict}
-	checked := slices.Clone(components)
-	for i := range checked {
-		at := fmt.Sprintf("spec.components[%d]", i)
-		checked[i].Properties = findings.check(r.library, definition.Component, checked[i].Type, checked[i].Properties, at)
-		checked[i].Traits = slices.Clone(checked[i].Traits)
-		for j, trait := range checked[i].Traits {
-			at := fmt.Sprintf("%s.traits[%d]", at, j)
-			checked[i].Traits[j].Properties = findings.check(r.library, definition.Trait, trait.Type, trait.Properties, at)
-		}
+// of the user's field. The warnings are unknown parameters.
+func check(renderer *render.Renderer, components []render.Component, partial func(render.Component) bool) ([]string, *delivery.Problem) {
+	found, errs := renderer.Check(components, partial)
+	warnings := make([]string, len(found))
+	for i, w := range found {
+		warnings[i] = w.String()
 	}
-	return checked, findings.warnings, findings.problem()
+	return warnings, problemOf(errs)
 }
 
-type findings struct {
-	strict   bool
-	reason   string
-	errors   []string
-	warnings []string
-}
-
-func (f *findings) check(library *definition.Library, kind definition.Kind, name string, properties map[string]any, at string) map[string]any {
-	found, err := library.Lookup(kind, name)
-	if err != nil {
-		f.fail(delivery.ReasonUnknownType, at+".type: "+err.Error())
-		return properties
-	}
-	for _, finding := range found.Validate(properties, at+".properties") {
-		if finding.Reason == definition.UnknownParameter && !f.strict {
-			f.warnings = append(f.warnings, finding.String())
-			continue
-		}
-		f.fail(delivery.ReasonInvalidParameters, finding.String())
-	}
-	return found.Known(properties)
-}
-
-func (f *findings) fail(reason, message string) {
-	if f.reason == "" {
-		f.reason = reason
-	}
-	f.errors = append(f.errors, message)
-}
-
-func (f *findings) problem() *delivery.Problem {
-	if len(f.errors) == 0 {
+// problemOf is the reason of the first error with the texts of all, up to a bound.
+func problemOf(errs []*render.Error) *delivery.Problem {
+	if len(errs) == 0 {
 		return nil
 	}
 	const most = 10
-	text := f.errors
-	if len(text) > most {
-		text = append(slices.Clone(text[:most]), fmt.Sprintf("... and %d more", len(f.errors)-most))
+	var texts []string
+	for _, e := range errs {
+		if len(e.Findings) == 0 {
+			texts = append(texts, e.Error())
+		}
+		for _, f := range e.Findings {
+			texts = append(texts, f.String())
+		}
 	}
-	return &delivery.Problem{Reason: f.reason, Message: strings.Join(text, "; ")}
+	if more := len(texts) - most; more > 0 {
+		texts = append(texts[:most], fmt.Sprintf("... and %d more", more))
+	}
+	return &delivery.Problem{Reason: reasonOf(errs[0]), Message: strings.Join(texts, "; ")}
+}
+
+// reasonOf is the reason of a condition for an error of the renderer.
+func reasonOf(e *render.Error) string {
+	switch e.Reason {
+	case render.ReasonUnknownType:
+		return delivery.ReasonUnknownType
+	case render.ReasonInvalidProperties:
+		return delivery.ReasonInvalidParameters
+	}
+	return e.Reason
 }

@@ -95,6 +95,9 @@ func (c *controllers) buildApplication() error {
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfAccount), builder.WithPredicates(lost())).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfAccount), builder.WithPredicates(lost())).
 		WatchesMetadata(newCRD(), handler.EnqueueRequestsFromMapFunc(c.applicationsOfCRD), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	for _, kind := range definitionKinds() {
+		build = build.Watches(kind.empty(), c.defined(), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+	}
 	for _, gvk := range c.kinds {
 		build = build.WatchesRawSource(source.Kind[client.Object](c.manager.GetCache(), local.NewObject(gvk), c.delivered()))
 	}
@@ -172,7 +175,7 @@ func (c *controllers) buildBinding() error {
 func (c *controllers) buildDefinitions() error {
 	for _, kind := range definitionKinds() {
 		reconciler := &DefinitionReconciler{
-			client: c.manager.GetClient(), clock: c.environment.clock, ownership: c.application.ownership, library: c.application.library, kind: kind,
+			client: c.manager.GetClient(), clock: c.environment.clock, ownership: c.application.ownership, definitions: c.application.definitions, kind: kind,
 		}
 		err := ctrl.NewControllerManagedBy(c.manager).Named(string(kind.kind)+"-definition").
 			For(kind.empty(), builder.WithPredicates(described())).Complete(quiet{reconciler})
@@ -262,6 +265,33 @@ func (c *controllers) applicationsOfTenant(ctx context.Context, object client.Ob
 		return nil
 	}
 	return requestsFor(c.applications(ctx, client.InNamespace(source)))
+}
+
+// defined wakes applications when a definition comes, changes or goes, and
+// forgets what was read out of one that is gone.
+func (c *controllers) defined() handler.EventHandler {
+	enqueue := func(ctx context.Context, queue queue, object client.Object) {
+		for _, request := range c.applicationsOfDefinition(ctx, object) {
+			queue.Add(request)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) { enqueue(ctx, queue, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) { enqueue(ctx, queue, e.ObjectNew) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) {
+			c.application.definitions.forget(e.Object)
+			enqueue(ctx, queue, e.Object)
+		},
+	}
+}
+
+// applicationsOfDefinition are those that may use a definition: environments
+// and policies bring in types too, so they are not told apart by their own.
+func (c *controllers) applicationsOfDefinition(ctx context.Context, object client.Object) requests {
+	if slices.Contains(systemNamespaces(), object.GetNamespace()) {
+		return requestsFor(c.applications(ctx))
+	}
+	return requestsFor(c.applications(ctx, client.InNamespace(object.GetNamespace())))
 }
 
 // applicationsOfCRD are all, when the CRD that says whose they are changes.

@@ -107,6 +107,7 @@ const (
 // compiled is what is made of the source when it is first needed.
 type compiled struct {
 	mutex    sync.Mutex
+	runner   program.Runner
 	programs map[Part]*program.Program
 	schema   *schema
 }
@@ -130,7 +131,7 @@ func (d *Definition) program(part Part, source string) *program.Program {
 	if d.compiled.programs == nil {
 		d.compiled.programs = map[Part]*program.Program{}
 	}
-	p := program.New(string(d.Kind)+"/"+d.Name+"/"+string(part), source)
+	p := program.NewIn(d.compiled.runner, string(d.Kind)+"/"+d.Name+"/"+string(part), source)
 	d.compiled.programs[part] = p
 	return p
 }
@@ -155,9 +156,25 @@ func (d *Definition) parameters() *schema {
 	d.compiled.mutex.Lock()
 	defer d.compiled.mutex.Unlock()
 	if d.compiled.schema == nil {
-		d.compiled.schema = newSchema(d.program(TemplatePart, d.Template))
+		s, err := schemaOf(d.program(TemplatePart, d.Template))
+		if err != nil {
+			return anything() // which may be otherwise next time
+		}
+		d.compiled.schema = s
 	}
 	return d.compiled.schema
+}
+
+// In is the definition with its CUE evaluated by a runner, as foreign
+// definitions are. Nothing that was compiled is shared.
+func (d *Definition) In(runner program.Runner) *Definition {
+	return &Definition{
+		Kind: d.Kind, Name: d.Name, Version: d.Version, Revision: d.Revision, Archived: d.Archived, Foreign: d.Foreign, Description: d.Description,
+		Labels: d.Labels, Annotations: d.Annotations, Deprecated: d.Deprecated, Workload: d.Workload, WorkloadType: d.WorkloadType,
+		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, PodDisruptive: d.PodDisruptive, WorkloadRefPath: d.WorkloadRefPath,
+		Template: d.Template, HealthPolicy: d.HealthPolicy, CustomStatus: d.CustomStatus, Details: d.Details, Digest: d.Digest,
+		compiled: compiled{runner: runner},
+	}
 }
 
 // title names the definition in messages.

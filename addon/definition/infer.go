@@ -21,7 +21,7 @@ func isList(e ast.Expr) bool {
 }
 
 func listAt(e ast.Expr, depth int) bool {
-	for _, v := range valuesOf(e, depth) {
+	for _, v := range operandsOf(e, depth) {
 		switch v := v.(type) {
 		case *ast.ListLit, *ast.SliceExpr:
 			return true
@@ -62,25 +62,25 @@ func makesList(call *ast.CallExpr) bool {
 	return false
 }
 
-// valuesOf are the expressions that an expression stands for: what a name
+// operandsOf are the expressions that an expression stands for: what a name
 // refers to, and both sides of unifications and disjunctions.
-func valuesOf(e ast.Expr, depth int) []ast.Expr {
+func operandsOf(e ast.Expr, depth int) []ast.Expr {
 	if depth > maxInferDepth {
 		return nil
 	}
 	depth++
 	switch e := e.(type) {
 	case *ast.ParenExpr:
-		return valuesOf(e.X, depth)
+		return operandsOf(e.X, depth)
 	case *ast.UnaryExpr:
 		if e.Op == token.MUL {
-			return valuesOf(e.X, depth)
+			return operandsOf(e.X, depth)
 		}
 	case *ast.Alias:
-		return valuesOf(e.Expr, depth)
+		return operandsOf(e.Expr, depth)
 	case *ast.BinaryExpr:
 		if e.Op == token.AND || e.Op == token.OR {
-			return append(valuesOf(e.X, depth), valuesOf(e.Y, depth)...)
+			return append(operandsOf(e.X, depth), operandsOf(e.Y, depth)...)
 		}
 	case *ast.Ident:
 		return each(declared(e, depth), depth)
@@ -100,7 +100,7 @@ func valuesOf(e ast.Expr, depth int) []ast.Expr {
 func each(all []ast.Expr, depth int) []ast.Expr {
 	var out []ast.Expr
 	for _, e := range all {
-		out = append(out, valuesOf(e, depth)...)
+		out = append(out, operandsOf(e, depth)...)
 	}
 	return out
 }
@@ -146,7 +146,7 @@ func named(decls []ast.Decl, name string, depth int) []ast.Expr {
 // fieldsOf are the values of a field of what an expression stands for.
 func fieldsOf(e ast.Expr, name string, depth int) []ast.Expr {
 	var out []ast.Expr
-	for _, v := range valuesOf(e, depth) {
+	for _, v := range operandsOf(e, depth) {
 		if body, ok := v.(*ast.StructLit); ok && depth <= maxInferDepth {
 			out = append(out, named(body.Elts, name, depth+1)...)
 		}
@@ -157,7 +157,7 @@ func fieldsOf(e ast.Expr, name string, depth int) []ast.Expr {
 // itemsOf are the items of a list, or the values of a struct.
 func itemsOf(e ast.Expr, depth int) []ast.Expr {
 	var out []ast.Expr
-	for _, v := range valuesOf(e, depth) {
+	for _, v := range operandsOf(e, depth) {
 		switch v := v.(type) {
 		case *ast.ListLit:
 			for _, item := range v.Elts {

@@ -24,9 +24,18 @@ var builtinFiles embed.FS
 // builtin holds the library for all who ask, so that they share what is compiled.
 var builtin = sync.OnceValue(func() *Library { return lazy(builtinFiles, "builtin") })
 
-// Library is an immutable set of definitions, safe for concurrent use.
+// Library is an immutable set of definitions, safe for concurrent use. A name
+// may stand for several versions.
 type Library struct {
-	byKind map[Kind]map[string]func() (*Definition, error)
+	byKind map[Kind]map[string][]entry
+	below  *Library
+}
+
+// entry is one definition, read when it is first looked up.
+type entry struct {
+	load func() (*Definition, error)
+	// archived says that only a version leads to the definition.
+	archived bool
 }
 
 // Builtin is the library of the definitions that are part of the product. A
@@ -35,13 +44,40 @@ func Builtin() *Library {
 	return builtin()
 }
 
-// NewLibrary is a library of the given definitions; the last of a name counts.
+// NewLibrary is a library of the given definitions. Without a version, the last
+// of a name that is not archived counts.
 func NewLibrary(definitions ...*Definition) *Library {
-	l := &Library{byKind: map[Kind]map[string]func() (*Definition, error){}}
+	l := &Library{byKind: map[Kind]map[string][]entry{}}
 	for _, d := range definitions {
-		l.add(d.Kind, d.Name, func() (*Definition, error) { return d, nil })
+		l.add(d.Kind, d.Name, entry{load: func() (*Definition, error) { return d, nil }, archived: d.Archived})
 	}
 	return l
+}
+
+// FromObjects is a library of the Kubernetes objects that hold definitions;
+// others are left out. An object is read when it is first looked up, so that one
+// that cannot be read fails those alone who use it.
+func FromObjects(objects ...map[string]any) *Library {
+	l := NewLibrary()
+	for _, o := range objects {
+		kind, name, archived := identify(o)
+		if kind == "" {
+			continue
+		}
+		l.add(kind, name, entry{load: sync.OnceValues(func() (*Definition, error) { return FromObject(o) }), archived: archived})
+	}
+	return l
+}
+
+// Over is the library in which the definitions of l hide those of below that
+// have the same name. A version that l does not have may be one of below.
+func (l *Library) Over(below *Library) *Library {
+	out := *l
+	if l.below != nil {
+		below = l.below.Over(below)
+	}
+	out.below = below
+	return &out
 }
 
 // lazy is a library of the definition files below a folder.
@@ -53,13 +89,13 @@ func lazy(files fs.FS, folder string) *Library {
 		if path.Base(path.Dir(p)) == fragmentFolder {
 			continue
 		}
-		l.add(Kind(path.Base(path.Dir(p))), strings.TrimSuffix(path.Base(p), ".cue"), sync.OnceValues(func() (*Definition, error) {
+		l.add(Kind(path.Base(path.Dir(p))), strings.TrimSuffix(path.Base(p), ".cue"), entry{load: sync.OnceValues(func() (*Definition, error) {
 			source, err := fs.ReadFile(files, p)
 			if err != nil {
 				return nil, fmt.Errorf("read definition %s: %w", p, err)
 			}
 			return parseWith(shared, p, source)
-		}))
+		})})
 	}
 	return l
 }
@@ -85,40 +121,65 @@ func parseWith(shared func() (fragments, error), file string, source []byte) (*D
 	return d, nil
 }
 
-func (l *Library) add(kind Kind, name string, load func() (*Definition, error)) {
+func (l *Library) add(kind Kind, name string, e entry) {
 	if l.byKind[kind] == nil {
-		l.byKind[kind] = map[string]func() (*Definition, error){}
+		l.byKind[kind] = map[string][]entry{}
 	}
-	l.byKind[kind][name] = load
+	l.byKind[kind][name] = append(l.byKind[kind][name], e)
 }
 
-// Lookup finds the definition of a type, written as NAME or NAME@VERSION. The
-// error is an *UnknownTypeError, or says what is wrong with the definition.
+// Lookup finds the definition of a type, written as NAME or NAME@VERSION. A
+// version is one of a definition, the beginning of one up to a dot, or vN for
+// the revision N that the cluster gave. The error is an *UnknownTypeError, or
+// says what is wrong with the definition.
 func (l *Library) Lookup(kind Kind, name string) (*Definition, error) {
 	base, version, pinned := strings.Cut(name, "@")
-	load, ok := l.byKind[kind][base]
-	if !ok {
-		known := l.Names(kind)
-		return nil, &UnknownTypeError{Kind: kind, Name: name, Known: known, Suggestion: Suggest(base, known)}
+	var versions []string
+	for layer := l; layer != nil; layer = layer.below {
+		entries := layer.byKind[kind][base]
+		if !pinned {
+			if e, ok := current(entries); ok {
+				return e.load()
+			}
+			continue
+		}
+		d, others, err := pick(entries, version)
+		if d != nil || err != nil {
+			return d, err
+		}
+		versions = append(versions, others...)
 	}
-	d, err := load()
-	if err != nil {
-		return nil, err
+	known := l.Names(kind)
+	e := &UnknownTypeError{Kind: kind, Name: name, Known: known, Suggestion: Suggest(base, known)}
+	if pinned && slices.Contains(known, base) {
+		slices.Sort(versions)
+		e.Suggestion, e.Version, e.Versions = base, version, slices.Compact(versions)
 	}
-	if pinned && d.Version != version {
-		return nil, &UnknownTypeError{Kind: kind, Name: name, Known: l.Names(kind), Suggestion: base}
+	return nil, e
+}
+
+// current is the entry that counts without a version.
+func current(entries []entry) (entry, bool) {
+	for _, e := range slices.Backward(entries) {
+		if !e.archived {
+			return e, true
+		}
 	}
-	return d, nil
+	return entry{}, false
 }
 
 // Names are the sorted names of all types of a kind.
 func (l *Library) Names(kind Kind) []string {
-	names := make([]string, 0, len(l.byKind[kind]))
-	for name := range l.byKind[kind] {
-		names = append(names, name)
+	var names []string
+	for layer := l; layer != nil; layer = layer.below {
+		for name, entries := range layer.byKind[kind] {
+			if _, ok := current(entries); ok {
+				names = append(names, name)
+			}
+		}
 	}
 	sort.Strings(names)
-	return slices.Clip(names)
+	return slices.Clip(slices.Compact(names))
 }
 
 // UnknownTypeError says that a library has no definition of a type.
@@ -131,9 +192,19 @@ type UnknownTypeError struct {
 	Known []string
 	// Suggestion is the known name that is most alike; empty when none is.
 	Suggestion string
+	// Version that was looked for, where the type exists in others.
+	Version string
+	// Versions are the sorted versions that exist of the type.
+	Versions []string
 }
 
 // Error names the type, those that exist, and the one that was probably meant.
 func (e *UnknownTypeError) Error() string {
+	if e.Version != "" && len(e.Versions) == 0 {
+		return fmt.Sprintf("the %s type %q has no versions; write the type without @%s", e.Kind, e.Suggestion, e.Version)
+	}
+	if e.Version != "" {
+		return fmt.Sprintf("the %s type %q has no version %q. Known versions: %s", e.Kind, e.Suggestion, e.Version, list(e.Versions))
+	}
 	return fmt.Sprintf("there is no %s type %q%s Known types: %s", e.Kind, e.Name, didYouMean(e.Suggestion), list(e.Known))
 }

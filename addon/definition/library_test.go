@@ -5,6 +5,7 @@ package definition_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -56,7 +57,7 @@ func TestLookupUnknown(t *testing.T) {
 		"Misspelt":     {reason: "The name that was meant is proposed.", kind: definition.Component, name: "webservise", want: `there is no component type "webservise"; did you mean "webservice"? Known types: webservice`},
 		"Other":        {reason: "Nothing alike, nothing proposed.", kind: definition.Component, name: "cron", want: `there is no component type "cron". Known types: webservice`},
 		"OtherKind":    {reason: "Kinds have names of their own.", kind: definition.Trait, name: "webservice", want: `there is no trait type "webservice". Known types: (none)`},
-		"OtherVersion": {reason: "A pinned version must be the one at hand.", kind: definition.Component, name: "webservice@1", want: `there is no component type "webservice@1"; did you mean "webservice"? Known types: webservice`},
+		"OtherVersion": {reason: "A pinned version must be the one at hand.", kind: definition.Component, name: "webservice@1", want: `the component type "webservice" has no version "1". Known versions: 2`},
 		"SameVersion":  {reason: "The version at hand may be pinned.", kind: definition.Component, name: "webservice@2"},
 	}
 	for name, tc := range cases {
@@ -100,6 +101,88 @@ func TestParseDeprecated(t *testing.T) {
 			}
 		})
 	}
+}
+
+// versioned is a component type "queue" that tells its layer and version by its description.
+func versioned(layer, version string, revision int64, archived bool) *definition.Definition {
+	return &definition.Definition{
+		Kind: definition.Component, Name: "queue", Version: version, Revision: revision, Archived: archived, Description: fmt.Sprintf("%s %s v%d", layer, version, revision),
+	}
+}
+
+func TestLookupVersions(t *testing.T) {
+	top := definition.NewLibrary(
+		versioned("top", "1.9.0", 3, true), versioned("top", "1.10.0", 4, true), versioned("top", "2.0.0", 5, false), versioned("top", "2.0.0", 5, true), versioned("top", "1.2.1", 1, true),
+	)
+	middle := definition.NewLibrary(
+		&definition.Definition{Kind: definition.Component, Name: "old", Description: "archived", Revision: 1, Archived: true},
+		&definition.Definition{Kind: definition.Component, Name: "plain", Description: "middle plain"},
+	)
+	bottom := definition.NewLibrary(
+		versioned("bottom", "0.1.0", 9, false), &definition.Definition{Kind: definition.Trait, Name: "queue", Description: "a trait"},
+		&definition.Definition{Kind: definition.Component, Name: "plain", Description: "bottom plain", Version: "3"},
+	)
+	l := top.Over(middle).Over(bottom)
+	cases := map[string]struct{ reason, name, want, err string }{
+		"Top":        {reason: "The layer on top counts, and in it what is not archived.", name: "queue", want: "top 2.0.0 v5"},
+		"Exact":      {reason: "A version that is written out.", name: "queue@1.9.0", want: "top 1.9.0 v3"},
+		"ExactV":     {reason: "Also with a v before it.", name: "queue@v1.9.0", want: "top 1.9.0 v3"},
+		"Revision":   {reason: "vN is the revision of the cluster.", name: "queue@v3", want: "top 1.9.0 v3"},
+		"RevisionV1": {reason: "Also where versions begin with the same number.", name: "queue@v1", want: "top 1.2.1 v1"},
+		"Partial":    {reason: "The newest of those that begin so, by number.", name: "queue@1", want: "top 1.10.0 v4"},
+		"PartialDot": {reason: "A number is a whole one: 1.1 is not 1.10.", name: "queue@1.1", err: `the component type "queue" has no version "1.1". Known versions: 0.1.0, 1.10.0, 1.2.1, 1.9.0, 2.0.0, v1, v3, v4, v5, v9`},
+		"Number":     {reason: "A number alone is a revision where no version begins so.", name: "queue@4", want: "top 1.10.0 v4"},
+		"Below":      {reason: "A version of a lower layer.", name: "queue@0.1.0", want: "bottom 0.1.0 v9"},
+		"Hidden":     {reason: "A layer hides those below it.", name: "plain", want: "middle plain"},
+		"Through":    {reason: "But not the versions that it does not have.", name: "plain@3", want: "bottom plain"},
+		"Archived":   {reason: "A type of which earlier revisions alone are left.", name: "old", err: `there is no component type "old". Known types: plain, queue`},
+		"ByRevision": {reason: "Its revisions can be asked for.", name: "old@v1", want: "archived"},
+		"Empty":      {reason: "No version at all after the sign.", name: "queue@", err: `there is no component type "queue@"; did you mean "queue"? Known types: plain, queue`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			d, err := l.Lookup(definition.Component, tc.name)
+			if diff := cmp.Diff(tc.err, errorText(err)); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+			if d != nil && d.Description != tc.want || d == nil && tc.want != "" {
+				t.Errorf("%s got %+v, want %s", tc.reason, d, tc.want)
+			}
+		})
+	}
+	if _, err := middle.Lookup(definition.Component, "plain@1"); errorText(err) != `the component type "plain" has no versions; write the type without @1` {
+		t.Errorf("no versions: %v", err)
+	}
+	if diff := cmp.Diff([]string{"queue"}, l.Names(definition.Trait)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestFromObjects(t *testing.T) {
+	revision := map[string]any{"apiVersion": "core.oam.dev/v1beta1", "kind": "DefinitionRevision", "metadata": map[string]any{"name": "t-v1"}, "spec": map[string]any{"revision": int64(1), "traitDefinition": traitObject("patch: a: 1")}}
+	broken := traitObject("")
+	broken["metadata"] = map[string]any{"name": "broken"}
+	l := definition.FromObjects(revision, traitObject("patch: a: 2"), broken, map[string]any{"apiVersion": "v1", "kind": "Secret"}).Over(definition.Builtin())
+	for name, want := range map[string]string{"t": "patch: a: 2", "t@v1": "patch: a: 1"} {
+		if d := traitOf(t, l, name); d.Template != want || !d.Foreign {
+			t.Errorf("%s: %q, foreign %t", name, d.Template, d.Foreign)
+		}
+	}
+	if d := traitOf(t, l, "scaler"); d.Foreign {
+		t.Error("a built-in definition is foreign")
+	}
+	if _, err := l.Lookup(definition.Trait, "broken"); errorText(err) != `read TraitDefinition "broken": spec.schematic.cue.template is empty; write the template there` {
+		t.Errorf("broken: %v", err)
+	}
+}
+
+func traitOf(t *testing.T, l *definition.Library, name string) *definition.Definition {
+	t.Helper()
+	d, err := l.Lookup(definition.Trait, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func TestParseErrors(t *testing.T) {

@@ -6,6 +6,7 @@ package definition
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"cuelang.org/go/cue/parser"
@@ -46,18 +47,6 @@ type manifest struct {
 		Version            string                         `json:"version"`
 	} `json:"spec"`
 	Status v1beta1.DefinitionStatus `json:"status"`
-}
-
-// archive is an object that keeps an earlier revision of a definition.
-type archive struct {
-	Spec struct {
-		Revision     int64          `json:"revision"`
-		Type         string         `json:"definitionType"`
-		Component    map[string]any `json:"componentDefinition"`
-		Trait        map[string]any `json:"traitDefinition"`
-		Policy       map[string]any `json:"policyDefinition"`
-		WorkflowStep map[string]any `json:"workflowStepDefinition"`
-	} `json:"spec"`
 }
 
 // IsObject says whether a Kubernetes object holds a definition.
@@ -105,6 +94,33 @@ func FromObject(object map[string]any) (*Definition, error) {
 	return d, nil
 }
 
+// identify is the type that an object defines, without reading all of it.
+func identify(object map[string]any) (kind Kind, name string, archived bool) {
+	if !IsObject(object) {
+		return "", "", false
+	}
+	if kind := kindOfObject(text(object["kind"])); kind != "" {
+		return kind, nameOf(object), false
+	}
+	manifest, kept := keptIn(object)
+	return kindOfObject(manifest), nameOf(kept), true
+}
+
+// keptIn is the definition that a DefinitionRevision keeps, and its kind of objects.
+func keptIn(object map[string]any) (string, map[string]any) {
+	spec, _ := object["spec"].(map[string]any)
+	for field, kind := range map[string]string{
+		"componentDefinition": componentObject, "traitDefinition": traitObject, "policyDefinition": policyObject, "workflowStepDefinition": stepObject,
+	} {
+		// The existing implementation writes the three that do not apply too, without a name.
+		kept, _ := spec[field].(map[string]any)
+		if nameOf(kept) != "" {
+			return kind, kept
+		}
+	}
+	return "", nil
+}
+
 func fromManifest(object map[string]any) (*Definition, error) {
 	var m manifest
 	if err := decodeObject(object, &m); err != nil {
@@ -123,6 +139,8 @@ func fromManifest(object map[string]any) (*Definition, error) {
 		Version:         m.Spec.Version,
 		Foreign:         true,
 		Description:     m.Metadata.Annotations[descriptionAnnotation],
+		Labels:          m.Metadata.Labels,
+		Deprecated:      isDeprecated(m.Metadata.Labels),
 		Workload:        m.Spec.Workload.Definition,
 		WorkloadType:    m.Spec.Workload.Type,
 		AppliesTo:       m.Spec.AppliesToWorkloads,
@@ -143,26 +161,26 @@ func fromManifest(object map[string]any) (*Definition, error) {
 
 // fromArchive reads an earlier revision, which a type is only by its version.
 func fromArchive(object map[string]any) (*Definition, error) {
-	var a archive
+	var a struct {
+		Spec struct {
+			Revision int64 `json:"revision"`
+		} `json:"spec"`
+	}
 	if err := decodeObject(object, &a); err != nil {
 		return nil, err
 	}
-	for kind, kept := range map[string]map[string]any{
-		componentObject: a.Spec.Component, traitObject: a.Spec.Trait, policyObject: a.Spec.Policy, stepObject: a.Spec.WorkflowStep,
-	} {
-		// The existing implementation writes the three that do not apply too, without a name.
-		if nameOf(kept) == "" || a.Spec.Type != "" && !strings.EqualFold(a.Spec.Type+"Definition", kind) {
-			continue
-		}
-		kept["apiVersion"], kept["kind"] = v1beta1.GroupVersion.String(), kind
-		d, err := fromManifest(kept)
-		if err != nil {
-			return nil, err
-		}
-		d.Revision, d.Archived = a.Spec.Revision, true
-		return d, nil
+	kind, kept := keptIn(object)
+	if kind == "" {
+		return nil, fmt.Errorf("it keeps no definition")
 	}
-	return nil, fmt.Errorf("it keeps no definition")
+	kept = maps.Clone(kept)
+	kept["apiVersion"], kept["kind"] = v1beta1.GroupVersion.String(), kind
+	d, err := fromManifest(kept)
+	if err != nil {
+		return nil, err
+	}
+	d.Revision, d.Archived = a.Spec.Revision, true
+	return d, nil
 }
 
 // templateOf is the CUE template, or why there is none.

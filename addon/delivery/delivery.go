@@ -101,6 +101,8 @@ type Observation struct {
 	// Output is the observed workload, Outputs are the other observed objects by resource name.
 	Output  map[string]any
 	Outputs map[string]map[string]any
+	// Feedback says that the objects are known by the feedback of an agent alone.
+	Feedback bool
 	// RetryAfter asks for another look, when no event can be expected; 0 means none.
 	RetryAfter time.Duration
 }

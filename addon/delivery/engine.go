@@ -155,7 +155,9 @@ func judge(unit Unit, observation Observation) (health.Verdict, error) {
 	if observation.State != Delivered {
 		return health.Verdict{Message: observation.Message}, nil
 	}
-	return health.Evaluate(health.Input{Result: unit.Result, Output: observation.Output, Outputs: observation.Outputs})
+	return health.Evaluate(health.Input{
+		Result: unit.Result, Output: observation.Output, Outputs: observation.Outputs, Feedback: observation.Feedback,
+	})
 }
 
 func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report) error {

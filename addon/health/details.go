@@ -19,11 +19,12 @@ const (
 )
 
 // details are the fields of a status as text, the first by name when there are
-// too many. A label that starts with a dollar sign is for the CUE itself.
+// too many. A label that starts with a dollar sign is for the CUE itself; one that
+// is not fit to be read may come from a cluster and is left out.
 func details(fields map[string]any) map[string]string {
 	out := map[string]string{}
 	for _, label := range slices.Sorted(maps.Keys(fields)) {
-		if strings.HasPrefix(label, "$") || len(label) >= maxLabel || len(out) == maxDetails {
+		if strings.HasPrefix(label, "$") || len(label) >= maxLabel || len(out) == maxDetails || label != clip(label) {
 			continue
 		}
 		out[label] = clip(textOf(fields[label]))

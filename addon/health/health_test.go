@@ -6,6 +6,7 @@ package health_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -235,20 +236,88 @@ func TestFeedback(t *testing.T) {
 }
 
 func TestFeedbackOfWritten(t *testing.T) {
-	l := written(`isHealth: context.outputs.extra.status.loadBalancer.ingress[0].ip != "" && len([for c in context.output.status.conditions {c}]) > 0 && context.output["we ird"].x == 1`, "", "")
-	got := health.Feedback(rendered(t, l, render.Component{Name: "c", Type: "written", Properties: object{"p": "x"}}))
-	var extra []string
-	for _, p := range got[1] {
-		extra = append(extra, p.JSONPath())
+	always := []string{`.metadata.annotations.fairlead\.dev/revision`}
+	workload := append(slices.Clone(always), ".metadata.generation", ".status.observedGeneration")
+	cases := map[string]struct {
+		reason          string
+		policy, custom  string
+		output, service []string
+	}{
+		"Index": {
+			reason:  "An item of a list by its index.",
+			policy:  `isHealth: context.outputs.extra.status.loadBalancer.ingress[0].ip != ""`,
+			service: []string{".status.loadBalancer.ingress[0].ip"},
+		},
+		"Picked": {
+			reason: "A literal picks an item: its fields come back, and the field that picks to say that it is there.",
+			policy: `_ready: {for c in context.output.status.conditions if c.type == "Ready" {s: c.status}}, isHealth: _ready.s == "True"`,
+			output: []string{`.status.conditions[?(@.type=="Ready")].status`, `.status.conditions[?(@.type=="Ready")].type`},
+		},
+		"Whole": {
+			reason: "A whole condition has known fields.",
+			policy: `_ready: [for c in context.output.status.conditions if c.type == "Ready" {c}], isHealth: "\(_ready)" != ""`,
+			output: []string{
+				`.status.conditions[?(@.type=="Ready")].lastTransitionTime`, `.status.conditions[?(@.type=="Ready")].message`, `.status.conditions[?(@.type=="Ready")].observedGeneration`,
+				`.status.conditions[?(@.type=="Ready")].reason`, `.status.conditions[?(@.type=="Ready")].status`, `.status.conditions[?(@.type=="Ready")].type`,
+			},
+		},
+		"There": {
+			reason: "Whether there is a list shows in its first item, which needs the field that picks.",
+			policy: `if context.output.status.conditions != _|_ for c in context.output.status.conditions if c.kind == "A" {isHealth: c.ok}, x: context.output.status.conditions[1].message`,
+			output: []string{`.status.conditions[?(@.kind=="A")].kind`, `.status.conditions[?(@.kind=="A")].ok`, ".status.conditions[0].kind", ".status.conditions[0].type", ".status.conditions[1].kind", ".status.conditions[1].message"},
+		},
+		"Computed": {
+			reason:  "A computed name may be that of any other object.",
+			policy:  `isHealth: context.outputs["\(context.name)-x"].status.ok`,
+			service: []string{".status.ok"},
+		},
+		"Hostile": {
+			reason: "What would not be a path is none; the kind judges instead.",
+			policy: `isHealth: len([for c in context.output.status.conditions if c.type == "a\")].x" {c}]) > 0`,
+			custom: `message: "\(context.output.status.phase)"`,
+			output: append([]string{".metadata.deletionTimestamp", ".status.phase"}, readyPaths()...),
+		},
+		"Delivered": {
+			reason: "What is delivered as an object cannot come back.",
+			policy: `isHealth: context.output.data != _|_ && context.output.other == 1`,
+			output: []string{".other"},
+		},
 	}
-	if diff := cmp.Diff([]string{`.metadata.annotations.fairlead\.dev/revision`, ".status.loadBalancer.ingress[0].ip"}, extra); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := health.Feedback(rendered(t, written(tc.policy, tc.custom, ""), render.Component{Name: "c", Type: "written", Properties: object{"p": "x"}}))
+			if diff := cmp.Diff(sorted(append(tc.output, workload...)), texts(got[0])); diff != "" {
+				t.Errorf("%s workload: -want +got:\n%s", tc.reason, diff)
+			}
+			if diff := cmp.Diff(sorted(append(tc.service, always...)), texts(got[1])); diff != "" {
+				t.Errorf("%s other object: -want +got:\n%s", tc.reason, diff)
+			}
+		})
 	}
-	for _, p := range got[0] {
-		if strings.Contains(p.JSONPath(), "ird") {
-			t.Errorf("the path %q cannot be written as a JSONPath", p.JSONPath())
+}
+
+// readyPaths are the fields of the conditions that judge a kind without health of its own.
+func readyPaths() []string {
+	var out []string
+	for _, of := range []string{"Ready", "Reconciling", "Stalled"} {
+		for _, field := range []string{"status", "reason", "message"} {
+			out = append(out, `.status.conditions[?(@.type=="`+of+`")].`+field)
 		}
 	}
+	return out
+}
+
+func texts(paths []health.Path) []string {
+	var out []string
+	for _, p := range paths {
+		out = append(out, p.JSONPath())
+	}
+	return sorted(out)
+}
+
+func sorted(texts []string) []string {
+	slices.Sort(texts)
+	return texts
 }
 
 // TestVerdictFromFeedback judges the same states by the full object and by

@@ -4,6 +4,8 @@
 package render
 
 import (
+	"cmp"
+	"regexp"
 	"strconv"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
@@ -29,7 +31,8 @@ type Context struct {
 	AppRevision string
 	// AppRevisionNum is the number of the application's revision.
 	AppRevisionNum int64
-	// Revision is the name of the component's revision.
+	// Revision is the name of the component's revision; when empty it is made of
+	// the component's name and a digest of what it says, so that it changes with the component alone.
 	Revision string
 	// Components are the names of all components of the application.
 	Components []string
@@ -59,6 +62,22 @@ func DefaultClusterVersion() ClusterVersion {
 	return ClusterVersion{Major: 1, Minor: 30, GitVersion: "v1.30.0", Platform: "linux/amd64"}
 }
 
+var kubeVersion = regexp.MustCompile(`^v?(\d{1,3})\.(\d{1,4})(\.\d{1,4})?([-+].{0,64})?$`)
+
+// ParseClusterVersion reads a version of Kubernetes such as 1.31 or v1.31.2+k3s1;
+// false when the text is none.
+func ParseClusterVersion(text string) (ClusterVersion, bool) {
+	parts := kubeVersion.FindStringSubmatch(text)
+	if parts == nil {
+		return ClusterVersion{}, false
+	}
+	version := DefaultClusterVersion()
+	version.Major, _ = strconv.ParseInt(parts[1], 10, 64)
+	version.Minor, _ = strconv.ParseInt(parts[2], 10, 64)
+	version.GitVersion = "v" + parts[1] + "." + parts[2] + cmp.Or(parts[3], ".0") + parts[4]
+	return version, true
+}
+
 // values are the version as OAM has it: major is a text, minor a number.
 func (v ClusterVersion) values() any {
 	if v == (ClusterVersion{}) {
@@ -82,10 +101,10 @@ func (x Context) Values(c Component, reads *program.Reads) map[string]any {
 		"namespace":     x.TargetNamespace,
 		"cluster":       x.Cluster,
 		"appRevision":   x.AppRevision,
-		"revision":      x.Revision,
 	} {
 		put(name, func() any { return s })
 	}
+	put("revision", func() any { return x.revision(c) })
 	for name, s := range map[string]string{"replicaKey": x.ReplicaKey, "publishVersion": x.PublishVersion, "workflowName": x.WorkflowName} {
 		if s != "" {
 			put(name, func() any { return s })
@@ -100,6 +119,17 @@ func (x Context) Values(c Component, reads *program.Reads) map[string]any {
 	put("appAnnotations", func() any { return object(x.AppAnnotations) })
 	put("components", x.components)
 	return out
+}
+
+func (x Context) revision(c Component) string {
+	if x.Revision != "" {
+		return x.Revision
+	}
+	parts := []any{c.Type, c.Properties}
+	for _, t := range c.Traits {
+		parts = append(parts, t.Type, t.Properties)
+	}
+	return c.Name + "-" + digest(parts)
 }
 
 // components are objects with a name each, as OAM's own list has it.

@@ -58,7 +58,7 @@ func (r *Renderer) plan(ctx Context, c Component) (*plan, error) {
 		}
 		p.traits = append(p.traits, s)
 	}
-	return p, p.seal()
+	return p, p.seal(r.lenient)
 }
 
 func checkName(c Component) error {
@@ -89,7 +89,7 @@ func (r *Renderer) step(c Component, kind definition.Kind, name string, properti
 		return step{}, templateFailed(c, path, d, err)
 	}
 	s := step{path: path + ".properties", definition: d, given: properties, template: template, reads: reads}
-	s.properties = d.Clean(properties)
+	s.properties = r.parameters(d, properties)
 	return s, checkValues(c, s.properties, s.path)
 }
 
@@ -124,7 +124,7 @@ func checkValues(c Component, value any, path string) error {
 
 // seal computes the key: a digest of the definitions, the properties, the part
 // of the context that the templates read, and what every object is labelled with.
-func (p *plan) seal() error {
+func (p *plan) seal(lenient bool) error {
 	type part struct {
 		Digest     string
 		Type       string
@@ -136,7 +136,7 @@ func (p *plan) seal() error {
 		parts = append(parts, part{s.definition.Digest, s.definition.Name, s.properties, p.context.Values(p.component, s.reads)})
 	}
 	raw, err := json.Marshal([]any{
-		parts, p.component.Name, p.component.Type, p.context.AppName, p.context.AppNamespace, p.context.TargetNamespace, p.context.Environment, p.labels, p.notes,
+		parts, p.component.Name, p.component.Type, p.context.AppName, p.context.AppNamespace, p.context.TargetNamespace, p.context.Environment, p.labels, p.notes, lenient,
 	})
 	if err != nil {
 		return &Error{Component: p.component.Name, Path: p.workload.path, Reason: ReasonInvalidProperties, Message: "the properties hold a value that has no JSON form; change it"}
@@ -147,13 +147,14 @@ func (p *plan) seal() error {
 }
 
 // validate checks the properties of the component and all its traits at once.
-func (p *plan) validate() error {
-	var findings []definition.Finding
+func (r *Renderer) validate(p *plan) ([]definition.Finding, error) {
+	var all, findings []definition.Finding
 	for _, s := range append([]step{p.workload}, p.traits...) {
-		findings = append(findings, s.definition.Validate(s.given, s.path)...)
+		warnings, found := r.sort(s.definition.Validate(s.given, s.path))
+		all, findings = append(all, warnings...), append(findings, found...)
 	}
 	if len(findings) > 0 {
-		return invalid(p.component, findings)
+		return all, invalid(p.component, findings)
 	}
-	return nil
+	return all, nil
 }

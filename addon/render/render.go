@@ -71,6 +71,8 @@ type Result struct {
 	Traits []*definition.Definition
 	// Digest of all objects.
 	Digest string
+	// Warnings are unknown parameters that a lenient renderer passed over.
+	Warnings []definition.Finding
 }
 
 // Renderer renders components and keeps the results that were used last. It is
@@ -78,12 +80,13 @@ type Result struct {
 type Renderer struct {
 	library *definition.Library
 	results *cache
-	renders atomic.Uint64
+	renders *atomic.Uint64
+	lenient bool
 }
 
 // New is a renderer of the types in a library.
 func New(lib *definition.Library) *Renderer {
-	return &Renderer{library: lib, results: newCache(cacheLimit)}
+	return &Renderer{library: lib, results: newCache(cacheLimit), renders: &atomic.Uint64{}}
 }
 
 // Render renders a component. The same component in a context that differs only
@@ -96,7 +99,8 @@ func (r *Renderer) Render(ctx Context, c Component) (*Result, error) {
 	if kept, ok := r.results.get(plan.key); ok {
 		return kept.with(ctx, c), nil
 	}
-	if err := plan.validate(); err != nil {
+	warnings, err := r.validate(plan)
+	if err != nil {
 		return nil, err
 	}
 	r.renders.Add(1)
@@ -104,6 +108,7 @@ func (r *Renderer) Render(ctx Context, c Component) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	result.Warnings = warnings
 	r.results.put(plan.key, result, result.weigh())
 	return result.with(ctx, c), nil
 }

@@ -218,6 +218,20 @@ func TestRenderKeepsResults(t *testing.T) {
 	}
 }
 
+func TestOtherReadObjectsRenderAnew(t *testing.T) {
+	r := render.New(definition.Builtin())
+	for _, mode := range []string{"fast", "slow"} {
+		c := render.Component{Name: "base", Type: "ref-objects", Objects: []map[string]any{{"apiVersion": "v1", "kind": "ConfigMap", "data": object{"mode": mode}}}}
+		got, err := r.Render(place(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(mode, at(got.Objects[0].Content, "data", "mode")); diff != "" {
+			t.Errorf("the object that was read last is not delivered:\n%s", diff)
+		}
+	}
+}
+
 func TestRenderLeavesInputsAlone(t *testing.T) {
 	c := with(every(t), render.Trait{Type: "labels", Properties: object{"a": nil}})
 	before, _ := json.Marshal(c)
@@ -249,4 +263,52 @@ func TestRenderConcurrently(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestLenient(t *testing.T) {
+	c := usual()
+	c.Properties["imagePullPolicie"] = "Always"
+	c.Traits = []render.Trait{{Type: "scaler", Properties: object{"replicas": int64(2), "max": int64(3)}}}
+	strict := render.New(definition.Builtin())
+	if _, err := strict.Render(place(), c); err == nil {
+		t.Error("unknown parameters are an error unless said otherwise")
+	}
+	lenient := strict.Lenient()
+	got, err := lenient.Render(place(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`components.web.properties.imagePullPolicie: the component type "webservice" has no such parameter here; did you mean "imagePullPolicy"?`,
+		`components.web.traits.scaler.properties.max: the trait type "scaler" has no such parameter here.`,
+	}
+	checked, errs := lenient.Check([]render.Component{c}, nil)
+	for _, warnings := range [][]definition.Finding{got.Warnings, checked} {
+		var texts []string
+		for _, w := range warnings {
+			text, _, _ := strings.Cut(w.String(), " Use one of")
+			texts = append(texts, text)
+		}
+		if diff := cmp.Diff(want, texts); diff != "" {
+			t.Errorf("warnings -want +got:\n%s", diff)
+		}
+	}
+	if len(errs) > 0 {
+		t.Errorf("a lenient check: %v", errs)
+	}
+	clean, err := lenient.Render(place(), with(usual(), render.Trait{Type: "scaler", Properties: object{"replicas": int64(2)}}))
+	if err != nil || clean.Digest != got.Digest {
+		t.Errorf("an unknown parameter changes the objects: %v", err)
+	}
+	if _, err := strict.Render(place(), c); err == nil {
+		t.Error("what a lenient renderer kept answers a strict one")
+	}
+	delete(c.Properties, "image")
+	c.Traits = append(c.Traits, render.Trait{Type: "none"})
+	if _, errs := lenient.Check([]render.Component{c}, nil); len(errs) != 2 {
+		t.Errorf("a lenient check passes over more than unknown parameters: %v", errs)
+	}
+	if _, errs := lenient.Check([]render.Component{c}, func(render.Component) bool { return true }); len(errs) != 1 {
+		t.Errorf("of a component that others complete nothing is missed: %v", errs)
+	}
 }

@@ -28,6 +28,13 @@ type Markers struct {
 // other top-level fields; nil when there are none. The result is shared:
 // callers must not change it.
 func (p *Program) Markers(field string) (*Markers, error) {
+	if p.runner != nil {
+		d, err := p.Description()
+		if err != nil {
+			return nil, err
+		}
+		return d.Markers[field], nil
+	}
 	file, err := p.syntax()
 	if err != nil {
 		return nil, err

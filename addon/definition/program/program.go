@@ -30,6 +30,7 @@ const declarations = "\ncontext: _\nparameter: _\n"
 type Program struct {
 	name   string
 	source string
+	runner Runner
 
 	parse    sync.Once
 	file     *ast.File
@@ -37,9 +38,10 @@ type Program struct {
 
 	memory memory
 
-	mutex   sync.Mutex
-	reads   map[string]*Reads
-	markers map[string]*Markers
+	mutex       sync.Mutex
+	inspected   map[string]inspection
+	markers     map[string]*Markers
+	description *Description
 
 	instances sync.Pool
 }
@@ -57,8 +59,17 @@ func New(name, source string) *Program {
 	return &Program{name: name, source: source}
 }
 
+// NewIn is a program that a runner evaluates; nil evaluates it here.
+func NewIn(runner Runner, name, source string) *Program {
+	return &Program{name: name, source: source, runner: runner}
+}
+
 // Check compiles the source and says what is wrong with it.
 func (p *Program) Check() error {
+	if p.runner != nil {
+		_, err := p.Description()
+		return err
+	}
 	in, err := p.acquire()
 	if err != nil {
 		return err
@@ -72,6 +83,9 @@ func (p *Program) Check() error {
 // inputs when none is named: as JSON values with int64 for integers. Inputs
 // hold JSON values too. The error is a *Failure.
 func (p *Program) Run(inputs map[string]any, wanted ...string) (map[string]any, error) {
+	if p.runner != nil {
+		return p.runner.Run(p.asSource(), inputs, wanted)
+	}
 	found := make(map[string]any, len(wanted))
 	err := p.run(inputs, func(root cue.Value) error {
 		fields, err := root.Fields()
@@ -104,8 +118,11 @@ func isWanted(name string, inputs map[string]any, wanted []string) bool {
 }
 
 // Inspect shows the compiled source without any input. The value must not be
-// used after visit has returned.
+// used after visit has returned. What a runner evaluates cannot be shown.
 func (p *Program) Inspect(visit func(root cue.Value)) error {
+	if p.runner != nil {
+		return &Failure{Program: p.name, Message: "the source is evaluated elsewhere"}
+	}
 	in, err := p.acquire()
 	if err != nil {
 		return err

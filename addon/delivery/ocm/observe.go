@@ -12,7 +12,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -91,7 +90,7 @@ func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observatio
 // when the object exists and the feedback is of the wanted version of it:
 // Available comes before Applied, and a missing object keeps its last values.
 func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.ManifestWork) (delivery.Observation, error) {
-	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}}
+	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}, Feedback: true}
 	feedback := health.Feedback(unit.Result)
 	for i, object := range unit.Result.Objects {
 		manifest := find(work, object)
@@ -125,8 +124,8 @@ func drifted(object render.Object, feedback []health.Path, values map[string]any
 			continue
 		}
 		observed, reported := values[path.JSONPath()]
-		wanted, found, err := unstructured.NestedFieldNoCopy(object.Content, path...)
-		if reported && found && err == nil && observed != wanted {
+		wanted, found := health.At(object.Content, path)
+		if reported && found && observed != wanted {
 			return strings.TrimPrefix(path.JSONPath(), ".")
 		}
 	}

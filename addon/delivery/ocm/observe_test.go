@@ -203,24 +203,28 @@ func TestObserveReturnsValues(t *testing.T) {
 		Conditions: []metav1.Condition{h.appliedAt(1, "True", time.Minute)},
 		ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{
 			reported(expose, "True", text(revisionName, expose.Digest())),
-			reported(web, "True", text(revisionName, web.Digest()), integer(".status.readyReplicas", 1), integer(".spec.replicas", 5)),
+			reported(web, "True", text(revisionName, web.Digest()), integer(".status.readyReplicas", 1), integer(".metadata.generation", 5),
+				text(`.status.conditions[?(@.type=="Available")].status`, "True")),
 		}},
 	})
 	got, err := h.Deliver(t.Context(), unit(web, expose))
 	if err != nil || got.State != delivery.Delivered {
 		t.Fatalf("got %s, %v", said(got), err)
 	}
-	want := map[string]any{"readyReplicas": int64(1)}
+	want := map[string]any{"readyReplicas": int64(1), "conditions": []any{map[string]any{"type": "Available", "status": "True"}}}
 	if diff := cmp.Diff(want, got.Output["status"]); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
-	if replicas := got.Output["spec"].(map[string]any)["replicas"]; replicas != int64(5) {
-		t.Errorf("replicas: got %v, want those of the cluster", replicas)
+	if generation := got.Output["metadata"].(map[string]any)["generation"]; generation != int64(5) {
+		t.Errorf("generation: got %v, want that of the cluster", generation)
+	}
+	if !got.Feedback {
+		t.Error("health must know that it sees no more than feedback")
 	}
 	if _, ok := got.Outputs["expose"]; !ok || len(got.Outputs) != 1 {
 		t.Errorf("outputs: got %v, want expose", got.Outputs)
 	}
-	if web.Content["spec"].(map[string]any)["replicas"] != int64(2) {
+	if _, changed := web.Content["metadata"].(map[string]any)["generation"]; changed {
 		t.Error("the rendered object was changed")
 	}
 }
@@ -391,7 +395,8 @@ func TestAway(t *testing.T) {
 
 func TestDrifted(t *testing.T) {
 	web := deployment("web", "nginx:1")
-	feedback := []health.Path{{"spec", "replicas"}, {"spec", "paused"}, {"status", "replicas"}}
+	image := health.Path{"spec", "template", "spec", "containers", health.Where("name", "web"), "image"}
+	feedback := []health.Path{{"spec", "replicas"}, {"spec", "paused"}, {"status", "replicas"}, image}
 	tests := []struct {
 		reason string
 		values map[string]any
@@ -402,6 +407,8 @@ func TestDrifted(t *testing.T) {
 		{"what is not reported is not known", map[string]any{}, ""},
 		{"a field that was not delivered is anybody's", map[string]any{".spec.replicas": int64(2), ".spec.paused": true}, ""},
 		{"the status is not delivered", map[string]any{".spec.replicas": int64(2), ".status.replicas": int64(1)}, ""},
+		{"an item of a list is as delivered", map[string]any{image.JSONPath(): "nginx:1"}, ""},
+		{"somebody changed an item of a list", map[string]any{image.JSONPath(): "nginx:2"}, strings.TrimPrefix(image.JSONPath(), ".")},
 		{"a cluster may report another type", map[string]any{".spec.replicas": "2"}, "spec.replicas"},
 	}
 	for _, test := range tests {

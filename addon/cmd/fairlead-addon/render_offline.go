@@ -1,0 +1,207 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// offline renders documents as the manager would render them on a hub that
+// holds just these.
+type offline struct {
+	documents *documents
+	version   render.ClusterVersion
+	lenient   bool
+}
+
+// group are the objects of one application in one place.
+type group struct {
+	application string
+	place       delivery.Place
+	units       []delivery.Unit
+}
+
+// render gives the groups in a stable order, whatever the order of the documents.
+func (o offline) render() (groups []group, warnings []string, err error) {
+	renderer := render.New(definition.NewLibrary(o.documents.definitions...).Over(definition.Builtin()))
+	if o.lenient {
+		renderer = renderer.Lenient()
+	}
+	warnings = o.documents.warnings
+	if len(o.documents.applications) == 0 {
+		return nil, warnings, errors.New("the files hold no Application; name one with -f")
+	}
+	var problems []error
+	for _, app := range o.sorted() {
+		found, more, err := o.application(app, renderer)
+		groups, warnings = append(groups, found...), append(warnings, more...)
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return groups, warnings, errors.Join(problems...)
+}
+
+func (o offline) sorted() []v1beta1.Application {
+	return slices.SortedFunc(slices.Values(o.documents.applications), func(a, b v1beta1.Application) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func (o offline) application(app v1beta1.Application, renderer *render.Renderer) ([]group, []string, error) {
+	name := app.Namespace + "/" + app.Name
+	wrong := func(err error) error { return fmt.Errorf("application %s: %w", name, err) }
+	spec, err := o.documents.completed(app)
+	if err != nil {
+		return nil, nil, wrong(err)
+	}
+	components, err := policy.Components(spec)
+	if err != nil {
+		return nil, nil, wrong(err)
+	}
+	uses, err := policy.Environments(spec)
+	if err != nil {
+		return nil, nil, wrong(err)
+	}
+	found, errs := renderer.Check(components, func(render.Component) bool { return true })
+	warnings := textsOf(name, found)
+	if len(errs) > 0 {
+		return nil, warnings, joined(wrong, errs)
+	}
+	world, placeholders := o.world(app)
+	plan, err := delivery.MakePlan(world, renderer, delivery.Request{
+		Owner: delivery.Owner{Namespace: app.Namespace, Name: app.Name}, Source: o.source(app.Namespace),
+		Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations, Revision: app.Name + "-v1",
+	}, func(string) bool { return false })
+	if err != nil {
+		return nil, warnings, wrong(err)
+	}
+	for _, unit := range plan.Units {
+		warnings = append(warnings, textsOf(name, unit.Result.Warnings)...)
+	}
+	return groupsOf(name, plan), unique(append(warnings, placeholders...)), joinedProblems(wrong, plan.Problems)
+}
+
+func joined(wrong func(error) error, errs []*render.Error) error {
+	var out []error
+	for _, e := range errs {
+		out = append(out, wrong(e))
+	}
+	return errors.Join(out...)
+}
+
+func joinedProblems(wrong func(error) error, problems []delivery.Problem) error {
+	var out []error
+	for _, p := range problems {
+		out = append(out, wrong(errors.New(p.Message)))
+	}
+	return errors.Join(out...)
+}
+
+func textsOf(application string, findings []definition.Finding) []string {
+	out := make([]string, len(findings))
+	for i, f := range findings {
+		out[i] = fmt.Sprintf("application %s: %s", application, f)
+	}
+	return out
+}
+
+// unique leaves repeated texts out and keeps the order of the others.
+func unique(texts []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(texts, func(s string) bool {
+		before := seen[s]
+		seen[s] = true
+		return before
+	})
+}
+
+func (o offline) source(namespace string) delivery.SourceNamespace {
+	labels := map[string]string{"kubernetes.io/metadata.name": namespace}
+	for k, v := range o.documents.namespaces[namespace] {
+		labels[k] = v
+	}
+	return delivery.SourceNamespace{Name: namespace, Labels: labels}
+}
+
+// world is what the environments and bindings of the files come to, or what
+// stands for them when there are none. The texts say what was assumed.
+func (o offline) world(app v1beta1.Application) (delivery.World, []string) {
+	if len(o.documents.environments) == 0 {
+		return o.assumed(app), nil
+	}
+	world := delivery.World{}
+	for _, e := range o.documents.environments {
+		world[e.Name] = &delivery.Environment{Name: e.Name, Spec: e.Spec}
+	}
+	if world[v1alpha1.DefaultEnvironment] == nil {
+		world[v1alpha1.DefaultEnvironment] = shippedEnvironment(app.Namespace)
+	}
+	bindings := slices.SortedFunc(slices.Values(o.documents.bindings), func(a, b v1alpha1.ClusterBinding) int { return cmp.Compare(a.Name, b.Name) })
+	var placeholders []string
+	for _, b := range bindings {
+		environment, ok := world[b.Spec.Environment]
+		if !ok {
+			continue
+		}
+		resolved := delivery.Binding{Name: b.Name, Overrides: b.Spec.Overrides, Clusters: slices.Sorted(slices.Values(b.Spec.Clusters))}
+		if b.Spec.Placement != nil {
+			resolved.Clusters = []string{chosenBy(b.Name)}
+			placeholders = append(placeholders, fmt.Sprintf("ClusterBinding %q: which clusters its placement chooses is not known offline; %q stands for each of them", b.Name, chosenBy(b.Name)))
+		}
+		environment.Bindings = append(environment.Bindings, resolved)
+	}
+	return world, placeholders
+}
+
+// chosenBy stands for the clusters that the placement of a binding chooses.
+func chosenBy(binding string) string {
+	return "placement:" + binding
+}
+
+// shippedEnvironment is the environment default as the chart ships it.
+func shippedEnvironment(namespace string) *delivery.Environment {
+	return &delivery.Environment{
+		Name:     v1alpha1.DefaultEnvironment,
+		Spec:     v1alpha1.EnvironmentSpec{ApplicationNamespaces: &v1alpha1.ApplicationNamespaces{Names: []string{namespace}, Selector: &metav1.LabelSelector{}}},
+		Bindings: []delivery.Binding{{Name: v1alpha1.DefaultEnvironment, Clusters: []string{v1alpha1.LocalCluster}}},
+	}
+}
+
+// assumed is the world without any environment among the files: the default one.
+func (o offline) assumed(app v1beta1.Application) delivery.World {
+	return delivery.World{v1alpha1.DefaultEnvironment: shippedEnvironment(app.Namespace)}
+}
+
+// groupsOf sorts the units of a plan by place, then by component.
+func groupsOf(application string, plan *delivery.Plan) []group {
+	units := slices.SortedStableFunc(slices.Values(plan.Units), func(a, b delivery.Unit) int {
+		return cmp.Or(
+			cmp.Compare(a.Place.Environment, b.Place.Environment), cmp.Compare(a.Place.Cluster, b.Place.Cluster),
+			cmp.Compare(a.Place.Namespace, b.Place.Namespace), strings.Compare(a.Component, b.Component),
+		)
+	})
+	var out []group
+	for _, u := range units {
+		if len(out) == 0 || out[len(out)-1].place != u.Place {
+			out = append(out, group{application: application, place: u.Place})
+		}
+		last := &out[len(out)-1]
+		last.units = append(last.units, u)
+	}
+	return out
+}
