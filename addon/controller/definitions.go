@@ -18,9 +18,9 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
-// systemNamespaces hold definitions for all applications, the first ones first.
+// systemNamespaces hold definitions for all applications; those of the last one win.
 func systemNamespaces() []string {
-	return []string{v1alpha1.SystemNamespace, velaSystem}
+	return []string{velaSystem, v1alpha1.SystemNamespace}
 }
 
 // definitionReader gives applications the types that they may use: those of
@@ -45,40 +45,33 @@ type parsedDefinition struct {
 // library is what applications of a namespace may use.
 func (d *definitionReader) library(ctx context.Context, namespace string) (*definition.Library, error) {
 	library := definition.Builtin()
-	system := systemNamespaces()
-	for i := len(system) - 1; i >= 0; i-- {
-		layer, err := d.layer(ctx, system[i])
+	for _, layer := range append(systemNamespaces(), namespace) {
+		found, err := d.layer(ctx, layer)
 		if err != nil {
 			return nil, err
 		}
-		library = layer.Over(library)
+		library = found.Over(library)
 	}
-	own, err := d.layer(ctx, namespace)
-	if err != nil {
-		return nil, err
-	}
-	return own.Over(library), nil
+	return library, nil
 }
 
 // layer is the library of the definitions of one namespace. One that cannot be
-// used is part of it: whoever names it is told why.
+// used fails those alone who use it.
 func (d *definitionReader) layer(ctx context.Context, namespace string) (*definition.Library, error) {
-	library := definition.NewLibrary()
+	var sources []definition.Source
 	for _, kind := range definitionKinds() {
 		objects, err := kind.list(ctx, d.reader, namespace)
 		if err != nil {
 			return nil, fmt.Errorf("list %s definitions of namespace %q: %w", kind.kind, namespace, err)
 		}
 		for _, object := range objects {
-			parsed := d.parse(object)
-			if parsed.err != nil {
-				library = library.Broken(kind.kind, object.GetName(), parsed.err)
-				continue
-			}
-			library = library.Plus(parsed.definition)
+			sources = append(sources, definition.Source{Kind: kind.kind, Name: object.GetName(), Load: func() (*definition.Definition, error) {
+				parsed := d.parse(object)
+				return parsed.definition, parsed.err
+			}})
 		}
 	}
-	return library, nil
+	return definition.FromSources(sources...), nil
 }
 
 // parse reads a definition out of an object, once for each generation.
@@ -90,15 +83,8 @@ func (d *definitionReader) parse(object client.Object) parsedDefinition {
 		return known
 	}
 	fresh := parsedDefinition{generation: object.GetGeneration()}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-	if err == nil {
-		content["apiVersion"], content["kind"] = v1beta1.GroupVersion.String(), kindOfDefinition(object)
-		fresh.definition, err = definition.FromObject(content)
-	}
-	if err != nil {
-		fresh.err = err
-	}
-	if fresh.definition != nil {
+	fresh.definition, fresh.err = fromTyped(object)
+	if fresh.err == nil {
 		fresh.definition = fresh.definition.In(d.runner)
 	}
 	if d.parsed == nil {
@@ -106,6 +92,16 @@ func (d *definitionReader) parse(object client.Object) parsedDefinition {
 	}
 	d.parsed[object.GetUID()] = fresh
 	return fresh
+}
+
+// fromTyped reads a definition out of an object of the cache, whose kind is its type alone.
+func fromTyped(object client.Object) (*definition.Definition, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("convert definition %q: %w", object.GetName(), err)
+	}
+	content["apiVersion"], content["kind"] = v1beta1.GroupVersion.String(), kindOfDefinition(object)
+	return definition.FromObject(content)
 }
 
 // forget drops what was read out of an object that is gone.

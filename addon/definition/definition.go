@@ -8,6 +8,7 @@
 package definition
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -163,6 +164,20 @@ func (d *Definition) parameters() *schema {
 		d.compiled.schema = s
 	}
 	return d.compiled.schema
+}
+
+// Check compiles the CUE of all parts and says what is wrong with the first that fails.
+func (d *Definition) Check() error {
+	for _, part := range []Part{TemplatePart, HealthPart, StatusPart, DetailsPart} {
+		p := d.Program(part)
+		if p == nil {
+			continue
+		}
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	return nil
 }
 
 // In is the definition with its CUE evaluated by a runner, as foreign

@@ -69,6 +69,24 @@ func FromObjects(objects ...map[string]any) *Library {
 	return l
 }
 
+// Source is a definition that is read when it is first looked up.
+type Source struct {
+	// Kind and Name of the type.
+	Kind Kind
+	Name string
+	// Load reads the definition. It is called for each lookup.
+	Load func() (*Definition, error)
+}
+
+// FromSources is a library of definitions that are read when they are looked up.
+func FromSources(sources ...Source) *Library {
+	l := NewLibrary()
+	for _, s := range sources {
+		l.add(s.Kind, s.Name, entry{load: s.Load})
+	}
+	return l
+}
+
 // Over is the library in which the definitions of l hide those of below that
 // have the same name. A version that l does not have may be one of below.
 func (l *Library) Over(below *Library) *Library {

@@ -245,7 +245,8 @@ func (m merger) positional(base, patch []any, d directives, path []string) (any,
 	return base, nil
 }
 
-// keyed merges items that have the same keys, and appends the others in order.
+// keyed merges items that have the same keys, and appends the others in order,
+// which may have the same keys among themselves.
 // A list with an item that has no key, such as one of texts below a list that
 // has one, is merged by place.
 func (m merger) keyed(base, patch []any, d directives, path []string) (any, error) {
@@ -253,10 +254,11 @@ func (m merger) keyed(base, patch []any, d directives, path []string) (any, erro
 	if slices.ContainsFunc(patch, func(item any) bool { return !hasKey(item, keys) }) {
 		return m.positional(base, patch, d, path)
 	}
+	var further []any
 	for _, v := range patch {
 		i := indexOf(base, v, keys)
 		if i < 0 {
-			base = append(base, v)
+			further = append(further, v)
 			continue
 		}
 		if d.markers.Strategy() == retainKeys {
@@ -269,7 +271,7 @@ func (m merger) keyed(base, patch []any, d directives, path []string) (any, erro
 		}
 		base[i] = merged
 	}
-	return base, nil
+	return append(base, further...), nil
 }
 
 // indexOf finds the item with the same values at all keys; a key may have dots.

@@ -85,6 +85,11 @@ func TestApply(t *testing.T) {
 			want: containers(object{"name": "web", "image": "nginx", "env": env}, object{"name": "log", "image": "fluent", "args": list{"-v"}},
 				object{"name": "new", "image": "x"}),
 		},
+		"KeyedTwice": {
+			reason:   "Items that are new are all appended, even with one key: a volume may be mounted at two places.",
+			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{name: \"new\", image: \"x\"}, {name: \"new\", image: \"y\"}]\n}",
+			want:     containers(object{"name": "web", "image": "nginx", "env": env}, log, object{"name": "new", "image": "x"}, object{"name": "new", "image": "y"}),
+		},
 		"NestedKey": {
 			reason:   "The key counts for lists further down too.",
 			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{name: \"web\", env: [{name: \"B\", value: \"2\"}, {name: \"C\", value: \"3\"}]}]\n}",
