@@ -14,36 +14,38 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
-func TestFindings(t *testing.T) {
-	const path = "spec.components[0]"
+func TestCheck(t *testing.T) {
 	tests := []struct {
-		name, reason, kind, typ string
-		properties              map[string]any
-		strict                  bool
-		problem                 string
-		warnings                int
+		name, reason, typ string
+		properties        map[string]any
+		strict, partial   bool
+		problem           string
+		warnings          int
 	}{
 		{name: "right", reason: "nothing is wrong", typ: "webservice", properties: map[string]any{"image": "nginx:1"}},
 		{name: "misspelt", reason: "other tools write what nobody knows", typ: "webservice", properties: map[string]any{"image": "nginx:1", "imge": "x"}, warnings: 1},
 		{name: "misspelt and strict", reason: "the namespace wants to know", typ: "webservice", properties: map[string]any{"image": "nginx:1", "imge": "x"}, strict: true, problem: "InvalidParameters"},
 		{name: "missing", reason: "an image is needed everywhere", typ: "webservice", problem: "InvalidParameters"},
+		{name: "missing but partial", reason: "an environment may have the image", typ: "webservice", partial: true},
 		{name: "no such type", reason: "the type is checked first", typ: "websrvice", problem: "UnknownType"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			f := &findings{strict: test.strict}
-			properties := f.check(definition.Builtin(), definition.Component, test.typ, test.properties, path)
+			renderer := render.New(definition.Builtin())
+			if !test.strict {
+				renderer = renderer.Lenient()
+			}
+			component := render.Component{Name: "web", Type: test.typ, Properties: test.properties}
+			warnings, problem := check(renderer, []render.Component{component}, func(render.Component) bool { return test.partial })
 			got := ""
-			if problem := f.problem(); problem != nil {
+			if problem != nil {
 				got = problem.Reason
 			}
-			if diff := cmp.Diff(test.problem, got); diff != "" || len(f.warnings) != test.warnings {
-				t.Errorf("problem (-want +got), since %s:\n%s\nwarnings %v", test.reason, diff, f.warnings)
-			}
-			if _, kept := properties["imge"]; kept && test.warnings > 0 {
-				t.Error("what nobody knows is passed on")
+			if diff := cmp.Diff(test.problem, got); diff != "" || len(warnings) != test.warnings {
+				t.Errorf("problem (-want +got), since %s:\n%s\nwarnings %v", test.reason, diff, warnings)
 			}
 		})
 	}
@@ -51,17 +53,18 @@ func TestFindings(t *testing.T) {
 
 // TestManyFindings checks that the message is bounded, and the reason is that of the first.
 func TestManyFindings(t *testing.T) {
-	f := &findings{}
+	var errs []*render.Error
 	for i := range 13 {
-		f.fail([]string{delivery.ReasonUnknownType, delivery.ReasonInvalidParameters}[min(i, 1)], fmt.Sprint(i))
+		errs = append(errs, &render.Error{Path: "p", Reason: []string{render.ReasonUnknownType, render.ReasonInvalidProperties}[min(i, 1)], Message: fmt.Sprint(i)})
 	}
-	want := &delivery.Problem{Reason: delivery.ReasonUnknownType, Message: "0; 1; 2; 3; 4; 5; 6; 7; 8; 9; ... and 3 more"}
-	if diff := cmp.Diff(want, f.problem()); diff != "" {
+	want := &delivery.Problem{Reason: delivery.ReasonUnknownType, Message: "p: 0; p: 1; p: 2; p: 3; p: 4; p: 5; p: 6; p: 7; p: 8; p: 9; ... and 3 more"}
+	if diff := cmp.Diff(want, problemOf(errs)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if len(f.errors) != 13 {
-		t.Errorf("the findings themselves were cut to %d", len(f.errors))
-	}
+}
+
+func policies(kind, properties string) []v1beta1.AppPolicy {
+	return []v1beta1.AppPolicy{{Name: "p", Type: kind, Properties: &runtime.RawExtension{Raw: []byte(properties)}}}
 }
 
 func TestDecode(t *testing.T) {
@@ -88,6 +91,13 @@ func TestDecode(t *testing.T) {
 		{"the nesting is too deep", "TooLarge", with(func(a *v1beta1.Application) { a.Spec.Components[0].Properties.Raw = deep })},
 		{"a list is no set of properties", "InvalidParameters", with(func(a *v1beta1.Application) { a.Spec.Components[0].Properties.Raw = []byte(`[]`) })},
 		{"two components of a name", "InvalidParameters", with(func(a *v1beta1.Application) { a.Spec.Components = append(a.Spec.Components, a.Spec.Components[0]) })},
+		{"the policy decides how objects are removed", "NotImplemented", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"order":"dependency"}`) })},
+		{"what is wrong with a policy counts more than that it has no effect", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"ordre":"dependency"}`) })},
+		{"nobody knows the type", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("topologi", `{}`) })},
+		{"a topology is resolved when the plan is made", "", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{"clusters":["c1"]}`) })},
+		{"overrides are merged when the plan is made", "", with(func(a *v1beta1.Application) {
+			a.Spec.Policies = policies("override", `{"components":[{"properties":{"image":"x"}}]}`)
+		})},
 		{
 			"the policy names no environment", "InvalidPolicy",
 			with(func(a *v1beta1.Application) {
@@ -96,7 +106,7 @@ func TestDecode(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		_, _, problem := decode(test.app)
+		_, _, problem := decode(test.app, definition.Builtin())
 		got := ""
 		if problem != nil {
 			got = problem.Reason

@@ -353,7 +353,7 @@ func TestMergeLayers(t *testing.T) {
 			env := &Environment{Name: "prod", Spec: v1alpha1.EnvironmentSpec{Defaults: test.defaults}}
 			component := web("web")
 			component.Traits = test.traits
-			got, err := mergeLayers(env, policy.EnvironmentUse{Overrides: test.overrides}, "store", component, test.binding)
+			got, err := mergeLayers(env, policy.UsedComponent{Component: component, Overrides: test.overrides}, "store", test.binding)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -385,7 +385,7 @@ func TestMergeLayersRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := mergeLayers(&Environment{Name: "prod", Spec: test.spec}, policy.EnvironmentUse{}, "store", web("web"), test.binding)
+			_, err := mergeLayers(&Environment{Name: "prod", Spec: test.spec}, policy.UsedComponent{Component: web("web")}, "store", test.binding)
 			if diff := cmp.Diff(test.want, textOf(err)); diff != "" {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
 			}
