@@ -42,6 +42,13 @@ func TestOpenAPI(t *testing.T) {
 				"g": object{"type": "string", "not": object{"enum": []any{""}}},
 			}},
 		},
+		"Optional": {
+			reason:    "An optional field that is not given is absent: a default beside it does not count.",
+			parameter: `{a?: *1 | int, b?: "x"}`,
+			want: object{"type": "object", "description": "A type.", "additionalProperties": false, "properties": object{
+				"a": object{"type": "integer"}, "b": object{"type": "string", "enum": []any{"x"}},
+			}},
+		},
 		"Collections": {
 			reason:    "Lists, maps and open structs.",
 			parameter: `{a: [...string] & list.MaxItems(2), b?: [string]: int, c?: {...}, d?: {x?: int, ...}, e: *["x"] | [...string], f?: _}`,

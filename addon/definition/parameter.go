@@ -275,7 +275,10 @@ func (r *reader) readStruct(s *schema, v cue.Value, depth int) {
 			continue
 		}
 		field := r.read(fields.Value(), depth+1)
-		field.optional = fields.IsOptional()
+		if field.optional = fields.IsOptional(); field.optional {
+			// What is not given is absent then, whatever the default says.
+			field.value, field.computed = nil, ""
+		}
 		field.demanded = fields.Selector().ConstraintType() == cue.RequiredConstraint
 		s.fields[fields.Selector().Unquoted()] = field
 	}
