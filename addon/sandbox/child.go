@@ -89,7 +89,7 @@ type child struct {
 	clock   clock.Clock
 	command *exec.Cmd
 	stdin   io.WriteCloser
-	stderr  tail
+	stderr  excerpt
 
 	// ready is closed when it takes requests, gone when the process is no more.
 	ready, gone chan struct{}
@@ -119,7 +119,7 @@ func newChild(options Options, group *sync.WaitGroup) *child {
 	}
 	arguments := append(append([]string(nil), options.Command...), limits.argument())
 	c.command = exec.Command(arguments[0], arguments[1:]...) //nolint:gosec // the command is the product's own
-	// Nothing of the parent's environment. No traces, since they may hold values.
+	// Nothing of the parent's environment. The fewer traces the better, since they may hold values.
 	c.command.Env = []string{"GOTRACEBACK=none"}
 	c.command.Dir = "/"
 	c.command.SysProcAttr = attributes()
@@ -155,20 +155,10 @@ func (c *child) live() {
 		c.read(bufio.NewReader(stdout))
 	}()
 	<-read
-	c.kill(c.endOfOutput())
+	c.kill(endCrash)
 	// How it exited says nothing that is not known.
 	_ = c.command.Wait()
 	c.bury()
-}
-
-// endOfOutput is why a child ended when nothing else is known.
-func (c *child) endOfOutput() ending {
-	select {
-	case <-c.ready:
-		return endCrash
-	default:
-		return endStart
-	}
 }
 
 func (c *child) start() (io.Reader, error) {

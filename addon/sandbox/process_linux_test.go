@@ -113,4 +113,3 @@ func TestIsolation(t *testing.T) {
 		t.Errorf("process group %d (%v), want %d: its own", group, err, pid)
 	}
 }
-

@@ -8,20 +8,29 @@ import (
 	"sync"
 )
 
-// tailSize is how much is kept of what a child writes to its standard error.
-const tailSize = 4 << 10
+const (
+	// headSize and tailSize are how much is kept of the beginning and the end of
+	// what a child writes to its standard error. Go says at the beginning why it
+	// gives up, and then shows all its goroutines.
+	headSize = 1 << 10
+	tailSize = 3 << 10
+)
 
-// tail keeps the last bytes that are written to it.
-type tail struct {
+// excerpt keeps the first and the last bytes that are written to it.
+type excerpt struct {
 	mutex sync.Mutex
+	head  []byte
 	kept  []byte
 }
 
 // Write takes everything.
-func (t *tail) Write(p []byte) (int, error) {
+func (t *excerpt) Write(p []byte) (int, error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	t.kept = append(t.kept, p[max(0, len(p)-tailSize):]...)
+	first := min(len(p), headSize-len(t.head))
+	t.head = append(t.head, p[:first]...)
+	rest := p[first:]
+	t.kept = append(t.kept, rest[max(0, len(rest)-tailSize):]...)
 	if excess := len(t.kept) - tailSize; excess > 0 {
 		t.kept = append(t.kept[:0], t.kept[excess:]...)
 	}
@@ -29,10 +38,10 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 // String is what is kept.
-func (t *tail) String() string {
+func (t *excerpt) String() string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	return string(t.kept)
+	return string(t.head) + string(t.kept)
 }
 
 // crash says what Go ended a process for.
