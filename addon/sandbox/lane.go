@@ -31,14 +31,17 @@ func newLane() *lane {
 }
 
 // retryAlone finds out whether a suspect is to blame. Those that look innocent
-// do not wait for those that do not.
+// do not wait for those that do not. The time that it has had already counts, so
+// that its application learns of it soon; a second is more than almost any needs.
 func (s *Sandbox) retryAlone(t *task, age time.Duration) outcome {
 	if age < slowAge && fastDeadline < s.options.Deadline {
 		if out := s.alone(s.fast, t, fastDeadline); out.fate != overdue {
 			return out
 		}
+		age += fastDeadline
 	}
-	return s.alone(s.slow, t, s.options.Deadline)
+	left := min(s.options.Deadline, max(fastDeadline, s.options.Deadline+fastDeadline-age))
+	return s.alone(s.slow, t, left)
 }
 
 // alone runs a task in a child that runs nothing else.

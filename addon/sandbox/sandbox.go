@@ -243,7 +243,7 @@ func (s *Sandbox) together(t *task) outcome {
 	defer func() { <-s.slots }()
 	out := outcome{fate: unsent}
 	stood := 0
-	for try := 0; try < maxTries; try++ {
+	for range maxTries {
 		c := s.common()
 		if c == nil {
 			return outcome{fate: closed}
