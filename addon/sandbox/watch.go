@@ -5,6 +5,10 @@ package sandbox
 
 import "time"
 
+// stall is how much later than planned a look at the child is when the machine
+// itself stood still. That time is nobody's fault.
+const stall = 300 * time.Millisecond
+
 // watch ends the child when it does not get ready, when a request is past its
 // deadline, when its memory is above the limit, or when nothing was asked of it
 // for a while.
@@ -14,8 +18,12 @@ func (c *child) watch() {
 	}
 	for c.rest() {
 		for busy := true; busy; busy = c.inspect() {
+			before := c.clock.Now()
 			if !c.pause(poll) {
 				return
+			}
+			if lost := c.clock.Since(before) - poll; lost > stall {
+				c.forgive(lost)
 			}
 		}
 	}
@@ -69,6 +77,15 @@ func (c *child) retire() bool {
 	}
 	c.killLocked(endRetired)
 	return true
+}
+
+// forgive gives all requests more time.
+func (c *child) forgive(lost time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for _, waiting := range c.pending {
+		waiting.started = waiting.started.Add(lost)
+	}
 }
 
 // inspect ends the child if it must end, and says whether it is busy.
