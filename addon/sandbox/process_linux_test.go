@@ -6,6 +6,7 @@ package sandbox_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,7 +23,12 @@ import (
 // workers are the process IDs of this process's children.
 func workers(t *testing.T) []int {
 	t.Helper()
-	files, err := filepath.Glob("/proc/self/task/*/children")
+	return childrenOf(t, os.Getpid())
+}
+
+func childrenOf(t *testing.T, parent int) []int {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +75,38 @@ func TestIdle(t *testing.T) {
 	if _, err := askInnocent(s, "third"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestOrphan wants a worker to go with its manager, whatever it is doing.
+func TestOrphan(t *testing.T) {
+	command := exec.Command(os.Args[0], manager)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var worker int
+	eventually(t, "a worker that works", func() bool {
+		all := childrenOf(t, command.Process.Pid)
+		if len(all) == 1 {
+			worker = all[0]
+		}
+		return len(all) == 1 && ticks(worker) > 5
+	})
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// It was killed, so there is an error.
+	_ = command.Wait()
+	eventually(t, "the worker is gone", func() bool { return !alive(worker) })
+}
+
+// alive says whether a process runs; one that only waits to be collected does not.
+func alive(pid int) bool {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(raw), ") ")
+	return !strings.HasPrefix(after, "Z")
 }
 
 // leak opens a file as those are that a parent was started with: nothing closes

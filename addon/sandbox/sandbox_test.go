@@ -20,8 +20,12 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/sandbox"
 )
 
-// worker is the argument that makes this test binary a worker.
-const worker = "render-worker"
+const (
+	// worker is the argument that makes this test binary a worker.
+	worker = "render-worker"
+	// manager makes it a process that has a worker evaluate what does not end.
+	manager = "manager"
+)
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == worker {
@@ -29,6 +33,10 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		return
+	}
+	if len(os.Args) == 2 && os.Args[1] == manager {
+		manage()
 		return
 	}
 	os.Exit(m.Run())
@@ -47,6 +55,19 @@ func work(argument string) error {
 	}
 	return sandbox.Serve(context.Background(), os.Stdin, os.Stdout, runner, limits)
 }
+
+func manage() {
+	s, err := sandbox.New(sandbox.Options{Command: []string{os.Args[0], worker}, Deadline: time.Minute})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return
+	}
+	_, err = s.Run(program.Source{Name: "endless.cue", Text: endless}, nil, nil)
+	fmt.Fprintln(os.Stderr, err)
+}
+
+// endless takes more time than anybody has, and little memory.
+const endless = "import \"list\"\n_r: list.Range(0, 1000, 1)\noutput: [for a in _r for b in _r for c in _r if a+b+c < 0 {a}]"
 
 // kills collects what a sandbox tells of its workers.
 type kills struct {
