@@ -30,6 +30,13 @@ func (n Notice) String() string {
 	return fmt.Sprintf("%s, line %d: %s", n.Part, n.Line, n.Message)
 }
 
+// maxOperators and maxEdits bound the work on one source. What has more is left
+// as it is.
+const (
+	maxOperators = 8192
+	maxEdits     = 512
+)
+
 // listPackage is the package that has what lists were added and multiplied with.
 const listPackage = "list"
 
@@ -47,7 +54,7 @@ func modernize(part Part, source string) (string, []Notice) {
 	if m.usesList {
 		m.importList()
 	}
-	if len(m.edits) == 0 && len(notices) == 0 {
+	if len(m.edits) == 0 && len(notices) == 0 || m.replaced > maxEdits || m.operators > maxOperators {
 		return source, nil
 	}
 	out := m.apply(0, len(quoted))
@@ -122,6 +129,10 @@ type modernizer struct {
 	edits    []edit
 	notices  []Notice
 	usesList bool
+	// list is the name under which the package list is used, once it is known.
+	list string
+	// operators is the number of those that were looked at, replaced of those that were replaced.
+	operators, replaced int
 }
 
 // edit replaces the text between two offsets.
@@ -134,9 +145,10 @@ type edit struct {
 // operands is rewritten already.
 func (m *modernizer) visit(n ast.Node) {
 	e, ok := n.(*ast.BinaryExpr)
-	if !ok {
+	if !ok || m.operators > maxOperators || m.replaced > maxEdits {
 		return
 	}
+	m.operators++
 	switch e.Op {
 	case token.ADD, token.MUL:
 		m.arithmetic(e)
@@ -282,6 +294,7 @@ func refersTo(name ast.Expr, inside ast.Node) bool {
 
 // replace puts text in the place of a node, instead of what was put within it.
 func (m *modernizer) replace(n ast.Node, text, message string) {
+	m.replaced++
 	from, to := n.Pos().Offset(), n.End().Offset()
 	kept := m.edits[:0]
 	for _, e := range m.edits {
@@ -314,19 +327,23 @@ func (m *modernizer) apply(from, to int) string {
 // listName is the name under which the package list is used.
 func (m *modernizer) listName() string {
 	m.usesList = true
+	if m.list != "" {
+		return m.list
+	}
 	for _, spec := range m.imports() {
 		if path, err := literal.Unquote(spec.Path.Value); err == nil && path == listPackage {
+			m.list = listPackage
 			if spec.Name != nil {
-				return spec.Name.Name
+				m.list = spec.Name.Name
 			}
-			return listPackage
+			return m.list
 		}
 	}
-	name := listPackage
-	for m.isTaken(name) {
-		name += "s"
+	m.list = listPackage
+	for m.isTaken(m.list) {
+		m.list += "s"
 	}
-	return name
+	return m.list
 }
 
 func (m *modernizer) imports() []*ast.ImportSpec {

@@ -4,7 +4,9 @@
 package definition_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -159,6 +161,32 @@ func TestModernize(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.output, got["output"]); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestModernizeBounded reads source that would take for ever if each sum in it
+// were rewritten: it is left as it is.
+func TestModernizeBounded(t *testing.T) {
+	cases := map[string]string{
+		"Chain":  "output: [1]" + strings.Repeat("+[1]", 60000),
+		"Many":   "output: [" + strings.Repeat("[1]+[1],", 30000) + "]",
+		"Nested": "output: " + strings.Repeat("(", 5000) + "[1]" + strings.Repeat("+[1])", 5000),
+		"Names":  "a: b+b\nb: c+c\nc: d+d\nd: e+e\ne: f+f\nf: g+g\ng: h+h\nh: i+i\ni: j+j\nj: k+k\nk: l+l\nl: m+m\nm: n+n\nn: o+o\no: p+p\np: parameter.x\n",
+	}
+	for name, template := range cases {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			d, err := definition.FromObject(traitObject(template))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Template != template || len(d.Notices) > 0 {
+				t.Errorf("the template was rewritten")
+			}
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("it took %s", took)
 			}
 		})
 	}

@@ -227,7 +227,8 @@ func (d *Definition) checkImports(part Part, source string) error {
 	}
 	file, err := parser.ParseFile(string(part), source, parser.ImportsOnly)
 	if err != nil {
-		return nil //nolint:nilerr // running it says what is wrong
+		// Running it says what is wrong.
+		return nil
 	}
 	for spec := range file.ImportSpecs() {
 		path := strings.Trim(spec.Path.Value, `"`)
