@@ -11,7 +11,6 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/parser"
-	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
 )
 
@@ -97,29 +96,6 @@ func isLabelEnd(all []lexeme, i int) bool {
 		i++
 	}
 	return i < len(all) && all[i].token == token.COLON
-}
-
-type lexeme struct {
-	token        token.Token
-	text         string
-	offset, line int
-}
-
-func tokens(source string) []lexeme {
-	var s scanner.Scanner
-	file := token.NewFile("", -1, len(source))
-	s.Init(file, []byte(source), nil, 0)
-	var out []lexeme
-	for {
-		pos, t, text := s.Scan()
-		if t == token.EOF {
-			return out
-		}
-		if t.IsKeyword() && text == "" {
-			text = t.String()
-		}
-		out = append(out, lexeme{token: t, text: text, offset: pos.Offset(), line: pos.Line()})
-	}
 }
 
 // modernizer collects edits of the text of one source.

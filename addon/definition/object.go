@@ -208,6 +208,9 @@ func (d *Definition) complete() error {
 		part   Part
 		source *string
 	}{{TemplatePart, &d.Template}, {HealthPart, &d.HealthPolicy}, {StatusPart, &d.CustomStatus}, {DetailsPart, &d.Details}} {
+		if err := checkSource(*p.source); err != nil {
+			return fmt.Errorf("read %s: %w", p.part, err)
+		}
 		if err := d.checkImports(p.part, *p.source); err != nil {
 			return err
 		}
