@@ -101,10 +101,14 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 	if problem != nil {
 		return &outcome{invalid: problem, warnings: warnings}, nil
 	}
+	if err := r.world.label(ctx, scene.world, request.Uses); err != nil {
+		return nil, err
+	}
 	plan, err := delivery.MakePlan(scene.world, scene.renderer, request, r.world.away(ctx))
 	if err != nil {
 		return &outcome{invalid: unrenderable(err), warnings: warnings}, nil
 	}
+	warnings = ignored(warnings, plan)
 	if len(plan.Units) > 0 {
 		if err := hold(ctx, r.client, app); err != nil {
 			return nil, err

@@ -75,7 +75,11 @@ func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha
 	if !ok {
 		return status, errors.New("the caches of environments differ; tried again")
 	}
-	status.Applications = int32(len(applications))
+	using, err := r.world.using(ctx, world, environment.Name, applications)
+	if err != nil {
+		return status, err
+	}
+	status.Applications = int32(using)
 	status.Clusters = int32(len(clustersOf(known)))
 	setEnvironmentConditions(&status, environment.Generation, known, metav1.NewTime(r.clock.Now()))
 	return status, nil
@@ -215,9 +219,26 @@ func namespacesOf(applications []v1beta1.Application) []string {
 // indexEnvironments indexes applications by the environments that they use.
 const indexEnvironments = "fairlead.environments"
 
-// applicationsOf lists the applications that use an environment. They are the
-// cache's own and must not be changed.
+// applicationsOf lists the applications that use an environment, or may do so by
+// a topology. They are the cache's own and must not be changed.
 func applicationsOf(ctx context.Context, reader client.Reader, environment string) ([]v1beta1.Application, error) {
+	named, err := indexed(ctx, reader, environment)
+	if err != nil {
+		return nil, err
+	}
+	byTopology, err := indexed(ctx, reader, anyEnvironment)
+	if err != nil {
+		return nil, err
+	}
+	for i := range byTopology {
+		if !slices.Contains(environmentsOf(&byTopology[i]), environment) {
+			named = append(named, byTopology[i])
+		}
+	}
+	return named, nil
+}
+
+func indexed(ctx context.Context, reader client.Reader, environment string) ([]v1beta1.Application, error) {
 	var applications v1beta1.ApplicationList
 	if err := reader.List(ctx, &applications, client.MatchingFields{indexEnvironments: environment}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the applications of environment %q: %w", environment, err)

@@ -25,8 +25,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
 
 // lateReader reads OCM's kinds from a cache that exists only once OCM is
@@ -118,6 +120,7 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		{c.built.application.Watch, kinds.Decision, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
 		{c.built.application.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
 		{c.built.application.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.applicationsOfCluster), []predicate.Predicate{availabilityChanged()}},
+		{c.built.application.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.applicationsByLabels), []predicate.Predicate{labelsChanged()}},
 		{c.built.binding.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.bindingOfPlacement), nil},
 		{c.built.binding.Watch, kinds.Decision, handler.EnqueueRequestsFromMapFunc(c.bindingOfPlacement), nil},
 		{c.built.binding.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.bindingsOfCluster), []predicate.Predicate{availabilityChanged()}},
@@ -172,6 +175,28 @@ func (c *controllers) bindingOfPlacement(ctx context.Context, object client.Obje
 
 func (c *controllers) applicationsOfCluster(ctx context.Context, object client.Object) requests {
 	return c.onCluster(ctx, object.GetName())
+}
+
+// applicationsByLabels are those whose topologies select clusters by labels.
+func (c *controllers) applicationsByLabels(ctx context.Context, _ client.Object) requests {
+	applications, err := indexed(ctx, c.manager.GetCache(), anyEnvironment)
+	if err != nil {
+		c.manager.GetLogger().Error(err, "list applications for an event")
+		return nil
+	}
+	return requestsFor(slices.DeleteFunc(applications, func(app v1beta1.Application) bool {
+		uses, err := policy.Environments(app.Spec)
+		return err != nil || !delivery.SelectsByLabels(uses)
+	}))
+}
+
+// labelsChanged lets pass changes of labels alone; the rest is availabilityChanged's.
+func labelsChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: predicate.LabelChangedPredicate{}.Update,
+	}
 }
 
 // onCluster are the applications of environments that have the cluster.

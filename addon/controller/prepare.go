@@ -12,6 +12,7 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
@@ -27,7 +28,9 @@ const (
 type scene struct {
 	source   delivery.SourceNamespace
 	world    delivery.World
+	library  *definition.Library
 	renderer *render.Renderer
+	version  func(cluster string) render.ClusterVersion
 }
 
 // scene reads the application's namespace, all environments, and the types that
@@ -50,7 +53,7 @@ func (r *ApplicationReconciler) scene(ctx context.Context, app *v1beta1.Applicat
 		// Other tools write what no definition has, and the existing OAM controller passes it over.
 		renderer = renderer.Lenient()
 	}
-	return scene{source: source, world: world, renderer: renderer}, nil
+	return scene{source: source, world: world, library: library, renderer: renderer, version: r.world.version(ctx)}, nil
 }
 
 // prepare reads and checks an application. The warnings are unknown parameters
@@ -61,7 +64,7 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 			"metadata.namespace: %q is reserved (kube-*, %s, vela-system, open-cluster-management*): put the application into a namespace of its team",
 			app.Namespace, v1alpha1.SystemNamespace)}
 	}
-	components, uses, problem := decode(app)
+	components, uses, problem := decode(app, s.library)
 	if problem != nil {
 		return delivery.Request{}, nil, problem
 	}
@@ -69,9 +72,10 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 	if problem != nil {
 		return delivery.Request{}, warnings, problem
 	}
+	revision := nextRevision(app)
 	return delivery.Request{
-		Owner: ownerOf(app), Source: s.source, Uses: uses, Components: components,
-		Labels: app.Labels, Annotations: app.Annotations, Revision: nextRevision(app).Name,
+		Owner: ownerOf(app), Source: s.source, Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
+		Revision: revision.Name, RevisionNumber: revision.Revision, ClusterVersion: s.version,
 	}, warnings, nil
 }
 
@@ -79,41 +83,70 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 // parameters that it lacks: then only rendering can tell what is missing.
 func (s scene) completes(uses []policy.EnvironmentUse) func(render.Component) bool {
 	return func(c render.Component) bool {
-		return slices.ContainsFunc(uses, func(use policy.EnvironmentUse) bool { return len(use.Overrides) > 0 || s.adds(use.Environment, c.Type) })
+		return slices.ContainsFunc(uses, func(use policy.EnvironmentUse) bool {
+			return len(use.Overrides)+len(use.Layers) > 0 || s.adds(use, c.Type)
+		})
 	}
 }
 
-// adds says whether an environment or one of its bindings has properties for components of a type.
-func (s scene) adds(name, componentType string) bool {
-	environment, ok := s.world[name]
-	if !ok {
-		return false
+// adds says whether an environment or one of its bindings has properties for
+// components of a type. A topology may come to any environment.
+func (s scene) adds(use policy.EnvironmentUse, componentType string) bool {
+	for name, environment := range s.world {
+		if use.Topology == nil && name != use.Environment {
+			continue
+		}
+		if slices.ContainsFunc(environment.Spec.Defaults, func(d v1alpha1.ComponentDefaults) bool { return d.Type == componentType }) ||
+			slices.ContainsFunc(environment.Bindings, func(b delivery.Binding) bool { return len(b.Overrides) > 0 }) {
+			return true
+		}
 	}
-	return slices.ContainsFunc(environment.Spec.Defaults, func(d v1alpha1.ComponentDefaults) bool { return d.Type == componentType }) ||
-		slices.ContainsFunc(environment.Bindings, func(b delivery.Binding) bool { return len(b.Overrides) > 0 })
+	return false
 }
 
-// decode reads the spec, and refuses what is accepted and not implemented: to
-// pass it over could deliver to the wrong place or in the wrong order.
-func decode(app *v1beta1.Application) ([]render.Component, []policy.EnvironmentUse, *delivery.Problem) {
+// ignored adds the unknown parameters of what was rendered, which environments
+// and policies may have brought in, each once.
+func ignored(warnings []string, plan *delivery.Plan) []string {
+	for _, unit := range plan.Units {
+		for _, w := range unit.Result.Warnings {
+			if text := w.String(); !slices.Contains(warnings, text) {
+				warnings = append(warnings, text)
+			}
+		}
+	}
+	return warnings
+}
+
+// decode reads the spec. What is wrong with it comes first; then it refuses what
+// is accepted and not implemented: to pass it over could deliver to the wrong
+// place or in the wrong order.
+func decode(app *v1beta1.Application, library *definition.Library) ([]render.Component, []policy.EnvironmentUse, *delivery.Problem) {
 	spec := app.Spec
+	components, err := policy.Components(spec)
+	if err != nil {
+		return nil, nil, malformed(err, delivery.ReasonInvalidParameters)
+	}
+	policies, err := policy.Read(spec, library)
+	if err != nil {
+		return nil, nil, malformed(err, reasonInvalidPolicy)
+	}
 	if fields := append(unsupportedAnnotations(app), policy.NotImplemented(spec)...); len(fields) > 0 {
 		return nil, nil, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
 			Message: "nothing is delivered, since this version does not implement: " + strings.Join(fields, "; ")}
 	}
-	components, err := policy.Components(spec)
-	var large *policy.TooLargeError
-	if errors.As(err, &large) {
-		return nil, nil, &delivery.Problem{Reason: reasonTooLarge, Message: err.Error()}
-	}
+	uses, err := policies.Uses()
 	if err != nil {
-		return nil, nil, &delivery.Problem{Reason: delivery.ReasonInvalidParameters, Message: err.Error()}
-	}
-	uses, err := policy.Environments(spec)
-	if err != nil {
-		return nil, nil, &delivery.Problem{Reason: reasonInvalidPolicy, Message: err.Error()}
+		return nil, nil, malformed(err, reasonInvalidPolicy)
 	}
 	return components, uses, nil
+}
+
+func malformed(err error, reason string) *delivery.Problem {
+	var large *policy.TooLargeError
+	if errors.As(err, &large) {
+		reason = reasonTooLarge
+	}
+	return &delivery.Problem{Reason: reason, Message: err.Error()}
 }
 
 // unsupportedAnnotations are those that would hold or restart a delivery on

@@ -63,6 +63,10 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
+func policies(kind, properties string) []v1beta1.AppPolicy {
+	return []v1beta1.AppPolicy{{Name: "p", Type: kind, Properties: &runtime.RawExtension{Raw: []byte(properties)}}}
+}
+
 func TestDecode(t *testing.T) {
 	deep := make([]byte, 0, 200)
 	for range policy.MaxDepth + 1 {
@@ -87,6 +91,13 @@ func TestDecode(t *testing.T) {
 		{"the nesting is too deep", "TooLarge", with(func(a *v1beta1.Application) { a.Spec.Components[0].Properties.Raw = deep })},
 		{"a list is no set of properties", "InvalidParameters", with(func(a *v1beta1.Application) { a.Spec.Components[0].Properties.Raw = []byte(`[]`) })},
 		{"two components of a name", "InvalidParameters", with(func(a *v1beta1.Application) { a.Spec.Components = append(a.Spec.Components, a.Spec.Components[0]) })},
+		{"the policy decides how objects are removed", "NotImplemented", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"order":"dependency"}`) })},
+		{"what is wrong with a policy counts more than that it has no effect", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"ordre":"dependency"}`) })},
+		{"nobody knows the type", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("topologi", `{}`) })},
+		{"a topology is resolved when the plan is made", "", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{"clusters":["c1"]}`) })},
+		{"overrides are merged when the plan is made", "", with(func(a *v1beta1.Application) {
+			a.Spec.Policies = policies("override", `{"components":[{"properties":{"image":"x"}}]}`)
+		})},
 		{
 			"the policy names no environment", "InvalidPolicy",
 			with(func(a *v1beta1.Application) {
@@ -95,7 +106,7 @@ func TestDecode(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		_, _, problem := decode(test.app)
+		_, _, problem := decode(test.app, definition.Builtin())
 		got := ""
 		if problem != nil {
 			got = problem.Reason
@@ -110,6 +121,19 @@ func TestUnrenderable(t *testing.T) {
 	got := unrenderable(&delivery.RenderError{Place: delivery.Place{Environment: "prod", Cluster: "c1"}, Err: fmt.Errorf("no")})
 	want := &delivery.Problem{Reason: delivery.ReasonRenderFailed, Message: "environment prod, cluster c1: no"}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestIgnored checks that parameters which policies merged in are told of too, each once.
+func TestIgnored(t *testing.T) {
+	finding := func(path string) definition.Finding { return definition.Finding{Path: path, Message: "no such parameter"} }
+	unit := func(findings ...definition.Finding) delivery.Unit {
+		return delivery.Unit{Result: &render.Result{Warnings: findings}}
+	}
+	plan := &delivery.Plan{Units: []delivery.Unit{unit(finding("a"), finding("b")), unit(finding("b")), unit()}}
+	want := []string{"a: no such parameter", "b: no such parameter"}
+	if diff := cmp.Diff(want, ignored([]string{"a: no such parameter"}, plan)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

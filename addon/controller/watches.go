@@ -127,14 +127,18 @@ func (c *controllers) buildEnvironment() error {
 		For(&v1alpha1.Environment{}, builder.WithPredicates(described())).
 		Watches(&v1alpha1.ClusterBinding{}, handler.EnqueueRequestsFromMapFunc(environmentOfBinding)).
 		Watches(&v1beta1.Application{}, handler.Funcs{
-			CreateFunc: func(_ context.Context, e event.CreateEvent, queue queue) { enqueueEnvironments(queue, e.Object) },
-			UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
+			CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) {
+				c.enqueueEnvironments(ctx, queue, e.Object)
+			},
+			UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
 				if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
-					enqueueEnvironments(queue, e.ObjectOld)
-					enqueueEnvironments(queue, e.ObjectNew)
+					c.enqueueEnvironments(ctx, queue, e.ObjectOld)
+					c.enqueueEnvironments(ctx, queue, e.ObjectNew)
 				}
 			},
-			DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) { enqueueEnvironments(queue, e.Object) },
+			DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) {
+				c.enqueueEnvironments(ctx, queue, e.Object)
+			},
 		}).Build(quiet{c.environment})
 	c.built.environment = built
 	return err
@@ -145,14 +149,32 @@ type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 // settleEnvironment gathers the changes of many applications into one look at their environment.
 const settleEnvironment = time.Second
 
-func enqueueEnvironments(queue queue, object client.Object) {
+func (c *controllers) enqueueEnvironments(ctx context.Context, queue queue, object client.Object) {
 	app, ok := object.(*v1beta1.Application)
 	if !ok {
 		return
 	}
-	for _, name := range environmentsOf(app) {
+	names := environmentsOf(app)
+	if slices.Contains(names, anyEnvironment) {
+		names = c.environments(ctx)
+	}
+	for _, name := range names {
 		queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settleEnvironment)
 	}
+}
+
+// environments are the names of all environments.
+func (c *controllers) environments(ctx context.Context) []string {
+	var list v1alpha1.EnvironmentList
+	if err := c.manager.GetCache().List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		c.manager.GetLogger().Error(err, "list environments for an event")
+		return nil
+	}
+	names := make([]string, len(list.Items))
+	for i := range list.Items {
+		names[i] = list.Items[i].Name
+	}
+	return names
 }
 
 func environmentOfBinding(_ context.Context, object client.Object) requests {

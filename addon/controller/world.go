@@ -20,12 +20,30 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // worldReader reads environments, bindings and what they resolve to from the cache.
 type worldReader struct {
 	reader client.Reader
 	fleet  *ocm.Fleet
+	// hub is the version of the hub's Kubernetes when the manager started.
+	hub render.ClusterVersion
+}
+
+// version says which Kubernetes a cluster has, as far as it is known.
+func (w *worldReader) version(ctx context.Context) func(string) render.ClusterVersion {
+	return func(cluster string) render.ClusterVersion {
+		if cluster == v1alpha1.LocalCluster {
+			return w.hub
+		}
+		state, err := w.fleet.Cluster(ctx, cluster)
+		if err != nil || state == nil {
+			return render.ClusterVersion{}
+		}
+		known, _ := render.ParseClusterVersion(state.Version)
+		return known
+	}
 }
 
 // read gives all environments. It is read-only: its parts are the cache's own.
@@ -196,11 +214,19 @@ func (w *worldReader) tenantWanted(ctx context.Context, owner delivery.Owner, te
 }
 
 func usesTenant(world delivery.World, source delivery.SourceNamespace, tenant delivery.TenantKey, application *v1beta1.Application) bool {
-	return slices.ContainsFunc(environmentsOf(application), func(name string) bool {
+	names := environmentsOf(application)
+	if slices.Contains(names, anyEnvironment) {
+		names = world.Names()
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
 		environment, ok := world[name]
 		return ok && environment.Delivers(source, tenant)
 	})
 }
+
+// anyEnvironment stands for the environments that a topology may resolve to,
+// which depends on more than the application. No environment has the name.
+const anyEnvironment = "*"
 
 // environmentsOf are the names of the environments that an application uses;
 // none when its policies cannot be read.
@@ -209,9 +235,59 @@ func environmentsOf(application *v1beta1.Application) []string {
 	if err != nil {
 		return nil
 	}
-	names := make([]string, len(uses))
-	for i, use := range uses {
-		names[i] = use.Environment
+	var names []string
+	for _, use := range uses {
+		if use.Topology != nil {
+			use.Environment = anyEnvironment
+		}
+		if !slices.Contains(names, use.Environment) {
+			names = append(names, use.Environment)
+		}
 	}
 	return names
+}
+
+// using counts the applications that use an environment, out of those that may.
+func (w *worldReader) using(ctx context.Context, world delivery.World, environment string, applications []v1beta1.Application) (int, error) {
+	count := 0
+	for i := range applications {
+		application := &applications[i]
+		uses, err := policy.Environments(application.Spec)
+		if err != nil {
+			continue
+		}
+		source, err := w.source(ctx, application.Namespace)
+		if err != nil {
+			return 0, err
+		}
+		if err := w.label(ctx, world, uses); err != nil {
+			return 0, err
+		}
+		if slices.Contains(world.Reached(source, uses), environment) {
+			count++
+		}
+	}
+	return count, nil
+}
+
+// label adds the labels of the bound clusters to a world, when uses select by them.
+func (w *worldReader) label(ctx context.Context, world delivery.World, uses []policy.EnvironmentUse) error {
+	if !delivery.SelectsByLabels(uses) {
+		return nil
+	}
+	for _, name := range world.Names() {
+		environment := world[name]
+		if environment.ClusterLabels != nil {
+			continue
+		}
+		environment.ClusterLabels = map[string]map[string]string{}
+		for _, cluster := range clustersOf(environment) {
+			labels, err := w.fleet.Labels(ctx, cluster)
+			if err != nil {
+				return err
+			}
+			environment.ClusterLabels[cluster] = labels
+		}
+	}
+	return nil
 }

@@ -182,6 +182,8 @@ func TestTenantWanted(t *testing.T) {
 		{"another namespace", "its account is another one", other(func(a *v1beta1.Application) { a.Namespace = "blog" }), key, false},
 		{"another environment", "it does not reach the namespace", other(func(a *v1beta1.Application) { a.Spec.Policies = []v1beta1.AppPolicy{goesTo("dev")} }), key, false},
 		{"another cluster", "the environment is not bound to it", other(func(*v1beta1.Application) {}), delivery.TenantKey{Cluster: "c1", Namespace: "shop"}, false},
+		{"topology", "it may come to an environment that goes there", other(func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{"clusters":["local"]}`) }), key, true},
+		{"topology elsewhere", "no environment that admits it reaches the namespace", other(func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{}`) }), delivery.TenantKey{Cluster: "local", Namespace: "kitchen"}, false},
 		{"unreadable", "it can be delivered nowhere", other(func(a *v1beta1.Application) {
 			a.Spec.Policies = []v1beta1.AppPolicy{{Name: "p", Type: "environment", Properties: &runtime.RawExtension{Raw: []byte(`{}`)}}}
 		}), key, false},
@@ -198,6 +200,52 @@ func TestTenantWanted(t *testing.T) {
 				t.Errorf("got %t, want %t: %s", got, test.want, test.reason)
 			}
 		})
+	}
+}
+
+// TestUsing checks that an application counts for the environments that its
+// topology comes to, and no others.
+func TestUsing(t *testing.T) {
+	cluster := managed("c1", true, true)
+	cluster.SetLabels(map[string]string{"region": "eu"})
+	reader := worldOf(t, true, environmentOf("prod", "shop"), environmentOf("dev", "shop"), environmentOf("other"), cluster, managed("c2", true, true),
+		bindingOf("a", "prod", "c1", "local"), bindingOf("b", "dev", "c2"), bindingOf("c", "other", "c1"))
+	app := func(policies ...v1beta1.AppPolicy) v1beta1.Application {
+		made := appIn("shop", "store", component("web", "nginx:1", ""))
+		made.Spec.Policies = policies
+		return *made
+	}
+	tests := []struct {
+		reason      string
+		app         v1beta1.Application
+		environment string
+		want        int
+	}{
+		{"it is named", app(goesTo("dev")), "dev", 1},
+		{"another is named", app(goesTo("dev")), "prod", 0},
+		{"the cluster is reached through it", app(policies("topology", `{"clusters":["c1"]}`)...), "prod", 1},
+		{"it does not admit the application to the cluster", app(policies("topology", `{"clusters":["c1"]}`)...), "other", 0},
+		{"its cluster has the label", app(policies("topology", `{"clusterLabelSelector":{"region":"eu"}}`)...), "prod", 1},
+		{"its cluster does not have the label", app(policies("topology", `{"clusterLabelSelector":{"region":"eu"}}`)...), "dev", 0},
+		{"what cannot be read goes nowhere", app(policies("topologi", `{}`)...), "prod", 0},
+	}
+	for _, test := range tests {
+		world, err := reader.read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := reader.using(t.Context(), world, test.environment, []v1beta1.Application{test.app})
+		if err != nil || got != test.want {
+			t.Errorf("%s: got %d, %v, want %d: %s", test.environment, got, err, test.want, test.reason)
+		}
+	}
+}
+
+func TestEnvironmentsOf(t *testing.T) {
+	app := appIn("shop", "store", component("web", "nginx:1", ""))
+	app.Spec.Policies = append(policies("topology", `{}`), goesTo("prod"), v1beta1.AppPolicy{Type: "topology"})
+	if diff := cmp.Diff([]string{anyEnvironment, "prod"}, environmentsOf(app)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -196,7 +196,7 @@ func remove(ctx context.Context, target Target, record Record, report *Report) e
 // releaseTenants removes tenants of the owner's namespace that nobody uses. Its
 // own plan's tenants are in use even where nothing was written yet.
 func (e *Engine) releaseTenants(ctx context.Context, plan *Plan, report *Report) error {
-	if anyTrue(plan.unresolved) {
+	if plan.uncertain() {
 		return nil // a tenant may belong to an environment that cannot be read now
 	}
 	var errs []error

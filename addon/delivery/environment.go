@@ -71,6 +71,9 @@ type Environment struct {
 	Spec     v1alpha1.EnvironmentSpec
 	Deleting bool
 	Bindings []Binding
+	// ClusterLabels are the labels of bound clusters by name, as far as they are
+	// known; needed only where a topology selects clusters by labels.
+	ClusterLabels map[string]map[string]string
 }
 
 // World is what is known of all environments, by name.

@@ -6,14 +6,10 @@ package delivery
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
-
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -27,8 +23,11 @@ type Request struct {
 	// Labels and Annotations of the Application that definitions may read.
 	Labels      map[string]string
 	Annotations map[string]string
-	// Revision is the name of the application's revision.
-	Revision string
+	// Revision is the name of the application's revision, RevisionNumber its number.
+	Revision       string
+	RevisionNumber int64
+	// ClusterVersion is the version of Kubernetes of a cluster; nil when none is known.
+	ClusterVersion func(cluster string) render.ClusterVersion
 }
 
 // Renderer renders one component in one context.
@@ -49,6 +48,12 @@ type Plan struct {
 	unresolved map[string]bool
 	// clusters of each environment that is not being deleted.
 	clusters map[string][]string
+	// kept are clusters, and keepAll all, of which nothing is concluded, since a
+	// topology that may mean them cannot be resolved.
+	kept    map[string]bool
+	keepAll bool
+	// leaving are the environments that are being deleted.
+	leaving map[string]bool
 	// away says that a cluster does not report.
 	away func(cluster string) bool
 	// wanted are the units by environment, cluster, namespace and component.
@@ -67,13 +72,28 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 	plan := &Plan{
 		Owner: request.Owner, Tenants: map[TenantKey]Tenant{},
 		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
+		kept: map[string]bool{}, leaving: map[string]bool{},
+	}
+	for name, env := range world {
+		plan.leaving[name] = env.Deleting
 	}
 	for _, use := range request.Uses {
-		if err := plan.addEnvironment(world, renderer, request, use); err != nil {
-			return nil, err
+		for _, placed := range plan.placements(world, request.Source, use) {
+			placed.components = placed.use.Components(request.Components)
+			if err := plan.addEnvironment(world, renderer, request, placed); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return plan, nil
+}
+
+// placement is the use of one environment, of all of its clusters or some.
+type placement struct {
+	use        policy.EnvironmentUse
+	components []policy.UsedComponent
+	// clusters that are meant; nil for all.
+	clusters []string
 }
 
 // RemovalPlan is the plan of an application that goes away: it wants nothing.
@@ -92,6 +112,9 @@ func (p *Plan) Wants(record Record) bool {
 	if result, ok := p.wanted[unitKey{record.Place, record.Component}]; ok {
 		return record.Object == "" || holds(result, record.Object)
 	}
+	if (p.keepAll || p.kept[cluster]) && !p.leaving[environment] {
+		return true
+	}
 	clusters, delivered := p.clusters[environment]
 	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster)
 }
@@ -104,7 +127,13 @@ func holds(result *render.Result, object string) bool {
 
 func (p *Plan) problem(problem Problem) { p.Problems = append(p.Problems, problem) }
 
-func (p *Plan) addEnvironment(world World, renderer Renderer, request Request, use policy.EnvironmentUse) error {
+// uncertain says that what the application uses is not fully known.
+func (p *Plan) uncertain() bool {
+	return p.keepAll || anyTrue(p.kept) || anyTrue(p.unresolved)
+}
+
+func (p *Plan) addEnvironment(world World, renderer Renderer, request Request, placed placement) error {
+	use := placed.use
 	env, problem := admit(world, request.Source, use)
 	if problem != nil {
 		p.problem(*problem)
@@ -118,7 +147,7 @@ func (p *Plan) addEnvironment(world World, renderer Renderer, request Request, u
 		p.unresolved[env.Name] = true
 		return nil
 	}
-	return p.addBindings(world, renderer, request, use, env, target)
+	return p.addBindings(world, renderer, request, placed, env, target)
 }
 
 func admit(world World, source SourceNamespace, use policy.EnvironmentUse) (*Environment, *Problem) {
@@ -156,8 +185,13 @@ func (w World) admitting(source SourceNamespace) []string {
 }
 
 func pathOf(use policy.EnvironmentUse) string {
-	if use.Path == "" || use.Path == "spec.policies" {
+	switch {
+	case use.Path == "":
 		return "spec.policies (none names an environment)"
+	case strings.HasSuffix(use.Path, "policies"):
+		return use.Path + " (none names an environment)"
+	case use.Topology != nil:
+		return use.Path
 	}
 	return use.Path + ".properties.environment"
 }
@@ -173,13 +207,16 @@ func enumerate(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func (p *Plan) addBindings(world World, renderer Renderer, request Request, use policy.EnvironmentUse, env *Environment, target string) error {
-	overrides := map[string][]v1alpha1.ClusterOverride{}
+func (p *Plan) addBindings(world World, renderer Renderer, request Request, placed placement, env *Environment, target string) error {
+	overrides := map[string][]boundOverride{}
+	_, again := p.clusters[env.Name]
 	for _, binding := range env.Bindings {
-		p.Problems = append(p.Problems, binding.Problems...)
+		if !again {
+			p.Problems = append(p.Problems, binding.Problems...)
+		}
 		p.unresolved[env.Name] = p.unresolved[env.Name] || binding.Unresolved
 		for _, cluster := range binding.Clusters {
-			overrides[cluster] = append(overrides[cluster], binding.Overrides...)
+			overrides[cluster] = append(overrides[cluster], boundOverrides(binding)...)
 		}
 	}
 	clusters := make([]string, 0, len(overrides))
@@ -194,8 +231,11 @@ func (p *Plan) addBindings(world World, renderer Renderer, request Request, use 
 		p.unresolved[env.Name] = p.unresolved[env.Name] || len(env.Bindings) > 0
 	}
 	for _, cluster := range clusters {
+		if placed.clusters != nil && !slices.Contains(placed.clusters, cluster) {
+			continue
+		}
 		place := Place{Environment: env.Name, Cluster: cluster, Namespace: target}
-		if err := p.addPlace(world, renderer, request, use, env, place, overrides[cluster]); err != nil {
+		if err := p.addPlace(world, renderer, request, placed, env, place, overrides[cluster]); err != nil {
 			return err
 		}
 	}
@@ -218,7 +258,7 @@ func (p *Plan) noCluster(env *Environment) {
 	p.problem(Problem{Reason: ReasonNoClusterBound, Waiting: true, Message: message})
 }
 
-func (p *Plan) addPlace(world World, renderer Renderer, request Request, use policy.EnvironmentUse, env *Environment, place Place, overrides []v1alpha1.ClusterOverride) error {
+func (p *Plan) addPlace(world World, renderer Renderer, request Request, placed placement, env *Environment, place Place, overrides []boundOverride) error {
 	key := TenantKey{Cluster: place.Cluster, Namespace: place.Namespace}
 	tenant, problem := world.Tenant(request.Source, key)
 	if problem != nil {
@@ -227,29 +267,63 @@ func (p *Plan) addPlace(world World, renderer Renderer, request Request, use pol
 		return nil
 	}
 	p.Tenants[key] = tenant
-	for _, component := range request.Components {
-		if len(use.Selector) > 0 && !slices.Contains(use.Selector, component.Name) {
-			continue
+	for _, component := range placed.components {
+		merged, err := mergeLayers(env, component, request.Owner.Name, overrides)
+		if err != nil {
+			return fmt.Errorf("%s: component %q: %w", place, component.Name, err)
 		}
-		if err := p.addUnit(renderer, request, use, env, place, component, overrides); err != nil {
+		if err := p.addCopies(renderer, request, placed.use, place, merged, component.ReplicaKeys); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Plan) addUnit(renderer Renderer, request Request, use policy.EnvironmentUse, env *Environment, place Place, component render.Component, overrides []v1alpha1.ClusterOverride) error {
-	merged, err := mergeLayers(env, use, request.Owner.Name, component, overrides)
-	if err != nil {
-		return fmt.Errorf("%s: component %q: %w", place, component.Name, err)
+// addCopies adds a unit of the component, or one for each replica key.
+func (p *Plan) addCopies(renderer Renderer, request Request, use policy.EnvironmentUse, place Place, merged layered, keys []string) error {
+	component := merged.component
+	if len(keys) == 0 {
+		keys = []string{""}
 	}
-	result, err := renderer.Render(request.context(place), merged)
-	if err != nil {
-		return &RenderError{Place: place, Component: component.Name, Err: err}
+	taken := map[string]string{}
+	for _, key := range keys {
+		name := UnitName(component.Name, key)
+		context := request.context(place)
+		context.ReplicaKey = key
+		result, err := renderer.Render(context, component)
+		if err == nil {
+			err = collision(taken, component, key, result)
+		}
+		if err != nil {
+			return &RenderError{Place: place, Component: name, Err: err}
+		}
+		p.want(use, Unit{Owner: request.Owner, Component: name, Place: place, Result: result, Layers: merged.layers})
 	}
-	p.Units = append(p.Units, Unit{Owner: request.Owner, Component: component.Name, Place: place, Result: result})
-	p.wanted[unitKey{place, component.Name}] = result
 	return nil
+}
+
+// want adds a unit. A later step of a workflow delivers over an earlier one;
+// without steps two policies that want different things contradict each other.
+func (p *Plan) want(use policy.EnvironmentUse, unit Unit) {
+	key := unitKey{unit.Place, unit.Component}
+	earlier, again := p.wanted[key]
+	if !again {
+		p.Units = append(p.Units, unit)
+		p.wanted[key] = unit.Result
+		return
+	}
+	if earlier.Digest == unit.Result.Digest {
+		return
+	}
+	if use.Step == "" {
+		p.problem(Problem{Reason: ReasonPlacementConflict, Message: fmt.Sprintf(
+			"%s: component %q goes to %s by an earlier policy too, and differs there: let one of the policies leave it out by its selector, or make them agree",
+			use.Path, unit.Component, unit.Place)})
+		return
+	}
+	at := slices.IndexFunc(p.Units, func(u Unit) bool { return u.Place == unit.Place && u.Component == unit.Component })
+	p.Units[at] = unit
+	p.wanted[key] = unit.Result
 }
 
 func (r Request) context(place Place) render.Context {
@@ -257,11 +331,15 @@ func (r Request) context(place Place) render.Context {
 	for i, component := range r.Components {
 		names[i] = component.Name
 	}
-	return render.Context{
+	context := render.Context{
 		AppName: r.Owner.Name, AppNamespace: r.Owner.Namespace, TargetNamespace: place.Namespace,
 		Environment: place.Environment, Cluster: place.Cluster, AppLabels: r.Labels, AppAnnotations: r.Annotations,
-		AppRevision: r.Revision, Components: names,
+		AppRevision: r.Revision, AppRevisionNum: r.RevisionNumber, Components: names, PublishVersion: r.Annotations[v1beta1.AnnotationPublishVersion],
 	}
+	if r.ClusterVersion != nil {
+		context.ClusterVersion = r.ClusterVersion(place.Cluster)
+	}
+	return context
 }
 
 // RenderError says that a component cannot be rendered for a place.
@@ -285,105 +363,4 @@ func (e *RenderError) Reason() string {
 		return detail.Reason
 	}
 	return ReasonRenderFailed
-}
-
-// mergeLayers applies the layers in the order that api.md fixes: environment
-// defaults, component, the application's overrides, the binding's overrides.
-func mergeLayers(env *Environment, use policy.EnvironmentUse, application string, component render.Component, overrides []v1alpha1.ClusterOverride) (render.Component, error) {
-	merged, err := underDefaults(env, component)
-	if err != nil {
-		return merged, err
-	}
-	for _, override := range use.Overrides {
-		if matches(override.Component, component.Name) && matches(override.Type, component.Type) {
-			merged = policy.Merge(merged, override)
-		}
-	}
-	for i, override := range overrides {
-		if !overrideMatches(override, application, component) {
-			continue
-		}
-		layer, err := overrideLayer(override.Properties, override.Traits)
-		if err != nil {
-			return merged, fmt.Errorf("spec.overrides[%d] of a binding of environment %q: %w", i, env.Name, err)
-		}
-		merged = policy.Merge(merged, layer)
-	}
-	return merged, nil
-}
-
-func overrideMatches(override v1alpha1.ClusterOverride, application string, component render.Component) bool {
-	if override.Application != "" {
-		// A malformed glob matches nothing, as path.Match says with its error.
-		if ok, err := path.Match(override.Application, application); err != nil || !ok {
-			return false
-		}
-	}
-	return matches(override.Component, component.Name) && matches(override.ComponentType, component.Type)
-}
-
-func matches(pattern, value string) bool { return pattern == "" || pattern == value }
-
-func underDefaults(env *Environment, component render.Component) (render.Component, error) {
-	for _, defaults := range env.Spec.Defaults {
-		if defaults.Type != component.Type {
-			continue
-		}
-		layer, err := overrideLayer(defaults.Properties, defaults.Traits)
-		if err != nil {
-			return component, fmt.Errorf("spec.defaults of environment %q for type %q: %w", env.Name, defaults.Type, err)
-		}
-		return over(policy.Merge(render.Component{Name: component.Name, Type: component.Type}, layer), component), nil
-	}
-	return component, nil
-}
-
-// over lays a component over defaults: traits that only the defaults have come
-// first, and every trait of the component over the default of its type.
-func over(defaults, component render.Component) render.Component {
-	merged := policy.Merge(defaults, policy.ComponentOverride{Properties: component.Properties})
-	merged.Path = component.Path
-	merged.Traits = slices.DeleteFunc(slices.Clone(defaults.Traits), func(t render.Trait) bool {
-		return slices.ContainsFunc(component.Traits, func(own render.Trait) bool { return own.Type == t.Type })
-	})
-	for _, trait := range component.Traits {
-		for _, below := range defaults.Traits {
-			if below.Type == trait.Type {
-				trait.Properties = mergeProperties(below.Properties, trait.Properties)
-			}
-		}
-		merged.Traits = append(merged.Traits, trait)
-	}
-	return merged
-}
-
-func mergeProperties(below, above map[string]any) map[string]any {
-	return policy.Merge(render.Component{Properties: below}, policy.ComponentOverride{Properties: above}).Properties
-}
-
-func overrideLayer(properties *runtime.RawExtension, traits []v1alpha1.TraitPatch) (policy.ComponentOverride, error) {
-	decoded, err := decode(properties)
-	if err != nil {
-		return policy.ComponentOverride{}, fmt.Errorf("properties: %w", err)
-	}
-	layer := policy.ComponentOverride{Properties: decoded}
-	for _, trait := range traits {
-		decoded, err := decode(trait.Properties)
-		if err != nil {
-			return layer, fmt.Errorf("traits, type %q: properties: %w", trait.Type, err)
-		}
-		layer.Traits = append(layer.Traits, policy.TraitOverride{Type: trait.Type, Properties: decoded, Disable: trait.Disable})
-	}
-	return layer, nil
-}
-
-func decode(raw *runtime.RawExtension) (map[string]any, error) {
-	if raw == nil || len(raw.Raw) == 0 {
-		return nil, nil
-	}
-	var decoded map[string]any
-	if err := json.Unmarshal(raw.Raw, &decoded); err != nil {
-		return nil, fmt.Errorf("want an object: %w", err)
-	}
-	return decoded, nil
 }

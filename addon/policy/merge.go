@@ -9,7 +9,8 @@ import (
 
 // ComponentOverride changes components.
 type ComponentOverride struct {
-	// Component is the name of the component that is changed; empty means any.
+	// Component is the name of the component that is changed, in which * stands for
+	// any letters; empty means any.
 	Component string
 	// Type is the type of the components that are changed; empty means any.
 	Type string
@@ -17,6 +18,8 @@ type ComponentOverride struct {
 	Properties map[string]any
 	// Traits are merged into the component's by their type.
 	Traits []TraitOverride
+	// Path of the change in the user's text; empty when it comes from elsewhere.
+	Path string
 }
 
 // TraitOverride changes the first trait of its type, or adds one.
@@ -31,7 +34,7 @@ type TraitOverride struct {
 
 // matches says whether an override speaks of a component.
 func (o ComponentOverride) matches(c render.Component) bool {
-	return (o.Component == "" || o.Component == c.Name) && (o.Type == "" || o.Type == c.Type)
+	return matchesName(o.Component, c.Name) && (o.Type == "" || o.Type == c.Type)
 }
 
 // Merge merges those overrides into a component that speak of it; later ones

@@ -75,19 +75,20 @@ func TestEnvironments(t *testing.T) {
 			reason: "Overrides keep their order, and integers stay integers.",
 			spec:   shop(environment("p", `{"environment":"prod","components":[{"name":"web","properties":{"port":80},"traits":[{"type":"scaler","properties":{"replicas":6}},{"type":"labels","disable":true}]},{"type":"statefulset","properties":{"cpu":"2"}}]}`)),
 			want: []policy.EnvironmentUse{{Environment: "prod", Policy: "p", Path: "spec.policies[0]", Overrides: []policy.ComponentOverride{
-				{Component: "web", Properties: object{"port": int64(80)}, Traits: []policy.TraitOverride{{Type: "scaler", Properties: object{"replicas": int64(6)}}, {Type: "labels", Disable: true}}},
-				{Type: "statefulset", Properties: object{"cpu": "2"}},
+				{Path: "spec.policies[0].properties.components[0]", Component: "web", Properties: object{"port": int64(80)}, Traits: []policy.TraitOverride{{Type: "scaler", Properties: object{"replicas": int64(6)}}, {Type: "labels", Disable: true}}},
+				{Path: "spec.policies[0].properties.components[1]", Type: "statefulset", Properties: object{"cpu": "2"}},
 			}}},
 		},
-		"Missing":         {reason: "An environment must be named.", spec: shop(environment("p", "")), err: "spec.policies[0].properties.environment: the name of an Environment is wanted here; set it"},
-		"Misspelt":        {reason: "A field that nobody reads is an error.", spec: shop(environment("p", `{"enviroment":"prod"}`)), err: `spec.policies[0].properties.enviroment: there is no such field here; did you mean "environment"? Use one of: environment, selector, components; or remove it`},
-		"WrongType":       {reason: "The type of a field.", spec: shop(environment("p", `{"environment":1}`)), err: "spec.policies[0].properties.environment: the name of an environment is wanted here; change it"},
+		"NoName":          {reason: "The name must be one that an Environment can have.", spec: shop(environment("p", `{"environment":"Prod!"}`)), err: "spec.policies[0].properties.environment: the name of an Environment is wanted here; change it"},
+		"Missing":         {reason: "An environment must be named.", spec: shop(environment("p", "")), err: `spec.policies[0].properties.environment: the policy type "environment" requires this parameter (a string: Name of the environment); set it`},
+		"Misspelt":        {reason: "A field that nobody reads is an error.", spec: shop(environment("p", `{"enviroment":"prod"}`)), err: `spec.policies[0].properties.enviroment: the policy type "environment" has no such parameter here; did you mean "environment"? Use one of: components, environment, selector; or remove it; spec.policies[0].properties.environment: the policy type "environment" requires this parameter (a string: Name of the environment); set it`},
+		"WrongType":       {reason: "The type of a field.", spec: shop(environment("p", `{"environment":1}`)), err: `spec.policies[0].properties.environment: an integer was given where the policy type "environment" takes a string; write it in quotes`},
 		"NoObject":        {reason: "Properties are an object.", spec: shop(environment("p", `["prod"]`)), err: "spec.policies[0].properties: an object is wanted here, such as {...}"},
 		"Duplicate":       {reason: "Two policies for one environment contradict each other.", spec: shop(environment("a", `{"environment":"prod"}`), environment("b", `{"environment":"prod"}`)), err: `spec.policies[1].properties.environment: spec.policies[0] names the environment "prod" too; use each environment once`},
 		"UnknownSelected": {reason: "A component that does not exist would silently go nowhere.", spec: shop(environment("p", `{"environment":"prod","selector":["webb"]}`)), err: `spec.policies[0].properties.selector[0]: the application has no component "webb"; did you mean "web"? Use one of: web, db`},
 		"UnknownChanged":  {reason: "An override of a component that does not exist.", spec: shop(environment("p", `{"environment":"prod","components":[{"name":"cache"}]}`)), err: `spec.policies[0].properties.components[0].name: the application has no component "cache". Use one of: web, db`},
-		"BadItem":         {reason: "The path leads to the item.", spec: shop(environment("p", `{"environment":"prod","components":[{"traits":[3]}]}`)), err: "spec.policies[0].properties.components[0].traits[0]: a list of objects is wanted here; change this item"},
-		"TraitType":       {reason: "A trait without a type says nothing.", spec: shop(environment("p", `{"environment":"prod","components":[{"traits":[{"properties":{}}]}]}`)), err: "spec.policies[0].properties.components[0].traits[0].type: the type of the trait is missing; set it"},
+		"BadItem":         {reason: "The path leads to the item.", spec: shop(environment("p", `{"environment":"prod","components":[{"traits":[3]}]}`)), err: `spec.policies[0].properties.components[0].traits[0]: an integer was given where the policy type "environment" takes an object; write an object, such as {...}`},
+		"TraitType":       {reason: "A trait without a type says nothing.", spec: shop(environment("p", `{"environment":"prod","components":[{"traits":[{"properties":{}}]}]}`)), err: `spec.policies[0].properties.components[0].traits[0].type: the policy type "environment" requires this parameter (a string: Type of the trait that is changed, or added where the component has none of the type); set it`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -124,6 +125,7 @@ func TestMerge(t *testing.T) {
 		"LaterWins": {reason: "The later layer wins.", layers: []policy.ComponentOverride{{Properties: object{"image": "b"}}, {Properties: object{"image": "c"}}}, want: rest(base, func(c *render.Component) { c.Properties["image"] = "c" })},
 		"Kinds":     {reason: "A value of another kind replaces.", layers: []policy.ComponentOverride{{Properties: object{"limit": "none", "image": object{"a": "b"}}}}, want: rest(base, func(c *render.Component) { c.Properties["limit"], c.Properties["image"] = "none", object{"a": "b"} })},
 		"Null":      {reason: "Null is a value: the definition decides what it means.", layers: []policy.ComponentOverride{{Properties: object{"image": nil}}}, want: rest(base, func(c *render.Component) { c.Properties["image"] = nil })},
+		"Pattern":   {reason: "An asterisk stands for any letters.", layers: []policy.ComponentOverride{{Component: "w*", Properties: object{"image": "b"}}, {Component: "d*", Properties: object{"image": "c"}}}, want: rest(base, func(c *render.Component) { c.Properties["image"] = "b" })},
 		"OtherName": {reason: "An override of another component does nothing.", layers: []policy.ComponentOverride{{Component: "db", Properties: object{"image": "b"}}}, want: base},
 		"OtherType": {reason: "An override of another type does nothing.", layers: []policy.ComponentOverride{{Component: "web", Type: "worker", Properties: object{"image": "b"}}}, want: base},
 		"SameType":  {reason: "An override of the type.", layers: []policy.ComponentOverride{{Type: "webservice", Properties: object{"image": "b"}}}, want: rest(base, func(c *render.Component) { c.Properties["image"] = "b" })},
@@ -201,7 +203,8 @@ func TestComponents(t *testing.T) {
 }
 
 func TestNotImplemented(t *testing.T) {
-	spec := shop(environment("p", `{"environment":"prod"}`), v1beta1.AppPolicy{Type: "topology"})
+	spec := shop(environment("p", `{"environment":"prod"}`), v1beta1.AppPolicy{Type: "topology"}, v1beta1.AppPolicy{Type: "override"}, v1beta1.AppPolicy{Type: "replication"},
+		v1beta1.AppPolicy{Type: "apply-once"}, v1beta1.AppPolicy{Type: "our-own"})
 	spec.Components[0].DependsOn = []string{"db"}
 	spec.Components[0].Inputs = []v1beta1.StepInput{{From: "x"}}
 	spec.Components[0].Outputs = []v1beta1.StepOutput{{Name: "x"}}
@@ -215,8 +218,9 @@ func TestNotImplemented(t *testing.T) {
 		"spec.components[0].outputs: it has no effect in this version; write the value into the properties that need it",
 		"spec.components[1].externalRevision: it has no effect in this version; write what the revision holds into properties",
 		"spec.components[1].scopes: it has no effect in this version; remove it",
-		"spec.components[1].replicaKey: it has no effect in this version; write one component for each replica",
-		`spec.policies[1]: policies of type "topology" have no effect in this version; say where the application goes by policies of type "environment", and what differs there by their components`,
+		"spec.components[1].replicaKey: it has no effect in this version; use a policy of type \"replication\"",
+		`spec.policies[4]: policies of type "apply-once" have no effect in this version; remove it: what others change in delivered objects is put back`,
+		`spec.policies[5]: policies of type "our-own" have no effect in this version; remove it: objects that policies of your own make are not delivered; let a component make them`,
 		"spec.workflow: workflows have no effect in this version; remove it, the application is then delivered to all its environments",
 	}
 	if diff := cmp.Diff(want, policy.NotImplemented(spec)); diff != "" {

@@ -17,15 +17,35 @@ func NotImplemented(spec v1beta1.ApplicationSpec) []string {
 		out = append(out, unusedOf(c, fmt.Sprintf("spec.components[%d]", i))...)
 	}
 	for i, p := range spec.Policies {
-		if p.Type == EnvironmentType {
-			continue
+		if remedy := remedyOf(p.Type); remedy != "" {
+			out = append(out, fmt.Sprintf("spec.policies[%d]: policies of type %q have no effect in this version; %s", i, p.Type, remedy))
 		}
-		out = append(out, fmt.Sprintf("spec.policies[%d]: policies of type %q have no effect in this version; say where the application goes by policies of type %q, and what differs there by their components", i, p.Type, EnvironmentType))
 	}
 	if spec.Workflow != nil {
 		out = append(out, "spec.workflow: workflows have no effect in this version; remove it, the application is then delivered to all its environments")
 	}
 	return out
+}
+
+// remedyOf says what to do about a policy that has no effect; empty for one that has.
+func remedyOf(kind string) string {
+	switch kind {
+	case EnvironmentType, TopologyType, OverrideType, ReplicationType:
+		return ""
+	case GarbageCollectType:
+		return "remove it: what the application no longer has is removed as soon as its new version is delivered"
+	case ApplyOnceType:
+		return "remove it: what others change in delivered objects is put back"
+	case SharedResourceType:
+		return "remove it, and let one application have the object"
+	case TakeOverType:
+		return "remove it: an object that exists already is left alone until it is removed or the component renamed"
+	case ReadOnlyType:
+		return "remove it, and the component whose objects are only to be read"
+	case ResourceUpdateType:
+		return "remove it: objects are updated by server-side apply, and none is made anew"
+	}
+	return "remove it: objects that policies of your own make are not delivered; let a component make them"
 }
 
 // unusedOf lists the fields of a component.
@@ -41,6 +61,6 @@ func unusedOf(c v1beta1.ApplicationComponent, path string) []string {
 	add(len(c.Outputs) > 0, "outputs", "write the value into the properties that need it")
 	add(c.ExternalRevision != "", "externalRevision", "write what the revision holds into properties")
 	add(len(c.Scopes) > 0, "scopes", "remove it")
-	add(c.ReplicaKey != "", "replicaKey", "write one component for each replica")
+	add(c.ReplicaKey != "", "replicaKey", "use a policy of type \"replication\"")
 	return out
 }

@@ -131,6 +131,9 @@ func (p *plan) label(o *Object) {
 	labels[v1beta1.LabelAppName] = p.context.AppName
 	labels[v1beta1.LabelAppNamespace] = p.context.AppNamespace
 	labels[v1beta1.LabelAppComponent] = p.component.Name
+	if p.context.ReplicaKey != "" {
+		labels[v1beta1.LabelReplicaKey] = p.context.ReplicaKey
+	}
 	if p.context.Environment != "" {
 		labels[v1alpha1.LabelEnvironment] = p.context.Environment
 	}

@@ -139,7 +139,7 @@ func (p *plan) seal(lenient bool) error {
 		parts = append(parts, part{s.definition.Digest, s.definition.Name, s.properties, p.context.Values(p.component, s.reads)})
 	}
 	raw, err := json.Marshal([]any{
-		parts, p.component.Name, p.component.Type, p.context.AppName, p.context.AppNamespace, p.context.TargetNamespace, p.context.Environment, p.labels, p.notes, p.context.ReplicaKey, lenient,
+		parts, p.component.Name, p.component.Type, p.context.AppName, p.context.AppNamespace, p.context.TargetNamespace, p.context.Environment, p.context.ReplicaKey, p.labels, p.notes, lenient,
 	})
 	if err != nil {
 		return &Error{Component: p.component.Name, Path: p.workload.path, Reason: ReasonInvalidProperties, Message: "the properties hold a value that has no JSON form; change it"}

@@ -12,6 +12,8 @@ const (
 	LabelAppNamespace = "app.oam.dev/namespace"
 	// LabelAppComponent is the name of the component.
 	LabelAppComponent = "app.oam.dev/component"
+	// LabelReplicaKey is the key of the copy, on objects of a component that is replicated.
+	LabelReplicaKey = "app.oam.dev/replicaKey"
 	// LabelResourceType is WORKLOAD or TRAIT.
 	LabelResourceType = "app.oam.dev/resourceType"
 	// LabelWorkloadType is the type of the component.

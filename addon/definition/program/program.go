@@ -74,7 +74,14 @@ func (p *Program) Check() error {
 	if err != nil {
 		return err
 	}
+	err = in.root.Validate()
 	p.instances.Put(in)
+	if err == nil {
+		return nil
+	}
+	if f := p.failure(err); !f.Incomplete {
+		return f
+	}
 	return nil
 }
 
@@ -152,7 +159,12 @@ func (p *Program) run(inputs map[string]any, visit func(cue.Value) error) (err e
 			err = &Failure{Program: p.name, Message: "the evaluation of CUE broke off"}
 		}
 	}()
-	if err := visit(in.root.Unify(in.context.Encode(inputs))); err != nil {
+	given, err := expression(inputs)
+	if err != nil {
+		p.release(in)
+		return &Failure{Program: p.name, Message: err.Error()}
+	}
+	if err := visit(in.root.Unify(in.context.BuildExpr(given))); err != nil {
 		p.release(in)
 		return p.failure(err)
 	}
@@ -167,8 +179,10 @@ func (p *Program) acquire() (*instance, error) {
 	}
 	context := cuecontext.New()
 	root := context.CompileString(p.source+declarations, cue.Filename(p.name))
-	if err := root.Validate(); err != nil {
-		return nil, p.failure(err)
+	// Source that compiles has the declared fields. That a field of it fails says
+	// nothing: without inputs a list that is read may be an empty default.
+	if !root.LookupPath(cue.MakePath(cue.Str("context"))).Exists() {
+		return nil, p.failure(root.Validate())
 	}
 	return &instance{context: context, root: root}, nil
 }

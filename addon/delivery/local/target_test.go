@@ -183,6 +183,10 @@ func TestForeign(t *testing.T) {
 			`PlacementConflict: Deployment shop/web on cluster local belongs to component "api" of application shop/store in environment "prod" already: rename the component or use another target namespace`,
 		},
 		{
+			"another copy's", "a component that is replicated has an object for each key", label(v1beta1.LabelReplicaKey, "eu"),
+			`PlacementConflict: Deployment shop/web on cluster local belongs to component "web_eu" of application shop/store in environment "prod" already: rename the component or use another target namespace`,
+		},
+		{
 			"an earlier application's of that name", "the name is no proof, the UID is", label(v1alpha1.LabelApplicationUID, "u0"),
 			`PlacementConflict: Deployment shop/web on cluster local belongs to component "web" of application shop/store in environment "prod" already: rename the component or use another target namespace`,
 		},

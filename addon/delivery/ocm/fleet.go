@@ -97,6 +97,22 @@ func (f *Fleet) Available(ctx context.Context, name string) (bool, error) {
 	return state != nil && state.Available, err
 }
 
+// Labels are the labels of a managed cluster, which must not be changed; nil
+// when there is none of that name.
+func (f *Fleet) Labels(ctx context.Context, name string) (map[string]string, error) {
+	if !f.Installed() || name == v1alpha1.LocalCluster {
+		return nil, nil
+	}
+	var cluster clusterv1.ManagedCluster
+	if err := f.reader.Get(ctx, types.NamespacedName{Name: name}, &cluster); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("get ManagedCluster %q: %w", name, err)
+	}
+	return cluster.Labels, nil
+}
+
 // Decisions are the clusters that the placement of a binding chose, sorted.
 // While the placement has not been decided, problem says why.
 func (f *Fleet) Decisions(ctx context.Context, binding string) (clusters []string, problem *delivery.Problem, err error) {

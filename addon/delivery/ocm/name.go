@@ -63,7 +63,7 @@ func sameWorkByLabels(a, b map[string]string) bool {
 func nameWithHash(readable string, parts ...string) string {
 	// Names hold no NUL, so joined by it different parts never read the same.
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	readable = strings.ReplaceAll(readable, ".", "-")
+	readable = strings.NewReplacer(".", "-", "_", "-").Replace(readable)
 	if most := maxNameLength - hashLength - 1; len(readable) > most {
 		readable = readable[:most]
 	}

@@ -33,6 +33,7 @@ func TestWorkName(t *testing.T) {
 		{"dots", "names of applications may hold dots, which a label of DNS may not", unitID{"shop", "store.v2", "web.a", "prod", "0"}.name()},
 		{"long", "the readable part gives way to the hash", unitID{"shop", long, long, "prod", "0"}.name()},
 		{"dash at the cut", "no dash doubles before the hash", unitID{"shop", strings.Repeat("a", 51), "web", "prod", "0"}.name()},
+		{"copy", "the underscore of a copy's name is no letter of DNS", unitID{"shop", "store", delivery.UnitName("web", "eu"), "prod", "0"}.name()},
 		{"tenant", "by the namespace alone", TenantWorkName("shop")},
 		{"placement", "by the binding alone", PlacementName("prod-eu")},
 	}
