@@ -247,19 +247,24 @@ func (d *Definition) complete() error {
 // today, and refuses packages that act while a template is evaluated. Steps of
 // workflows are made of them.
 func accept(kind Kind, part Part, source string) (string, []Notice, error) {
-	if kind != WorkflowStep {
-		if err := checkImports(kind, part, source); err != nil {
-			return "", nil, err
-		}
+	if err := checkSource(source); err != nil {
+		return "", nil, fmt.Errorf("read %s: %w", part, err)
+	}
+	if err := checkImports(kind, part, source); err != nil {
+		return "", nil, err
 	}
 	ready, notices := modernize(part, source)
 	return ready, notices, nil
 }
 
 func checkImports(kind Kind, part Part, source string) error {
+	if kind == WorkflowStep {
+		return nil
+	}
 	file, err := parser.ParseFile(string(part), source, parser.ImportsOnly)
 	if err != nil {
-		return nil //nolint:nilerr // running it says what is wrong
+		// Running it says what is wrong.
+		return nil
 	}
 	for spec := range file.ImportSpecs() {
 		path := strings.Trim(spec.Path.Value, `"`)
