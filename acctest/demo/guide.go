@@ -29,6 +29,7 @@ func printGuide(l layout, env *cluster.Env, quickstart terraform.Workspace, out 
 	step(out, "Look")
 	fmt.Fprintf(out, "  kubectl --kubeconfig %s get app -A\n", hub)
 	fmt.Fprintf(out, "  kubectl --kubeconfig %s get environments,clusterbindings\n", hub)
+	fmt.Fprintf(out, "  kubectl --kubeconfig %s get componentdefinitions -A\n", hub)
 	fmt.Fprintf(out, "  kubectl --kubeconfig %s get manifestworks -A\n", hub)
 	fmt.Fprintf(out, "  tail -f %s\n", l.manager().LogFile)
 
@@ -40,7 +41,7 @@ func printGuide(l layout, env *cluster.Env, quickstart terraform.Workspace, out 
 
 // printTry prints commands that a person may paste.
 func printTry(quickstart terraform.Workspace, out io.Writer) {
-	step(out, "Try (the configuration is examples/quickstart: edit it there)")
+	step(out, "Try (the configuration is examples/quickstart, its type cache is examples/definitions/cache.yaml: edit them there)")
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("plan"))
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("apply", "-var", otherImage))
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("apply", "-var", "replicas=3"))
