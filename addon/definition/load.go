@@ -31,6 +31,7 @@ type header struct {
 type attributes struct {
 	Workload           v1beta1.WorkloadTypeDescriptor `json:"workload"`
 	Status             v1beta1.Status                 `json:"status"`
+	Reference          v1beta1.DefinitionReference    `json:"definitionRef"`
 	AppliesToWorkloads []string                       `json:"appliesToWorkloads"`
 	ConflictsWith      []string                       `json:"conflictsWith"`
 	PodDisruptive      bool                           `json:"podDisruptive"`
@@ -115,8 +116,17 @@ func (p *parts) add(f *ast.Field, source string) error {
 	if !ok {
 		return fmt.Errorf("template is no struct")
 	}
-	p.template = source[body.Lbrace.Offset()+1 : body.Rbrace.Offset()]
+	p.template = inside(body, source)
 	return nil
+}
+
+// inside is the text between the braces of a struct, or the one field of a
+// struct that is written without braces, as in template: output: {}.
+func inside(s *ast.StructLit, source string) string {
+	if s.Lbrace.IsValid() {
+		return source[s.Lbrace.Offset()+1 : s.Rbrace.Offset()]
+	}
+	return slice(source, s)
 }
 
 func slice(source string, n ast.Node) string {
@@ -155,6 +165,7 @@ func (p parts) definition(h header) *Definition {
 		Foreign:         true,
 		Workload:        h.Attributes.Workload.Definition,
 		WorkloadType:    h.Attributes.Workload.Type,
+		Reference:       h.Attributes.Reference.Name,
 		AppliesTo:       h.Attributes.AppliesToWorkloads,
 		ConflictsWith:   h.Attributes.ConflictsWith,
 		Stage:           h.Attributes.Stage,
