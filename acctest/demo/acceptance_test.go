@@ -382,11 +382,11 @@ func checkReady(t *testing.T, plane *cluster.ControlPlane, namespaces ...string)
 		}
 		ready := map[string]bool{}
 		for _, w := range found {
-			ready[w.namespace+" "+w.name+" "+w.component] = w.ready == w.wanted
+			ready[w.namespace+"/"+w.component+": "+w.name] = w.ready == w.wanted
 		}
 		wanted := map[string]bool{}
 		for _, namespace := range namespaces {
-			wanted[namespace+" Deployment web webservice"], wanted[namespace+" Deployment cache cache"] = true, true
+			wanted[namespace+"/webservice: Deployment web"], wanted[namespace+"/cache: Deployment cache"] = true, true
 		}
 		return maps.Equal(wanted, ready), fmt.Sprintf("%+v", found)
 	})

@@ -31,8 +31,9 @@ const (
 	definitionsManager = "fairlead-demo"
 )
 
-// applyDefinitions does what a platform team does for its application teams: it puts its types onto the hub.
-func applyDefinitions(ctx context.Context, l layout, hub account.Hub, out io.Writer) error {
+// applyDefinitions does what a platform team does for its application teams: it puts its types onto the hub. With force it
+// overwrites what somebody has changed in them, which only a hub of the demo's own is for.
+func applyDefinitions(ctx context.Context, l layout, hub account.Hub, force bool, out io.Writer) error {
 	step(out, "Putting the platform team's types onto the hub: kubectl apply --server-side -f examples/%s", definitionsFolder)
 	definitions, err := readDefinitions(l.example(definitionsFolder))
 	if err != nil {
@@ -47,7 +48,7 @@ func applyDefinitions(ctx context.Context, l layout, hub account.Hub, out io.Wri
 		return fmt.Errorf("creating a client of the hub: %w", err)
 	}
 	for _, definition := range definitions {
-		if err := applyDefinition(ctx, client, definition); err != nil {
+		if err := applyDefinition(ctx, client, definition, force); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "%s %s/%s: applications may use the type %q.\n",
@@ -83,13 +84,12 @@ func readDefinitions(folder string) ([]*unstructured.Unstructured, error) {
 	return definitions, nil
 }
 
-// applyDefinition takes no field over: on a cluster of one's own somebody may have a type of that name.
-func applyDefinition(ctx context.Context, client dynamic.Interface, definition *unstructured.Unstructured) error {
+func applyDefinition(ctx context.Context, client dynamic.Interface, definition *unstructured.Unstructured, force bool) error {
 	resource := v1beta1.GroupVersion.WithResource(strings.ToLower(definition.GetKind()) + "s")
 	_, err := client.Resource(resource).Namespace(definition.GetNamespace()).
-		Apply(ctx, definition.GetName(), definition, metav1.ApplyOptions{FieldManager: definitionsManager})
+		Apply(ctx, definition.GetName(), definition, metav1.ApplyOptions{FieldManager: definitionsManager, Force: force})
 	if apierrors.IsConflict(err) {
-		err = errors.Join(err, errors.New("somebody else has a type of that name there: rename or delete it, since the example needs its own"))
+		err = errors.Join(err, errors.New("somebody else has a type of that name there, or has changed this one: rename or delete it, since the example needs its own"))
 	}
 	if err != nil {
 		return fmt.Errorf("applying %s %s/%s: %w", definition.GetKind(), definition.GetNamespace(), definition.GetName(), err)

@@ -41,9 +41,11 @@ func printGuide(l layout, env *cluster.Env, quickstart terraform.Workspace, out 
 
 // printTry prints commands that a person may paste.
 func printTry(quickstart terraform.Workspace, out io.Writer) {
-	step(out, "Try (the configuration is examples/quickstart, its type cache is examples/definitions/cache.yaml: edit them there)")
+	step(out, "Try (the configuration is examples/quickstart: edit it there)")
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("plan"))
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("apply", "-var", otherImage))
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("apply", "-var", "replicas=3"))
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("destroy"))
+	step(out, "Change the type cache (what it makes follows, on every cluster)")
+	fmt.Fprintln(out, "  edit examples/definitions/cache.yaml, and run make demo again")
 }

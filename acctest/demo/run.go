@@ -59,7 +59,7 @@ func run(ctx context.Context, l layout, engine string, flags hubFlags, s streams
 	if err := apply(ctx, l, addon, addonExample, addonVariables(hub)); err != nil {
 		return err
 	}
-	if err := applyDefinitions(ctx, l, hub, s.out); err != nil {
+	if err := applyDefinitions(ctx, l, hub, false, s.out); err != nil {
 		return err
 	}
 	quickstart := l.terraform(quickstartExample, program, s.out)

@@ -122,7 +122,7 @@ func deliver(ctx context.Context, l layout, engine string, hub account.Hub, out 
 		return quickstart, err
 	}
 	fmt.Fprintf(out, "The manager %s.\n", did)
-	if err := applyDefinitions(ctx, l, hub, out); err != nil {
+	if err := applyDefinitions(ctx, l, hub, true, out); err != nil {
 		return quickstart, err
 	}
 
