@@ -43,6 +43,9 @@ type attributes struct {
 // Parse reads a definition file: imports, one field named after the type that
 // describes it, and the field template. The name of the file appears in errors.
 func Parse(file string, source []byte) (*Definition, error) {
+	if err := checkSource(string(source)); err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", file, err)
+	}
 	text, notices := quoteKeywords(string(source))
 	syntax, err := parser.ParseFile(file, text)
 	if err != nil {

@@ -28,9 +28,15 @@ type reader struct {
 	within map[string]bool
 }
 
-// newSchema reads the schema of the field parameter of a template.
-func newSchema(p *program.Program) *schema {
-	s := anything()
+// newSchema reads the schema of the field parameter of a template. Where CUE
+// panics over what it is asked, nothing is known: rendering says what is wrong.
+func newSchema(p *program.Program) (s *schema) {
+	s = anything()
+	defer func() {
+		if recover() != nil {
+			s = anything()
+		}
+	}()
 	_ = p.Inspect(func(root cue.Value) {
 		if v := root.LookupPath(cue.ParsePath("parameter")); v.Exists() {
 			r := reader{root: root, within: map[string]bool{}}

@@ -43,8 +43,8 @@ func TestVet(t *testing.T) {
 		},
 		"Nothing": {
 			reason:     "A component without workload cannot be used, a trait without effect can.",
-			definition: &definition.Definition{Kind: definition.Component, Description: "x", Template: "ouput: {}\nparameter: {}"},
-			want:       []string{"true template:0 the template has no field output, which is the workload; write it", `false template:1 the field ouput is not used; did you mean "output"?`},
+			definition: &definition.Definition{Kind: definition.Component, Description: "x", Template: "outpu: {}\nparameter: {}"},
+			want:       []string{"true template:0 the template has no field output, which is the workload; write it", `false template:1 the field outpu is not used; did you mean "output"?`},
 		},
 		"NoEffect": {
 			reason:     "A trait without effect.",
@@ -61,8 +61,8 @@ func TestVet(t *testing.T) {
 		},
 		"Unused": {
 			reason:     "Parameters that nothing reads, and names that the context does not have.",
-			definition: &definition.Definition{Kind: definition.Trait, Description: "x", Template: "patch: {a: parameter.a, b: context.nmae, c: parameter[\"c\"]}\nparameter: {\n\ta: string\n\tb: string\n\tc: int\n}", HealthPolicy: "isHealth: context.parametr.x"},
-			want:       []string{"false template:4 the parameter b is not used", `false template:1 the context has no field nmae; did you mean "name"?`, `false healthPolicy:1 the context has no field parametr; did you mean "parameter"?`},
+			definition: &definition.Definition{Kind: definition.Trait, Description: "x", Template: "patch: {a: parameter.a, b: context.nam, c: parameter[\"c\"]}\nparameter: {\n\ta: string\n\tb: string\n\tc: int\n}", HealthPolicy: "isHealth: context.parametr.x"},
+			want:       []string{"false template:4 the parameter b is not used", `false template:1 the context has no field nam; did you mean "name"?`, `false healthPolicy:1 the context has no field parametr; did you mean "parameter"?`},
 		},
 		"Whole":     {reason: "Who reads all parameters uses each.", definition: &definition.Definition{Kind: definition.Trait, Description: "x", Template: "patch: metadata: labels: {for k, v in parameter {(k): v}}\nparameter: {a: string}"}},
 		"Judgement": {reason: "Health and status have one field that counts.", definition: &definition.Definition{Kind: definition.Component, Description: "x", Template: "output: {}", HealthPolicy: "isHealthy: true", CustomStatus: "msg: \"x\""}, want: []string{`true healthPolicy:0 it has no field isHealth, which is what it is evaluated for; write it; did you mean "isHealthy"?`, "true customStatus:0 it has no field message, which is what it is evaluated for; write it."}},
