@@ -73,6 +73,18 @@ outputs: contact: {
 }`
 )
 
+// endlessTemplate would take days.
+const endlessTemplate = `
+import "list"
+
+parameter: {}
+_all: list.Range(0, 3000, 1)
+output: {
+	apiVersion: "apps/v1"
+	kind:       "Deployment"
+	metadata: annotations: sum: "\(len([for a in _all for b in _all for c in _all if a+b+c < 0 {a}]))"
+}`
+
 // ownDefinition is a definition of a platform team as it goes onto the hub.
 type ownDefinition struct {
 	kind, namespace, name, version string
@@ -177,6 +189,7 @@ func TestOwnDefinitions(t *testing.T) {
 				check("ChangeWhatRuns", o.change),
 				check("GoAndLeaveWhatRuns", o.leave),
 				check("AreRefused", o.refuse),
+				check("HoldUpNobodyElse", o.endure),
 				check("GoWithTheApplication", o.end),
 			),
 		}},
@@ -356,12 +369,29 @@ func (o ownTypes) refuse(t *testing.T) {
 			o.fleet.define(t, d)
 			definitions := v1beta1.GroupVersion.WithResource("componentdefinitions")
 			o.fleet.stalls(t, definitions, o.name, test.name, test.reason, test.says...)
-			create(t, hubObjects(t, o.fleet.env.Hub()), applications, o.name, object(fmt.Sprintf(
-				`{"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": %q},
-				"spec": {"components": [{"name": "main", "type": %q}]}}`, test.name, test.name)))
+			o.use(t, test.name)
 			o.fleet.stalls(t, applications, o.name, test.name, "", append(test.says, "spec.components[0]", test.name)...)
 		})
 	}
+}
+
+// use creates an application of one component of a type, in the default environment.
+func (o ownTypes) use(t *testing.T, name string) {
+	t.Helper()
+	create(t, hubObjects(t, o.fleet.env.Hub()), applications, o.name, object(fmt.Sprintf(
+		`{"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": %q},
+		"spec": {"components": [{"name": "main", "type": %q}]}}`, name, name)))
+}
+
+// endure uses a definition that comes to no end: who uses it hears of it, and others are changed as ever.
+func (o ownTypes) endure(t *testing.T) {
+	d := ownDefinition{kind: "ComponentDefinition", namespace: o.name, name: "own-endless", template: endlessTemplate}
+	o.fleet.undefineAtEnd(t, d)
+	o.fleet.define(t, d)
+	o.use(t, d.name)
+	o.fleet.define(t, o.system.made("system-meanwhile"))
+	o.running(t, map[string]string{"ours": "system-meanwhile", "pinned": "system-meanwhile"})
+	o.fleet.stalls(t, applications, o.name, d.name, "", d.name, "the definition")
 }
 
 // end deletes the application. Its definitions are nobody's afterwards.
