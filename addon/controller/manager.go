@@ -15,6 +15,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -147,7 +148,11 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		return fmt.Errorf("make the client that applies as tenants: %w", err)
 	}
 	time := clock.RealClock{}
-	world := &worldReader{reader: manager.GetCache(), fleet: fleet}
+	hub, err := hubVersion(config)
+	if err != nil {
+		return err
+	}
+	world := &worldReader{reader: manager.GetCache(), fleet: fleet, hub: hub}
 	onHub := &local.Target{
 		Reader: manager.GetCache(), Writer: manager.GetClient(), Tenant: tenants, Mapper: manager.GetRESTMapper(), Kinds: kinds, Clock: time,
 		Written: func(kind string) { metrics.objects.WithLabelValues(kind).Inc() },
@@ -175,6 +180,24 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		},
 	}
 	return controllers.start(ctx)
+}
+
+// hubVersion asks the hub for its version, which templates may look at.
+func hubVersion(config *rest.Config) (render.ClusterVersion, error) {
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return render.ClusterVersion{}, fmt.Errorf("make the client that asks for the hub's version: %w", err)
+	}
+	info, err := client.ServerVersion()
+	if err != nil {
+		return render.ClusterVersion{}, fmt.Errorf("ask the hub %s for its version: %w", config.Host, err)
+	}
+	version, ok := render.ParseClusterVersion(info.GitVersion)
+	if !ok {
+		return render.DefaultClusterVersion(), nil
+	}
+	version.Platform = info.Platform
+	return version, nil
 }
 
 func indexFields(ctx context.Context, manager ctrl.Manager, kinds []schema.GroupVersionKind) error {

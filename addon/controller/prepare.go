@@ -30,6 +30,7 @@ type scene struct {
 	world    delivery.World
 	library  *definition.Library
 	renderer *render.Renderer
+	version  func(cluster string) render.ClusterVersion
 }
 
 // scene reads the application's namespace, all environments, and the types that
@@ -52,7 +53,7 @@ func (r *ApplicationReconciler) scene(ctx context.Context, app *v1beta1.Applicat
 		// Other tools write what no definition has, and the existing OAM controller passes it over.
 		renderer = renderer.Lenient()
 	}
-	return scene{source: source, world: world, library: library, renderer: renderer}, nil
+	return scene{source: source, world: world, library: library, renderer: renderer, version: r.world.version(ctx)}, nil
 }
 
 // prepare reads and checks an application. The warnings are unknown parameters
@@ -71,9 +72,10 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 	if problem != nil {
 		return delivery.Request{}, warnings, problem
 	}
+	revision := nextRevision(app)
 	return delivery.Request{
-		Owner: ownerOf(app), Source: s.source, Uses: uses, Components: components,
-		Labels: app.Labels, Annotations: app.Annotations, Revision: nextRevision(app).Name,
+		Owner: ownerOf(app), Source: s.source, Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
+		Revision: revision.Name, RevisionNumber: revision.Revision, ClusterVersion: s.version,
 	}, warnings, nil
 }
 

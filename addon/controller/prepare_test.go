@@ -124,3 +124,16 @@ func TestUnrenderable(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestIgnored checks that parameters which policies merged in are told of too, each once.
+func TestIgnored(t *testing.T) {
+	finding := func(path string) definition.Finding { return definition.Finding{Path: path, Message: "no such parameter"} }
+	unit := func(findings ...definition.Finding) delivery.Unit {
+		return delivery.Unit{Result: &render.Result{Warnings: findings}}
+	}
+	plan := &delivery.Plan{Units: []delivery.Unit{unit(finding("a"), finding("b")), unit(finding("b")), unit()}}
+	want := []string{"a: no such parameter", "b: no such parameter"}
+	if diff := cmp.Diff(want, ignored([]string{"a: no such parameter"}, plan)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -20,12 +20,30 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // worldReader reads environments, bindings and what they resolve to from the cache.
 type worldReader struct {
 	reader client.Reader
 	fleet  *ocm.Fleet
+	// hub is the version of the hub's Kubernetes when the manager started.
+	hub render.ClusterVersion
+}
+
+// version says which Kubernetes a cluster has, as far as it is known.
+func (w *worldReader) version(ctx context.Context) func(string) render.ClusterVersion {
+	return func(cluster string) render.ClusterVersion {
+		if cluster == v1alpha1.LocalCluster {
+			return w.hub
+		}
+		state, err := w.fleet.Cluster(ctx, cluster)
+		if err != nil || state == nil {
+			return render.ClusterVersion{}
+		}
+		known, _ := render.ParseClusterVersion(state.Version)
+		return known
+	}
 }
 
 // read gives all environments. It is read-only: its parts are the cache's own.

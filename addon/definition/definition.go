@@ -64,6 +64,8 @@ type Definition struct {
 	Workload v1beta1.WorkloadGVK
 	// WorkloadType is the name of the kind of the main object, such as deployments.apps; empty when Workload says it.
 	WorkloadType string
+	// Reference is the name of the CRD that implements a trait; empty for none.
+	Reference string
 	// AppliesTo are the workloads that a trait may be used with; empty means all.
 	AppliesTo []string
 	// ConflictsWith are traits that may not be used together with this one.
@@ -185,9 +187,9 @@ func (d *Definition) Check() error {
 func (d *Definition) In(runner program.Runner) *Definition {
 	return &Definition{
 		Kind: d.Kind, Name: d.Name, Version: d.Version, Revision: d.Revision, Archived: d.Archived, Foreign: d.Foreign, Description: d.Description,
-		Labels: d.Labels, Annotations: d.Annotations, Deprecated: d.Deprecated, Workload: d.Workload, WorkloadType: d.WorkloadType,
+		Labels: d.Labels, Annotations: d.Annotations, Deprecated: d.Deprecated, Workload: d.Workload, WorkloadType: d.WorkloadType, Reference: d.Reference,
 		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, PodDisruptive: d.PodDisruptive, WorkloadRefPath: d.WorkloadRefPath,
-		Template: d.Template, HealthPolicy: d.HealthPolicy, CustomStatus: d.CustomStatus, Details: d.Details, Digest: d.Digest,
+		Template: d.Template, HealthPolicy: d.HealthPolicy, CustomStatus: d.CustomStatus, Details: d.Details, Notices: d.Notices, Digest: d.Digest,
 		compiled: compiled{runner: runner},
 	}
 }

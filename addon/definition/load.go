@@ -31,6 +31,7 @@ type header struct {
 type attributes struct {
 	Workload           v1beta1.WorkloadTypeDescriptor `json:"workload"`
 	Status             v1beta1.Status                 `json:"status"`
+	Reference          v1beta1.DefinitionReference    `json:"definitionRef"`
 	AppliesToWorkloads []string                       `json:"appliesToWorkloads"`
 	ConflictsWith      []string                       `json:"conflictsWith"`
 	PodDisruptive      bool                           `json:"podDisruptive"`
@@ -155,6 +156,7 @@ func (p parts) definition(h header) *Definition {
 		Foreign:         true,
 		Workload:        h.Attributes.Workload.Definition,
 		WorkloadType:    h.Attributes.Workload.Type,
+		Reference:       h.Attributes.Reference.Name,
 		AppliesTo:       h.Attributes.AppliesToWorkloads,
 		ConflictsWith:   h.Attributes.ConflictsWith,
 		Stage:           h.Attributes.Stage,

@@ -37,6 +37,7 @@ type manifest struct {
 	} `json:"metadata"`
 	Spec struct {
 		Workload           v1beta1.WorkloadTypeDescriptor `json:"workload"`
+		Reference          v1beta1.DefinitionReference    `json:"definitionRef"`
 		AppliesToWorkloads []string                       `json:"appliesToWorkloads"`
 		ConflictsWith      []string                       `json:"conflictsWith"`
 		PodDisruptive      bool                           `json:"podDisruptive"`
@@ -143,6 +144,7 @@ func fromManifest(object map[string]any) (*Definition, error) {
 		Deprecated:      isDeprecated(m.Metadata.Labels),
 		Workload:        m.Spec.Workload.Definition,
 		WorkloadType:    m.Spec.Workload.Type,
+		Reference:       m.Spec.Reference.Name,
 		AppliesTo:       m.Spec.AppliesToWorkloads,
 		ConflictsWith:   m.Spec.ConflictsWith,
 		Stage:           m.Spec.Stage,

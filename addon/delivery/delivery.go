@@ -50,6 +50,8 @@ type Unit struct {
 	Place     Place
 	// Result holds the rendered objects. It is shared and must not be changed.
 	Result *render.Result
+	// Layers that were merged into the component, the later ones over the earlier ones.
+	Layers []Layer
 }
 
 // TenantKey identifies a tenant: a target namespace on a cluster.

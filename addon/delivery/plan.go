@@ -6,14 +6,10 @@ package delivery
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
-
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -27,8 +23,11 @@ type Request struct {
 	// Labels and Annotations of the Application that definitions may read.
 	Labels      map[string]string
 	Annotations map[string]string
-	// Revision is the name of the application's revision.
-	Revision string
+	// Revision is the name of the application's revision, RevisionNumber its number.
+	Revision       string
+	RevisionNumber int64
+	// ClusterVersion is the version of Kubernetes of a cluster; nil when none is known.
+	ClusterVersion func(cluster string) render.ClusterVersion
 }
 
 // Renderer renders one component in one context.
@@ -209,7 +208,7 @@ func enumerate(names []string) string {
 }
 
 func (p *Plan) addBindings(world World, renderer Renderer, request Request, placed placement, env *Environment, target string) error {
-	overrides := map[string][]v1alpha1.ClusterOverride{}
+	overrides := map[string][]boundOverride{}
 	_, again := p.clusters[env.Name]
 	for _, binding := range env.Bindings {
 		if !again {
@@ -217,7 +216,7 @@ func (p *Plan) addBindings(world World, renderer Renderer, request Request, plac
 		}
 		p.unresolved[env.Name] = p.unresolved[env.Name] || binding.Unresolved
 		for _, cluster := range binding.Clusters {
-			overrides[cluster] = append(overrides[cluster], binding.Overrides...)
+			overrides[cluster] = append(overrides[cluster], boundOverrides(binding)...)
 		}
 	}
 	clusters := make([]string, 0, len(overrides))
@@ -259,7 +258,7 @@ func (p *Plan) noCluster(env *Environment) {
 	p.problem(Problem{Reason: ReasonNoClusterBound, Waiting: true, Message: message})
 }
 
-func (p *Plan) addPlace(world World, renderer Renderer, request Request, placed placement, env *Environment, place Place, overrides []v1alpha1.ClusterOverride) error {
+func (p *Plan) addPlace(world World, renderer Renderer, request Request, placed placement, env *Environment, place Place, overrides []boundOverride) error {
 	key := TenantKey{Cluster: place.Cluster, Namespace: place.Namespace}
 	tenant, problem := world.Tenant(request.Source, key)
 	if problem != nil {
@@ -281,7 +280,8 @@ func (p *Plan) addPlace(world World, renderer Renderer, request Request, placed 
 }
 
 // addCopies adds a unit of the component, or one for each replica key.
-func (p *Plan) addCopies(renderer Renderer, request Request, use policy.EnvironmentUse, place Place, component render.Component, keys []string) error {
+func (p *Plan) addCopies(renderer Renderer, request Request, use policy.EnvironmentUse, place Place, merged layered, keys []string) error {
+	component := merged.component
 	if len(keys) == 0 {
 		keys = []string{""}
 	}
@@ -297,7 +297,7 @@ func (p *Plan) addCopies(renderer Renderer, request Request, use policy.Environm
 		if err != nil {
 			return &RenderError{Place: place, Component: name, Err: err}
 		}
-		p.want(use, Unit{Owner: request.Owner, Component: name, Place: place, Result: result})
+		p.want(use, Unit{Owner: request.Owner, Component: name, Place: place, Result: result, Layers: merged.layers})
 	}
 	return nil
 }
@@ -331,11 +331,15 @@ func (r Request) context(place Place) render.Context {
 	for i, component := range r.Components {
 		names[i] = component.Name
 	}
-	return render.Context{
+	context := render.Context{
 		AppName: r.Owner.Name, AppNamespace: r.Owner.Namespace, TargetNamespace: place.Namespace,
 		Environment: place.Environment, Cluster: place.Cluster, AppLabels: r.Labels, AppAnnotations: r.Annotations,
-		AppRevision: r.Revision, Components: names,
+		AppRevision: r.Revision, AppRevisionNum: r.RevisionNumber, Components: names, PublishVersion: r.Annotations[v1beta1.AnnotationPublishVersion],
 	}
+	if r.ClusterVersion != nil {
+		context.ClusterVersion = r.ClusterVersion(place.Cluster)
+	}
+	return context
 }
 
 // RenderError says that a component cannot be rendered for a place.
@@ -359,102 +363,4 @@ func (e *RenderError) Reason() string {
 		return detail.Reason
 	}
 	return ReasonRenderFailed
-}
-
-// mergeLayers applies the layers in their order: environment defaults,
-// component, the application's overrides, the binding's overrides.
-func mergeLayers(env *Environment, used policy.UsedComponent, application string, overrides []v1alpha1.ClusterOverride) (render.Component, error) {
-	component := used.Component
-	merged, err := underDefaults(env, component)
-	if err != nil {
-		return merged, err
-	}
-	merged = policy.Merge(merged, used.Overrides...)
-	for i, override := range overrides {
-		if !overrideMatches(override, application, component) {
-			continue
-		}
-		layer, err := overrideLayer(override.Properties, override.Traits)
-		if err != nil {
-			return merged, fmt.Errorf("spec.overrides[%d] of a binding of environment %q: %w", i, env.Name, err)
-		}
-		merged = policy.Merge(merged, layer)
-	}
-	return merged, nil
-}
-
-func overrideMatches(override v1alpha1.ClusterOverride, application string, component render.Component) bool {
-	if override.Application != "" {
-		// A malformed glob matches nothing, as path.Match says with its error.
-		if ok, err := path.Match(override.Application, application); err != nil || !ok {
-			return false
-		}
-	}
-	return matches(override.Component, component.Name) && matches(override.ComponentType, component.Type)
-}
-
-func matches(pattern, value string) bool { return pattern == "" || pattern == value }
-
-func underDefaults(env *Environment, component render.Component) (render.Component, error) {
-	for _, defaults := range env.Spec.Defaults {
-		if defaults.Type != component.Type {
-			continue
-		}
-		layer, err := overrideLayer(defaults.Properties, defaults.Traits)
-		if err != nil {
-			return component, fmt.Errorf("spec.defaults of environment %q for type %q: %w", env.Name, defaults.Type, err)
-		}
-		return over(policy.Merge(render.Component{Name: component.Name, Type: component.Type}, layer), component), nil
-	}
-	return component, nil
-}
-
-// over lays a component over defaults: traits that only the defaults have come
-// first, and every trait of the component over the default of its type.
-func over(defaults, component render.Component) render.Component {
-	merged := policy.Merge(defaults, policy.ComponentOverride{Properties: component.Properties})
-	merged.Path = component.Path
-	merged.Traits = slices.DeleteFunc(slices.Clone(defaults.Traits), func(t render.Trait) bool {
-		return slices.ContainsFunc(component.Traits, func(own render.Trait) bool { return own.Type == t.Type })
-	})
-	for _, trait := range component.Traits {
-		for _, below := range defaults.Traits {
-			if below.Type == trait.Type {
-				trait.Properties = mergeProperties(below.Properties, trait.Properties)
-			}
-		}
-		merged.Traits = append(merged.Traits, trait)
-	}
-	return merged
-}
-
-func mergeProperties(below, above map[string]any) map[string]any {
-	return policy.Merge(render.Component{Properties: below}, policy.ComponentOverride{Properties: above}).Properties
-}
-
-func overrideLayer(properties *runtime.RawExtension, traits []v1alpha1.TraitPatch) (policy.ComponentOverride, error) {
-	decoded, err := decode(properties)
-	if err != nil {
-		return policy.ComponentOverride{}, fmt.Errorf("properties: %w", err)
-	}
-	layer := policy.ComponentOverride{Properties: decoded}
-	for _, trait := range traits {
-		decoded, err := decode(trait.Properties)
-		if err != nil {
-			return layer, fmt.Errorf("traits, type %q: properties: %w", trait.Type, err)
-		}
-		layer.Traits = append(layer.Traits, policy.TraitOverride{Type: trait.Type, Properties: decoded, Disable: trait.Disable})
-	}
-	return layer, nil
-}
-
-func decode(raw *runtime.RawExtension) (map[string]any, error) {
-	if raw == nil || len(raw.Raw) == 0 {
-		return nil, nil
-	}
-	var decoded map[string]any
-	if err := json.Unmarshal(raw.Raw, &decoded); err != nil {
-		return nil, fmt.Errorf("want an object: %w", err)
-	}
-	return decoded, nil
 }

@@ -353,11 +353,11 @@ func TestMergeLayers(t *testing.T) {
 			env := &Environment{Name: "prod", Spec: v1alpha1.EnvironmentSpec{Defaults: test.defaults}}
 			component := web("web")
 			component.Traits = test.traits
-			got, err := mergeLayers(env, policy.UsedComponent{Component: component, Overrides: test.overrides}, "store", test.binding)
+			got, err := mergeLayers(env, policy.UsedComponent{Component: component, Overrides: test.overrides}, "store", boundOverrides(Binding{Name: "b", Overrides: test.binding}))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, merged{got.Properties, got.Traits, got.Path}, cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(test.want, merged{got.component.Properties, got.component.Traits, got.component.Path}, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
 			}
 			if diff := cmp.Diff(web("web").Properties, component.Properties); diff != "" {
@@ -376,16 +376,16 @@ func TestMergeLayersRefuses(t *testing.T) {
 	}{
 		{
 			name: "defaults", reason: "a list is no set of properties", spec: v1alpha1.EnvironmentSpec{Defaults: []v1alpha1.ComponentDefaults{{Type: "webservice", Properties: raw(`[]`)}}},
-			want: `spec.defaults of environment "prod" for type "webservice": properties: want an object: json: cannot unmarshal array into Go value of type map[string]interface {}`,
+			want: `environment "prod" (spec.defaults[0]): properties: want an object: json: cannot unmarshal array into Go value of type map[string]interface {}`,
 		},
 		{
 			name: "trait of a binding", reason: "the trait is named", binding: []v1alpha1.ClusterOverride{{}, {Traits: []v1alpha1.TraitPatch{{Type: "scaler", Properties: raw(`"x"`)}}}},
-			want: `spec.overrides[1] of a binding of environment "prod": traits, type "scaler": properties: want an object: json: cannot unmarshal string into Go value of type map[string]interface {}`,
+			want: `ClusterBinding "b" (spec.overrides[1]): traits, type "scaler": properties: want an object: json: cannot unmarshal string into Go value of type map[string]interface {}`,
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := mergeLayers(&Environment{Name: "prod", Spec: test.spec}, policy.UsedComponent{Component: web("web")}, "store", test.binding)
+			_, err := mergeLayers(&Environment{Name: "prod", Spec: test.spec}, policy.UsedComponent{Component: web("web")}, "store", boundOverrides(Binding{Name: "b", Overrides: test.binding}))
 			if diff := cmp.Diff(test.want, textOf(err)); diff != "" {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
 			}

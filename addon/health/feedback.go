@@ -43,12 +43,21 @@ func wanted(d *definition.Definition, o render.Object) []Path {
 		}
 		for _, p := range viewOf(accesses(d, part), o.Resource).paths() {
 			// What was delivered as an object or list cannot come back.
-			if delivered, ok := At(o.Content, p); !ok || isLeaf(delivered) {
+			if delivered, ok := At(o.Content, p); !isFixed(p) && (!ok || isLeaf(delivered)) {
 				out = append(out, p)
 			}
 		}
 	}
 	return out
+}
+
+// isFixed says that a field is on a cluster as it was delivered: it says which object it is.
+func isFixed(p Path) bool {
+	switch p.JSONPath() {
+	case ".apiVersion", ".kind", ".metadata.name", ".metadata.namespace":
+		return true
+	}
+	return false
 }
 
 // kindPaths are the fields that the built-in health of kinds needs of an object.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -196,6 +198,52 @@ func TestLongMessage(t *testing.T) {
 	}
 }
 
+// TestHostileText puts what a cluster may say into message and details: they stay
+// lines to read.
+func TestHostileText(t *testing.T) {
+	for name, text := range map[string]string{
+		"Lines":     "a\r\nb\u2028c\td",
+		"Terminal":  "\x1b[31mred\x07\x00",
+		"Direction": "a\u202eb\u2066c",
+		"Long":      strings.Repeat("x\u0301", 2000),
+	} {
+		t.Run(name, func(t *testing.T) { checkText(t, text) })
+	}
+}
+
+// FuzzMessage puts any text into message and details.
+func FuzzMessage(f *testing.F) {
+	f.Add("ready")
+	f.Add("\x1b]0;x\x07\u202e\x00\n\xff")
+	f.Fuzz(func(t *testing.T, text string) { checkText(t, text) })
+}
+
+func checkText(t *testing.T, text string) {
+	t.Helper()
+	l := written(`isHealth: true`, `message: context.output.status.m`, `m: context.output.status.m
+"\(context.output.status.m)": 1
+l: [context.output.status.m]`)
+	r := rendered(t, l, render.Component{Name: "c", Type: "written", Properties: object{"p": "x"}})
+	// What comes from a cluster has been JSON.
+	observed := health.Overlay(r.Objects[0].Content, object{".status.m": strings.ToValidUTF8(text, "?")})
+	got, err := health.Evaluate(health.Input{Result: r, Output: observed, Feedback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{got.Message}
+	for label, value := range got.Details {
+		lines = append(lines, label, value)
+	}
+	for _, line := range lines {
+		bad := func(r rune) bool {
+			return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+		}
+		if len(line) > 1024 || !utf8.ValidString(line) || strings.ContainsFunc(line, bad) {
+			t.Errorf("%d bytes: %q", len(line), line)
+		}
+	}
+}
+
 // TestPlacesShareEvaluations counts evaluations: what the CUE does not read
 // makes no difference.
 func TestPlacesShareEvaluations(t *testing.T) {
@@ -251,20 +299,20 @@ func TestFeedbackOfWritten(t *testing.T) {
 		"Picked": {
 			reason: "A literal picks an item: its fields come back, and the field that picks to say that it is there.",
 			policy: `_ready: {for c in context.output.status.conditions if c.type == "Ready" {s: c.status}}, isHealth: _ready.s == "True"`,
-			output: []string{`.status.conditions[?(@.type=="Ready")].status`, `.status.conditions[?(@.type=="Ready")].type`},
+			output: []string{".status.conditions[*].type", `.status.conditions[?(@.type=="Ready")].status`, `.status.conditions[?(@.type=="Ready")].type`},
 		},
 		"Whole": {
 			reason: "A whole condition has known fields.",
 			policy: `_ready: [for c in context.output.status.conditions if c.type == "Ready" {c}], isHealth: "\(_ready)" != ""`,
 			output: []string{
-				`.status.conditions[?(@.type=="Ready")].lastTransitionTime`, `.status.conditions[?(@.type=="Ready")].message`, `.status.conditions[?(@.type=="Ready")].observedGeneration`,
+				".status.conditions[*].type", `.status.conditions[?(@.type=="Ready")].lastTransitionTime`, `.status.conditions[?(@.type=="Ready")].message`, `.status.conditions[?(@.type=="Ready")].observedGeneration`,
 				`.status.conditions[?(@.type=="Ready")].reason`, `.status.conditions[?(@.type=="Ready")].status`, `.status.conditions[?(@.type=="Ready")].type`,
 			},
 		},
 		"There": {
 			reason: "Whether there is a list shows in its first item, which needs the field that picks.",
 			policy: `if context.output.status.conditions != _|_ for c in context.output.status.conditions if c.kind == "A" {isHealth: c.ok}, x: context.output.status.conditions[1].message`,
-			output: []string{`.status.conditions[?(@.kind=="A")].kind`, `.status.conditions[?(@.kind=="A")].ok`, ".status.conditions[0].kind", ".status.conditions[0].type", ".status.conditions[1].kind", ".status.conditions[1].message"},
+			output: []string{`.status.conditions[?(@.kind=="A")].kind`, `.status.conditions[?(@.kind=="A")].ok`, ".status.conditions[*].kind", ".status.conditions[*].type", ".status.conditions[0].kind", ".status.conditions[0].ok", ".status.conditions[1].kind", ".status.conditions[1].message", ".status.conditions[1].ok"},
 		},
 		"Computed": {
 			reason:  "A computed name may be that of any other object.",
@@ -320,51 +368,6 @@ func sorted(texts []string) []string {
 	return texts
 }
 
-// TestVerdictFromFeedback judges the same states by the full object and by
-// nothing but what feedback brings of it.
-func TestVerdictFromFeedback(t *testing.T) {
-	r := web(t)
-	for name, observed := range map[string]object{
-		"Ready":   deployment(r, 2, 3, status(2, 3, 3, 3, 3)),
-		"Rolling": deployment(r, 3, 3, status(2, 4, 1, 3, 3)),
-		"Fresh":   deployment(r, 1, 1, nil),
-		"Zero":    deployment(r, 1, 0, object{"observedGeneration": int64(1)}),
-	} {
-		t.Run(name, func(t *testing.T) {
-			full, err := health.Evaluate(health.Input{Result: r, Output: observed})
-			if err != nil {
-				t.Fatal(err)
-			}
-			values := map[string]any{}
-			for _, p := range health.Feedback(r)[0] {
-				if v, ok := at(observed, p); ok {
-					values[p.JSONPath()] = v
-				}
-			}
-			fed, err := health.Evaluate(health.Input{Result: r, Output: health.Overlay(r.Objects[0].Content, values)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(full, fed); diff != "" {
-				t.Errorf("-full +feedback:\n%s", diff)
-			}
-		})
-	}
-}
-
-func at(value any, path health.Path) (any, bool) {
-	for _, k := range path {
-		m, ok := value.(object)
-		if !ok {
-			return nil, false
-		}
-		if value, ok = m[k]; !ok {
-			return nil, false
-		}
-	}
-	return value, true
-}
-
 func TestOverlay(t *testing.T) {
 	base := object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}}
 	cases := map[string]struct {
@@ -372,14 +375,22 @@ func TestOverlay(t *testing.T) {
 		values object
 		want   object
 	}{
-		"New":       {"Objects on the way are made.", object{".status.readyReplicas": int64(2)}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}, "status": object{"readyReplicas": int64(2)}}},
-		"Replaced":  {"What was observed counts, not what was rendered.", object{".spec.replicas": int64(5)}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(5), "ports": list{object{"port": int64(80)}}}}},
-		"Escaped":   {"A key with dots.", object{`.metadata.annotations.fairlead\.dev/revision`: "r"}, object{"metadata": object{"name": "web", "annotations": object{"fairlead.dev/revision": "r"}}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}}},
-		"Index":     {"An item of a list.", object{".spec.ports[0].port": int64(81), ".status.ingress[1].ip": "x"}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(81)}}}, "status": object{"ingress": list{nil, object{"ip": "x"}}}}},
-		"NoLeaf":    {"An object or list is no value of feedback.", object{".spec.replicas": object{"a": "b"}, ".status.l": list{}, ".status.f": 1.5}, base},
-		"NotFit":    {"What is an object stays one.", object{".spec": "x", ".metadata.name.x": int64(1)}, base},
-		"Malformed": {"What is no path is left out.", object{"": "x", "spec.replicas": int64(7), ".": "x", "[0]": "x", ".a[99999]": "x", ".a[x]": "x"}, base},
-		"Huge":      {"A text without bound is left out.", object{".status.text": strings.Repeat("x", 5000)}, base},
+		"New":      {"Objects on the way are made.", object{".status.readyReplicas": int64(2)}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}, "status": object{"readyReplicas": int64(2)}}},
+		"Replaced": {"What was observed counts, not what was rendered.", object{".spec.replicas": int64(5)}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(5), "ports": list{object{"port": int64(80)}}}}},
+		"Escaped":  {"A key with dots.", object{`.metadata.annotations.fairlead\.dev/revision`: "r"}, object{"metadata": object{"name": "web", "annotations": object{"fairlead.dev/revision": "r"}}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}}}}},
+		"Index":    {"An item of a list.", object{".spec.ports[0].port": int64(81), ".status.ingress[1].ip": "x"}, object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(81)}}}, "status": object{"ingress": list{nil, object{"ip": "x"}}}}},
+		"Picked": {"A picked item is made, and its fields meet.", object{`.status.l[?(@.type=="A")].status`: "True", `.status.l[?(@.type=="A")].n.m`: int64(1), `.status.l[?(@.type=="B")].type`: "B"},
+			object{"metadata": object{"name": "web"}, "spec": base["spec"], "status": object{"l": list{object{"type": "A", "status": "True", "n": object{"m": int64(1)}}, object{"type": "B"}}}}},
+		"PickedDelivered": {"An item that was delivered gets the field.", object{`.spec.ports[?(@.name=="http")].nodePort`: int64(3)},
+			object{"metadata": object{"name": "web"}, "spec": object{"replicas": int64(1), "ports": list{object{"port": int64(80)}, object{"name": "http", "nodePort": int64(3)}}}}},
+		"PickedByIndex": {"An item by its index is the one that is picked.", object{`.status.l[?(@.type=="A")].status`: "True", ".status.l[0].type": "A", ".status.l[0].n": int64(1)},
+			object{"metadata": object{"name": "web"}, "spec": base["spec"], "status": object{"l": list{object{"type": "A", "status": "True", "n": int64(1)}}}}},
+		"PickedLie":  {"What picks an item stays as it is.", object{`.status.l[?(@.type=="A")].type`: "B", `.status.l[?(@.type=="A")].type.x`: "B", `.status.l[?(@.type=="A")]`: "B", `.status.l[?(@.type=="A")][0]`: "B"}, object{"metadata": object{"name": "web"}, "spec": base["spec"], "status": object{}}},
+		"PickedNone": {"Any item says that there is a list.", object{".status.l[*].type": "A", ".spec.ports[*].name": "x", ".spec[*].name": "x"}, object{"metadata": object{"name": "web"}, "spec": base["spec"], "status": object{"l": list{}}}},
+		"NoLeaf":     {"An object or list is no value of feedback.", object{".spec.replicas": object{"a": "b"}, ".status.l": list{}, ".status.f": 1.5}, base},
+		"NotFit":     {"What is an object stays one.", object{".spec": "x", ".metadata.name.x": int64(1)}, base},
+		"Malformed":  {"What is no path is left out.", object{"": "x", "spec.replicas": int64(7), ".": "x", "[0]": "x", ".a[99999]": "x", ".a[x]": "x"}, base},
+		"Huge":       {"A text without bound is left out.", object{".status.text": strings.Repeat("x", 5000)}, base},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -399,6 +410,7 @@ func TestOverlay(t *testing.T) {
 func FuzzOverlay(f *testing.F) {
 	f.Add(`{".status.readyReplicas":1,".spec.ports[3].port":2}`)
 	f.Add(`{".metadata.annotations.a\\.b/c":"x",".metadata[0]":"y",".spec..x":true}`)
+	f.Add(`{".status.l[?(@.type==\"A\")].status":"True",".status.l[*].type":"A",".status.l[?(@.type==\"A\")].type":"B"}`)
 	f.Add(`{"[0]":1,".kind.x":"y",".\\":1,".a[63][63][63]":1}`)
 	f.Fuzz(func(t *testing.T, raw string) {
 		var values object

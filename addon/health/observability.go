@@ -76,7 +76,7 @@ const (
 	noProblem problem = iota
 	wholeObject
 	wholeValue
-	anyItem
+	unpicked
 	computedKey
 	length
 	fraction
@@ -94,7 +94,7 @@ func (p problem) texts() (message, remedy string) {
 		return "a whole object does not come back from managed clusters", "read its fields one by one"
 	case wholeValue:
 		return "a whole list or object does not come back from managed clusters, only texts, integers and bools do", "read its fields one by one, or pick an item of a list by " + pick
-	case anyItem:
+	case unpicked:
 		return "how many items there are, and which, does not come back from managed clusters", "pick the item by " + pick
 	case computedKey:
 		return "a field whose key is computed does not come back from managed clusters", "write the key as a constant, or pick an item of a list by " + pick
@@ -182,7 +182,7 @@ func stepProblem(s program.Step, path []program.Step, v view) problem {
 			return a.Use == program.Loop && slices.Equal(a.Path, path)
 		})
 		if looped {
-			return anyItem
+			return unpicked
 		}
 		return computedKey
 	}

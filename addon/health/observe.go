@@ -99,13 +99,22 @@ func (v view) deeper(path []program.Step) bool {
 	})
 }
 
+// pickedFrom is what is read of the items that literals pick from the list with a path.
+func (v view) pickedFrom(list []program.Step) []program.Access {
+	var out []program.Access
+	for _, a := range v {
+		if n := len(list); len(a.Path) > n && slices.Equal(a.Path[:n], list) && a.Path[n].Field != "" {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // picks are the fields that pick items of the list with a path.
 func (v view) picks(list []program.Step) []string {
 	var out []string
-	for _, a := range v {
-		if n := len(list); len(a.Path) > n && slices.Equal(a.Path[:n], list) && a.Path[n].Field != "" {
-			out = append(out, a.Path[n].Field)
-		}
+	for _, a := range v.pickedFrom(list) {
+		out = append(out, a.Path[len(list)].Field)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -120,18 +129,29 @@ func (v view) wholly(a program.Access) bool {
 func (v view) paths() []Path {
 	var out []Path
 	for _, a := range v {
-		for _, steps := range v.fields(a) {
-			if p, ok := pathOf(steps); ok {
-				out = append(out, p)
+		out = append(append(out, v.fields(a)...), v.indexed(a)...)
+		for n, s := range a.Path {
+			// A loop over a list yields nothing when a literal picks no item, but
+			// fails without the list.
+			if s.Field != "" {
+				out = appendPath(out, a.Path[:n], anyItem, s.Field)
 			}
 		}
-		out = append(out, v.indexed(a)...)
 	}
 	return out
 }
 
-// fields are the steps to the fields that an access needs.
-func (v view) fields(a program.Access) [][]program.Step {
+// appendPath adds the path of keys below steps, if feedback can express it.
+func appendPath(out []Path, steps []program.Step, keys ...string) []Path {
+	p, ok := pathOf(steps)
+	if p = append(p, keys...); !ok || !writable(p) {
+		return out
+	}
+	return append(out, p)
+}
+
+// fields are the fields that an access needs.
+func (v view) fields(a program.Access) []Path {
 	if len(a.Path) == 0 {
 		return nil
 	}
@@ -140,23 +160,23 @@ func (v view) fields(a program.Access) [][]program.Step {
 	case a.Use == program.Loop || a.Use == program.Length || v.wholly(a):
 		return nil
 	case last.Field != "" && a.Use == program.Test:
-		return [][]program.Step{with(a.Path, last.Field)}
+		return appendPath(nil, a.Path, last.Field)
 	case last.Field != "":
 		return v.item(a.Path)
 	case a.Use == program.Test || a.Use == program.Empty:
 		return v.existence(a)
 	}
-	return [][]program.Step{a.Path}
+	return appendPath(nil, a.Path)
 }
 
 // item are the fields of a whole picked item, as far as they are known.
-func (v view) item(path []program.Step) [][]program.Step {
+func (v view) item(path []program.Step) []Path {
 	if !isConditions(path) {
 		return nil
 	}
-	var out [][]program.Step
+	var out []Path
 	for _, field := range conditionFields {
-		out = append(out, with(path, field))
+		out = appendPath(out, path, field)
 	}
 	return out
 }
@@ -167,45 +187,43 @@ func isConditions(path []program.Step) bool {
 }
 
 // existence are the fields that show that a value is there, or that a list has an item.
-func (v view) existence(a program.Access) [][]program.Step {
+func (v view) existence(a program.Access) []Path {
 	last := a.Path[len(a.Path)-1].Key
+	var out []Path
 	if len(a.Path) == 1 && last == "status" {
-		return [][]program.Step{with(a.Path, "observedGeneration"), with(a.Path, "phase"), with(a.Path, conditions, "0", "type")}
+		out = appendPath(appendPath(out, a.Path, "observedGeneration"), a.Path, "phase")
+		return appendPath(out, a.Path, conditions, anyItem, "type")
 	}
-	known := append(v.picks(a.Path), witnesses(last)...)
-	var out [][]program.Step
-	for _, field := range known {
-		out = append(out, with(a.Path, "0", field))
+	item := anyItem
+	if a.Use == program.Empty {
+		item = "0"
+	}
+	for _, field := range append(v.picks(a.Path), witnesses(last)...) {
+		out = appendPath(out, a.Path, item, field)
 	}
 	if len(out) > 0 || v.deeper(a.Path) || isStructure(a.Path) || a.Use == program.Empty {
 		return out
 	}
-	return [][]program.Step{a.Path}
+	return appendPath(nil, a.Path)
 }
 
-func with(path []program.Step, keys ...string) []program.Step {
-	out := slices.Clone(path)
-	for _, k := range keys {
-		out = append(out, program.Step{Key: k})
-	}
-	return out
-}
-
-// indexed are the fields that make the items of a list whole that is read by
-// index as well as by picks: an item without the field that picks would make a
-// loop over the list fail.
+// indexed are the fields that make items whole that are read by their index, of
+// a list that literals pick from as well: a loop over the list fails at an item
+// without the fields that its guards read.
 func (v view) indexed(a program.Access) []Path {
 	var out []Path
-	for n, s := range a.Path {
-		last, ok := index(s.Key)
+	for n := range len(a.Path) + 1 {
+		last, ok := 0, n == len(a.Path) && a.Use == program.Empty
+		if n < len(a.Path) {
+			last, ok = index(a.Path[n].Key)
+		}
 		if !ok {
 			continue
 		}
-		for _, field := range v.picks(a.Path[:n]) {
+		for _, b := range v.pickedFrom(a.Path[:n]) {
 			for i := range last + 1 {
-				if p, ok := pathOf(with(a.Path[:n], strconv.Itoa(i), field)); ok {
-					out = append(out, p)
-				}
+				steps := append(with(a.Path[:n], strconv.Itoa(i)), b.Path[n+1:]...)
+				out = append(out, v.fields(program.Access{Path: steps, Use: b.Use})...)
 			}
 		}
 	}
@@ -227,4 +245,12 @@ func (v view) indexedBelow(list []program.Step) bool {
 func isHighIndex(key string) bool {
 	n, err := strconv.Atoi(key)
 	return err == nil && (n > maxIndex || n < 0)
+}
+
+func with(path []program.Step, keys ...string) []program.Step {
+	out := slices.Clone(path)
+	for _, k := range keys {
+		out = append(out, program.Step{Key: k})
+	}
+	return out
 }

@@ -18,7 +18,7 @@ const maxText = 4096
 // no integer, text or bool, or does not fit the object, is left out.
 //
 // A value of a picked item goes into the item of the list that has the picking
-// text, which is made where there is none yet.
+// text, which is made where there is none yet. One of any item makes the list.
 func Overlay(rendered map[string]any, values map[string]any) map[string]any {
 	out := runtime.DeepCopyJSON(rendered)
 	// In this order an item by its index comes before the items that are picked,
@@ -38,7 +38,7 @@ func Overlay(rendered map[string]any, values map[string]any) map[string]any {
 func isKey(step string) bool {
 	_, isIndex := index(step)
 	_, _, isPick := picked(step)
-	return !isIndex && !isPick
+	return !isIndex && !isPick && step != anyItem
 }
 
 // leafOf is a value as feedback may carry it.
@@ -66,6 +66,12 @@ func put(holder any, path Path, leaf any) any {
 	if i, ok := index(path[0]); ok {
 		return putItem(holder, i, path, leaf)
 	}
+	if path[0] == anyItem {
+		if holder == nil && len(path) == 2 && isKey(path[1]) {
+			return []any{}
+		}
+		return holder
+	}
 	if field, text, ok := picked(path[0]); ok {
 		return putPicked(holder, field, text, path[1:], leaf)
 	}
@@ -76,7 +82,9 @@ func put(holder any, path Path, leaf any) any {
 	if !ok {
 		object = map[string]any{}
 	}
-	object[path[0]] = put(object[path[0]], path[1:], leaf)
+	if below := put(object[path[0]], path[1:], leaf); below != nil {
+		object[path[0]] = below
+	}
 	return object
 }
 

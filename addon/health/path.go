@@ -21,8 +21,13 @@ const (
 )
 
 // Path is the path of a field by its keys. An index is its decimal number; a key
-// that Where has made picks the items of a list.
+// that Where has made picks the items of a list, and anyItem is the first item
+// that has the field.
 type Path []string
+
+// anyItem is the step to any item of a list: its field shows that there is a list
+// and says nothing else.
+const anyItem = "[*]"
 
 // Where is the step to those items of a list whose field has a text. It is
 // written as OCM's feedback rules have it: [?(@.type=="Ready")].
@@ -63,7 +68,7 @@ func clean(text string) bool {
 func writable(p Path) bool {
 	return !slices.ContainsFunc(p, func(key string) bool {
 		_, _, ok := picked(key)
-		return !ok && (key == "" || !clean(key))
+		return !ok && key != anyItem && (key == "" || !clean(key))
 	})
 }
 
@@ -76,7 +81,7 @@ func (p Path) JSONPath() string {
 			b.WriteString("[" + key + "]")
 			continue
 		}
-		if _, _, ok := picked(key); ok {
+		if _, _, ok := picked(key); ok || key == anyItem {
 			b.WriteString(key)
 			continue
 		}
@@ -124,7 +129,7 @@ func nextItem(text string) (key, rest string, ok bool) {
 	}
 	key = "[" + inner + "]"
 	_, _, ok = picked(key)
-	return key, rest, ok
+	return key, rest, ok || key == anyItem
 }
 
 func index(key string) (int, bool) {
@@ -172,11 +177,12 @@ func at(value any, path Path) (any, bool) {
 		}
 		return at(items[i], path[1:])
 	}
-	if field, text, ok := picked(path[0]); ok {
+	field, text, isPick := picked(path[0])
+	if isPick || path[0] == anyItem {
 		items, _ := value.([]any)
 		for _, item := range items {
 			fields, _ := item.(map[string]any)
-			if fields[field] != any(text) {
+			if isPick && fields[field] != any(text) {
 				continue
 			}
 			if found, ok := at(item, path[1:]); ok {

@@ -42,7 +42,7 @@ func deployment(f fields) state {
 	case updated < want:
 		return progressing("%d of %d replicas are updated", updated, want)
 	case replicas > updated:
-		return progressing("%d replicas of an earlier version are still there", replicas-updated)
+		return progressing("replicas of an earlier version are still there: %d", replicas-updated)
 	}
 	return progressing("%d of %d replicas are available", available, want)
 }
@@ -76,7 +76,7 @@ func statefulSet(f fields) state {
 		return progressing("%d of %d replicas are available", ready, want)
 	}
 	if replicas := f.number("status.replicas"); replicas > want {
-		return progressing("%d replicas too many are still there", replicas-want)
+		return progressing("replicas that are too many are still there: %d", replicas-want)
 	}
 	if f.text("spec.updateStrategy.type") == onDelete {
 		return healthy()
@@ -133,7 +133,7 @@ func job(f fields) state {
 	if f.flag("spec.suspend") {
 		return progressing("is suspended")
 	}
-	return progressing("has not completed yet: %d pods active, %d succeeded, %d failed",
+	return progressing("has not completed yet (pods active: %d, succeeded: %d, failed: %d)",
 		f.number("status.active"), f.number("status.succeeded"), f.number("status.failed"))
 }
 

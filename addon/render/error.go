@@ -22,6 +22,10 @@ const (
 	ReasonInvalidProperties = "InvalidProperties"
 	// ReasonUnknownValue is a property that is not known yet.
 	ReasonUnknownValue = "UnknownValue"
+	// ReasonNotApplicable is a trait on a component that it is not for.
+	ReasonNotApplicable = "NotApplicable"
+	// ReasonConflict is a trait beside another that it excludes.
+	ReasonConflict = "TraitConflict"
 	// ReasonRefused is what a definition itself refuses, by errs.
 	ReasonRefused = "Refused"
 	// ReasonTemplateFailed is a template that gives no result for these properties.

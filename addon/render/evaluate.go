@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render/patch"
@@ -63,7 +64,7 @@ func (p *plan) evaluateWorkload() ([]Object, error) {
 		return nil, p.invalidObject(s, outputField, "is missing")
 	}
 	further, err := p.outputs(s, fields, "")
-	return append([]Object{{Content: workload}}, further...), err
+	return append([]Object{{Content: workload, Stage: v1beta1.DefaultDispatch}}, further...), err
 }
 
 func (p *plan) evaluateTrait(s step, objects []Object) ([]Object, error) {
@@ -74,14 +75,16 @@ func (p *plan) evaluateTrait(s step, objects []Object) ([]Object, error) {
 	if _, ok := fields[processingField]; ok {
 		return nil, &Error{Component: p.component.Name, Path: s.path, Reason: ReasonTemplateFailed, Message: fmt.Sprintf("the trait type %q asks for data by HTTP while it is rendered (processing), which is not supported; give the data as properties", s.definition.Name)}
 	}
+	further, err := p.outputs(s, fields, s.definition.Name)
+	if err != nil {
+		return nil, err
+	}
+	// A trait may patch what it makes itself.
+	objects = append(objects, further...)
 	if err := p.patchWorkload(s, fields, objects); err != nil {
 		return nil, err
 	}
-	if err := p.patchFurther(s, fields, objects); err != nil {
-		return nil, err
-	}
-	further, err := p.outputs(s, fields, s.definition.Name)
-	return append(objects, further...), err
+	return objects, p.patchFurther(s, fields, objects)
 }
 
 // run evaluates a template and reports what it refuses by errs.
@@ -89,14 +92,17 @@ func (p *plan) run(s step, objects []Object, wanted ...string) (map[string]any, 
 	context := p.context.Values(p.component, s.reads)
 	seen(context, objects, s.reads)
 	inputs := map[string]any{"parameter": s.properties, "context": context}
-	fields, err := s.template.Run(inputs, wanted...)
+	fields, err := s.template.Run(inputs, append(wanted, program.Sound)...)
 	if err != nil {
 		return nil, templateFailed(p.component, s.path, s.definition, err)
 	}
 	var refused []string
 	if list, ok := fields[errsField].([]any); ok {
 		for _, item := range list {
-			refused = append(refused, fmt.Sprint(item))
+			// Templates yield an empty text where there is nothing to refuse.
+			if text, ok := item.(string); ok && text != "" {
+				refused = append(refused, text)
+			}
 		}
 	}
 	if len(refused) > 0 {
@@ -176,9 +182,17 @@ func (p *plan) outputs(s step, fields map[string]any, trait string) ([]Object, e
 		if !ok {
 			return nil, p.invalidObject(s, outputsField+"."+name, "is no object")
 		}
-		out = append(out, Object{Content: content, Trait: trait, Resource: name})
+		out = append(out, Object{Content: content, Trait: trait, Resource: name, Stage: stageOf(s.definition)})
 	}
 	return out, nil
+}
+
+// stageOf is the stage of what a definition makes.
+func stageOf(d *definition.Definition) v1beta1.StageType {
+	if d.Kind == definition.Trait && d.Stage != "" {
+		return d.Stage
+	}
+	return v1beta1.DefaultDispatch
 }
 
 func (p *plan) invalidObject(s step, field, problem string) *Error {

@@ -21,6 +21,9 @@ const (
 	traitResource    = "TRAIT"
 )
 
+// labelReplicaKey tells the copies apart that the policy replication makes.
+const labelReplicaKey = "app.oam.dev/replicaKey"
+
 // finish gives every object its name, namespace and labels, and refuses what
 // Kubernetes would refuse later.
 func (p *plan) finish(objects []Object) error {
@@ -133,6 +136,9 @@ func (p *plan) label(o *Object) {
 	}
 	if p.context.Environment != "" {
 		labels[v1alpha1.LabelEnvironment] = p.context.Environment
+	}
+	if p.context.ReplicaKey != "" {
+		labels[labelReplicaKey] = p.context.ReplicaKey
 	}
 	labels[v1alpha1.LabelManagedBy] = v1alpha1.LabelManagedByValue
 	for k, v := range p.kindLabels(*o) {

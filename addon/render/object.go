@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
 // Object is one rendered Kubernetes object.
@@ -20,6 +22,8 @@ type Object struct {
 	Trait string
 	// Resource is the name of the output; empty for the workload.
 	Resource string
+	// Stage says when the object is delivered: before the workload, with it, or when it is healthy.
+	Stage v1beta1.StageType
 }
 
 // Digest identifies the content of the object: the first 16 hex digits of the

@@ -58,6 +58,9 @@ func (r *Renderer) plan(ctx Context, c Component) (*plan, error) {
 		}
 		p.traits = append(p.traits, s)
 	}
+	if err := p.checkRules(); err != nil {
+		return nil, err
+	}
 	return p, p.seal(r.lenient)
 }
 

@@ -5,6 +5,7 @@ package render_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,10 +33,26 @@ func TestWrittenDefinitions(t *testing.T) {
 	cases := map[string]struct {
 		reason          string
 		component, t, u string
+		context         func(*render.Context)
 		want            string
 		err             string
 	}{
-		"Context":       {reason: "Every field of the context.", component: config(`n: context.name, a: context.appName, ns: context.namespace, cl: context.cluster, r: context.appRevision, num: "\(context.appRevisionNum)", rev: context.revision, t: context.componentType, second: context.components[1].name`)},
+		"Context": {reason: "Every field of the context.", component: config(`n: context.name, a: context.appName, ns: context.namespace, cl: context.cluster, r: context.appRevision, num: "\(context.appRevisionNum)", rev: context.revision, t: context.componentType, second: context.components[1].name`)},
+		"MoreContext": {reason: "Fields of the context that apply at times, and the version of the cluster.", component: config(`k: context.replicaKey, p: context.publishVersion, w: context.workflowName, v: context.clusterVersion.major + "." + "\(context.clusterVersion.minor)" + " " + context.clusterVersion.gitVersion + " " + context.clusterVersion.platform, l: context.appLabels.team, a: context.appAnnotations["example.com/note"], s: context.appLabels[context.appName]`), context: func(x *render.Context) {
+			x.ReplicaKey, x.PublishVersion, x.WorkflowName = "north", "v7", "deliver"
+			x.AppLabels, x.AppAnnotations = map[string]string{"team": "a", "shop": "s"}, map[string]string{"example.com/note": "n"}
+		}},
+		"NoCustom":      {reason: "What other policies would put into the context is absent.", component: config(`if context.custom == _|_ {x: "1"}, if context["config"] == _|_ {y: "2"}, if context.replicaKey == _|_ {z: "3"}`)},
+		"MissingField":  {reason: "A field of the context that is not there is an error that names it.", component: config(`x: context.custom.x`), err: `TemplateFailed components.x.properties: the template of the component type "c" gives no result at output.data.x: undefined field: custom; change the properties that it uses there`},
+		"PatchOnly":     {reason: "A trait that only patches, with a marker above fields in a row.", component: config(`a: "b"`), t: "// +patchStrategy=retainKeys\npatch: data: a: \"c\""},
+		"Nothing":       {reason: "A trait that does nothing.", component: config(`a: "b"`), t: "parameter: {}"},
+		"PatchOutputs":  {reason: "A patch of further objects takes markers, also under a computed name.", component: config(``) + "\noutputs: svc: {" + service + ", metadata: name: \"svc\", spec: ports: [{name: \"a\", port: 1}, {name: \"b\", port: 2}]}", t: "patchOutputs: {for name, o in context.outputs {\"\\(name)\": spec: {\n\t// +patchKey=name\n\tports: [{name: \"b\", nodePort: 30000}, {name: \"c\", port: 3}]\n}}}"},
+		"PatchOwn":      {reason: "A trait may patch what it makes itself.", component: config(``), t: `outputs: svc: {` + service + `, metadata: name: "svc"}, patchOutputs: svc: spec: type: "NodePort"`},
+		"MergePatch":    {reason: "A merge patch removes by null and replaces lists.", component: `output: {apiVersion: "v1", kind: "Pod", metadata: {labels: {a: "1", b: "2"}}, spec: containers: [{name: "m"}, {name: "n"}]}`, t: "// +patchStrategy=jsonMergePatch\npatch: {metadata: labels: {a: null, c: \"3\"}, spec: containers: [{name: \"o\"}]}"},
+		"Operations":    {reason: "Operations on the workload.", component: config(`a: "b", c: "d"`), t: "// +patchStrategy=jsonPatch\npatch: operations: [{op: \"remove\", path: \"/data/a\"}, {op: \"add\", path: \"/data/e\", value: \"f\"}]"},
+		"GuardedPatch":  {reason: "Guards and loops around markers.", component: `output: {apiVersion: "v1", kind: "Pod", spec: containers: [{name: "m", image: "a", env: [{name: "A", value: "1"}]}]}`, t: "_add: [\"A\", \"B\"]\npatch: spec: {\n\tif context.output.spec.containers != _|_ {\n\t\t// +patchKey=name\n\t\tcontainers: [{\n\t\t\tname: context.output.spec.containers[0].name\n\t\t\t// +patchStrategy=retainKeys\n\t\t\timage: \"b\"\n\t\t\t// +patchStrategy=retainKeys\n\t\t\tenv: [for k in _add {name: k, value: \"2\"}]\n\t\t}]\n\t}\n}"},
+		"Guard":         {reason: "A definition may refuse by a field that makes no object.", component: config(``) + "\nif context.name == \"x\" {_refused: 0 & \"no x\"}", err: `TemplateFailed components.x.properties: the template of the component type "c" gives no result at _refused: conflicting values ... and ... (mismatched types ... and ...); change the properties that it uses there`},
+		"EmptyErrs":     {reason: "Empty texts refuse nothing.", component: config(``) + "\nerrs: [\"\", if false {\"no\"}]"},
 		"AbsentContext": {reason: "A field of the context that does not apply is absent.", component: config(`if context.config != _|_ {x: "1"}`)},
 		"TraitOutput":   {reason: "An object of a trait gets a name, a reference to the workload and labels.", component: config(`a: "b"`), t: `outputs: svc: {` + service + `, spec: port: 80}`},
 		"SeesEarlier":   {reason: "A trait sees what the traits before it did.", component: config(`a: "b"`), t: `patch: data: t: context.output.data.a`, u: `patch: data: u: context.output.data.t + "!"`},
@@ -65,7 +82,11 @@ func TestWrittenDefinitions(t *testing.T) {
 			if len(c.Traits) == 2 {
 				c.Traits[0].Type, c.Traits[1].Type = "t", "u"
 			}
-			r, err := render.New(library(tc.component, tc.t, tc.u)).Render(place(), c)
+			where := place()
+			if tc.context != nil {
+				tc.context(&where)
+			}
+			r, err := render.New(library(tc.component, tc.t, tc.u)).Render(where, c)
 			if tc.err == "" && err == nil {
 				golden(t, "written/"+name, "# "+tc.reason+"\n"+documents(t, r))
 				return
@@ -76,6 +97,58 @@ func TestWrittenDefinitions(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.err, e.Reason+" "+e.Error()); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestEitherWay renders definitions that are written for the CUE of version
+// 1.10 of the existing implementation and for that of 1.11: both give the same objects.
+func TestEitherWay(t *testing.T) {
+	const pod = `output: {apiVersion: "v1", kind: "Pod", metadata: annotations: PARTS, spec: containers: [{name: "m", args: ARGS}]}
+parameter: {args: *["a"] | [...string], more?: [...string], "n": *2 | int}
+`
+	cases := map[string]struct {
+		reason, older, newer string
+	}{
+		"Sum": {
+			reason: "Lists that are added.",
+			older:  strings.NewReplacer("ARGS", `parameter.args + ["b"] + [for m in parameter.more {m}]`, "PARTS", `{}`).Replace(pod),
+			newer:  "import \"list\"\n" + strings.NewReplacer("ARGS", `list.Concat([parameter.args, ["b"], [for m in parameter.more {m}]])`, "PARTS", `{}`).Replace(pod),
+		},
+		"Product": {
+			reason: "Lists that are multiplied.",
+			older:  strings.NewReplacer("ARGS", `["x"] * parameter.n`, "PARTS", `{}`).Replace(pod),
+			newer:  "import \"list\"\n" + strings.NewReplacer("ARGS", `list.Repeat(["x"], parameter.n)`, "PARTS", `{}`).Replace(pod),
+		},
+		"Error": {
+			reason: "A field with the name of a function.",
+			older:  strings.NewReplacer("ARGS", `parameter.args`, "PARTS", `{error: "x", try: "y"}`).Replace(pod),
+			newer:  strings.NewReplacer("ARGS", `parameter.args`, "PARTS", `{"error": "x", "try": "y"}`).Replace(pod),
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got [2]string
+			for i, template := range []string{tc.older, tc.newer} {
+				d, err := definition.FromObject(object{
+					"apiVersion": "core.oam.dev/v1beta1", "kind": "ComponentDefinition", "metadata": object{"name": "c"},
+					"spec": object{"schematic": object{"cue": object{"template": template}}},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if (len(d.Notices) > 0) != (i == 0 && d.Template != template) {
+					t.Errorf("%s: notices %v", tc.reason, d.Notices)
+				}
+				r, err := render.New(definition.NewLibrary(d)).Render(place(), render.Component{Name: "x", Type: "c", Properties: object{"more": list{"c"}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got[i] = documents(t, r)
+			}
+			if diff := cmp.Diff(got[0], got[1]); diff != "" {
+				t.Errorf("%s -older +newer:\n%s", tc.reason, diff)
 			}
 		})
 	}

@@ -31,6 +31,6 @@ func newCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	command.AddCommand(newManagerCommand())
+	command.AddCommand(newManagerCommand(), newRenderCommand())
 	return command
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,7 +38,7 @@ type group struct {
 
 // render gives the groups in a stable order, whatever the order of the documents.
 func (o offline) render() (groups []group, warnings []string, err error) {
-	renderer := render.New(definition.NewLibrary(o.documents.definitions...).Over(definition.Builtin()))
+	renderer := render.New(o.library())
 	if o.lenient {
 		renderer = renderer.Lenient()
 	}
@@ -54,6 +55,11 @@ func (o offline) render() (groups []group, warnings []string, err error) {
 		}
 	}
 	return groups, warnings, errors.Join(problems...)
+}
+
+// library has the definitions of the files over the built-in ones.
+func (o offline) library() *definition.Library {
+	return definition.NewLibrary(o.documents.definitions...).Over(definition.Builtin())
 }
 
 func (o offline) sorted() []v1beta1.Application {
@@ -73,7 +79,11 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	if err != nil {
 		return nil, nil, wrong(err)
 	}
-	uses, err := policy.Environments(spec)
+	policies, err := policy.Read(spec, o.library())
+	if err != nil {
+		return nil, nil, wrong(err)
+	}
+	uses, err := policies.Uses()
 	if err != nil {
 		return nil, nil, wrong(err)
 	}
@@ -82,10 +92,11 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	if len(errs) > 0 {
 		return nil, warnings, joined(wrong, errs)
 	}
-	world, placeholders := o.world(app)
+	world, placeholders := o.world(app, uses)
 	plan, err := delivery.MakePlan(world, renderer, delivery.Request{
 		Owner: delivery.Owner{Namespace: app.Namespace, Name: app.Name}, Source: o.source(app.Namespace),
-		Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations, Revision: app.Name + "-v1",
+		Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
+		Revision: app.Name + "-v1", RevisionNumber: 1, ClusterVersion: func(string) render.ClusterVersion { return o.version },
 	}, func(string) bool { return false })
 	if err != nil {
 		return nil, warnings, wrong(err)
@@ -140,13 +151,13 @@ func (o offline) source(namespace string) delivery.SourceNamespace {
 
 // world is what the environments and bindings of the files come to, or what
 // stands for them when there are none. The texts say what was assumed.
-func (o offline) world(app v1beta1.Application) (delivery.World, []string) {
+func (o offline) world(app v1beta1.Application, uses []policy.EnvironmentUse) (delivery.World, []string) {
 	if len(o.documents.environments) == 0 {
-		return o.assumed(app), nil
+		return o.assumed(app, uses)
 	}
 	world := delivery.World{}
 	for _, e := range o.documents.environments {
-		world[e.Name] = &delivery.Environment{Name: e.Name, Spec: e.Spec}
+		world[e.Name] = &delivery.Environment{Name: e.Name, Spec: e.Spec, ClusterLabels: o.documents.clusters}
 	}
 	if world[v1alpha1.DefaultEnvironment] == nil {
 		world[v1alpha1.DefaultEnvironment] = shippedEnvironment(app.Namespace)
@@ -182,9 +193,50 @@ func shippedEnvironment(namespace string) *delivery.Environment {
 	}
 }
 
-// assumed is the world without any environment among the files: the default one.
-func (o offline) assumed(app v1beta1.Application) delivery.World {
-	return delivery.World{v1alpha1.DefaultEnvironment: shippedEnvironment(app.Namespace)}
+// assumed is the world without any environment among the files: the default
+// one, bound also to the clusters that topologies name, and one more for each
+// further namespace that they name.
+func (o offline) assumed(app v1beta1.Application, uses []policy.EnvironmentUse) (delivery.World, []string) {
+	world := delivery.World{v1alpha1.DefaultEnvironment: shippedEnvironment(app.Namespace)}
+	var placeholders []string
+	for _, use := range uses {
+		if use.Topology == nil {
+			continue
+		}
+		environment := world[v1alpha1.DefaultEnvironment]
+		if ns := use.Topology.Namespace; ns != "" && ns != app.Namespace {
+			environment = shippedEnvironment(app.Namespace)
+			environment.Name, environment.Spec.TargetNamespace = ns, &v1alpha1.TargetNamespace{Name: ns}
+			if known := world[ns]; known != nil {
+				environment = known
+			}
+			world[environment.Name] = environment
+		}
+		clusters, labels := o.selected(*use.Topology)
+		environment.Bindings = append(environment.Bindings, delivery.Binding{Name: use.Policy, Clusters: clusters})
+		environment.ClusterLabels = labels
+		if len(labels) != len(o.documents.clusters) {
+			placeholders = append(placeholders, fmt.Sprintf("%s: which clusters have the labels is not known offline; %q stands for each of them; give the ManagedClusters to select among them", use.Path, clusters[0]))
+		}
+	}
+	return world, placeholders
+}
+
+// selected are the clusters that a topology may mean, with their labels: a
+// selector without any ManagedCluster to look at gets one that stands for all.
+func (o offline) selected(t policy.Topology) ([]string, map[string]map[string]string) {
+	if !t.ByLabels() {
+		return t.Clusters, o.documents.clusters
+	}
+	if len(o.documents.clusters) > 0 {
+		return slices.Sorted(maps.Keys(o.documents.clusters)), o.documents.clusters
+	}
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(t.ClusterLabelSelector)) {
+		pairs = append(pairs, key+"="+t.ClusterLabelSelector[key])
+	}
+	name := "labels:" + strings.Join(pairs, ",")
+	return []string{name}, map[string]map[string]string{name: t.ClusterLabelSelector}
 }
 
 // groupsOf sorts the units of a plan by place, then by component.

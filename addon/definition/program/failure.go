@@ -6,6 +6,7 @@ package program
 import (
 	stderrors "errors"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -59,8 +60,15 @@ func (p *Program) failure(err error) *Failure {
 		Program:    p.name,
 		Path:       unquoted(all[0].Path()),
 		Message:    message(all[0]),
-		Incomplete: incomplete != nil && incomplete.incomplete,
+		Incomplete: incomplete != nil && incomplete.incomplete || !slices.ContainsFunc(all, isComplete),
 	}
+}
+
+// isComplete says that an error is not for want of an item: a list that is read
+// by an index may have more items another time.
+func isComplete(e errors.Error) bool {
+	format, _ := e.Msg()
+	return !strings.HasPrefix(format, "index out of range")
 }
 
 func sortKey(e errors.Error) string {

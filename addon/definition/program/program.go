@@ -74,9 +74,21 @@ func (p *Program) Check() error {
 	if err != nil {
 		return err
 	}
+	err = in.root.Validate()
 	p.instances.Put(in)
+	if err == nil {
+		return nil
+	}
+	if f := p.failure(err); !f.Incomplete {
+		return f
+	}
 	return nil
 }
+
+// Sound among the wanted names asks that nothing in the source is wrong with the
+// inputs, wanted or not: definitions refuse inputs by fields that nobody reads.
+// What is only incomplete is not wrong.
+const Sound = "*"
 
 // Run evaluates the source with inputs, by the names of top-level fields, and
 // returns those of the wanted top-level fields that exist, or all but the
@@ -100,6 +112,9 @@ func (p *Program) Run(inputs map[string]any, wanted ...string) (map[string]any, 
 			if found[name], err = decode(fields.Value()); err != nil {
 				return err
 			}
+		}
+		if slices.Contains(wanted, Sound) {
+			return root.Validate()
 		}
 		return nil
 	})
@@ -144,7 +159,12 @@ func (p *Program) run(inputs map[string]any, visit func(cue.Value) error) (err e
 			err = &Failure{Program: p.name, Message: "the evaluation of CUE broke off"}
 		}
 	}()
-	if err := visit(in.root.Unify(in.context.Encode(inputs))); err != nil {
+	given, err := expression(inputs)
+	if err != nil {
+		p.release(in)
+		return &Failure{Program: p.name, Message: err.Error()}
+	}
+	if err := visit(in.root.Unify(in.context.BuildExpr(given))); err != nil {
 		p.release(in)
 		return p.failure(err)
 	}
@@ -159,8 +179,10 @@ func (p *Program) acquire() (*instance, error) {
 	}
 	context := cuecontext.New()
 	root := context.CompileString(p.source+declarations, cue.Filename(p.name))
-	if err := root.Validate(); err != nil {
-		return nil, p.failure(err)
+	// Source that compiles has the declared fields. That a field of it fails says
+	// nothing: without inputs a list that is read may be an empty default.
+	if !root.LookupPath(cue.MakePath(cue.Str("context"))).Exists() {
+		return nil, p.failure(root.Validate())
 	}
 	return &instance{context: context, root: root}, nil
 }

@@ -180,7 +180,7 @@ func available(manifest *workv1.ManifestCondition) bool {
 }
 
 // maxFeedback bounds how many values of one object are read: a cluster is not trusted.
-const maxFeedback = 64
+const maxFeedback = 128
 
 func feedbackValues(manifest *workv1.ManifestCondition) map[string]any {
 	values := map[string]any{}

@@ -8,6 +8,7 @@ package patch
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -23,15 +24,18 @@ const keyMarker = "patchKey"
 
 // The strategies of a patch.
 const (
-	// retainKeys replaces a field or, in a list with a key, whole items.
+	// retainKeys replaces a field that is no list or, in a list with a key, whole items.
 	retainKeys = "retainKeys"
 	// replace replaces a list.
 	replace = "replace"
-	// mergePatch treats the whole patch after RFC 7396.
+	// mergePatch treats the whole patch, or an object in it, after RFC 7396.
 	mergePatch = "jsonMergePatch"
 	// operations treats the whole patch after RFC 6902.
 	operations = "jsonPatch"
 )
+
+// operationsField holds the operations of RFC 6902.
+const operationsField = "operations"
 
 // Error says that a patch does not fit the object.
 type Error struct {
@@ -50,7 +54,8 @@ func (e *Error) Error() string {
 }
 
 // Apply returns base with the patch in it. Markers are those of the patch in
-// the template. Neither argument is changed. The error is an *Error.
+// the template. Of those at the patch itself only the strategies for the whole
+// patch count. Neither argument is changed. The error is an *Error.
 func Apply(base, patch map[string]any, markers *program.Markers) (map[string]any, error) {
 	base = runtime.DeepCopyJSON(base)
 	patch = runtime.DeepCopyJSON(patch)
@@ -60,7 +65,11 @@ func Apply(base, patch map[string]any, markers *program.Markers) (map[string]any
 	case operations:
 		return operate(base, patch)
 	}
-	merged, err := merger{}.value(base, patch, directives{markers: markers}.inherit(), nil)
+	if markers.Below(operationsField).Strategy() == operations {
+		// Written as patch: operations: [...], the marker is that of the last field.
+		return operate(base, patch)
+	}
+	merged, err := merger{}.object(base, patch, directives{markers: markers}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -90,13 +99,13 @@ func mergeObject(base, patch map[string]any) map[string]any {
 
 // operate is RFC 6902 with the operations below the field operations.
 func operate(base, patch map[string]any) (map[string]any, error) {
-	raw, err := json.Marshal(patch["operations"])
+	raw, err := json.Marshal(patch[operationsField])
 	if err != nil {
-		return nil, &Error{Path: []string{"operations"}, Message: "no list of operations"}
+		return nil, &Error{Path: []string{operationsField}, Message: "no list of operations"}
 	}
 	decoded, err := jsonpatch.DecodePatch(raw)
 	if err != nil {
-		return nil, &Error{Path: []string{"operations"}, Message: "no list of operations"}
+		return nil, &Error{Path: []string{operationsField}, Message: "no list of operations"}
 	}
 	document, err := json.Marshal(base)
 	if err != nil {
@@ -104,7 +113,7 @@ func operate(base, patch map[string]any) (map[string]any, error) {
 	}
 	patched, err := decoded.Apply(document)
 	if err != nil {
-		return nil, &Error{Path: []string{"operations"}, Message: "an operation does not fit the object: its path must exist and its test must hold"}
+		return nil, &Error{Path: []string{operationsField}, Message: "an operation does not fit the object: its path must exist and its test must hold"}
 	}
 	return decode(patched)
 }
@@ -150,11 +159,7 @@ type directives struct {
 }
 
 func (d directives) field(name string) directives {
-	below := directives{key: d.key}
-	if d.markers != nil {
-		below.markers = d.markers.Fields[name]
-	}
-	return below.inherit()
+	return directives{key: d.key, markers: d.markers.Below(name)}.inherit()
 }
 
 func (d directives) item() directives {
@@ -173,14 +178,17 @@ func (d directives) inherit() directives {
 }
 
 func (m merger) value(base, patch any, d directives, path []string) (any, error) {
-	strategy := d.markers.Strategy()
 	if patched, ok := patch.([]any); ok {
 		return m.list(base, patched, d, path)
 	}
-	if strategy == retainKeys || strategy == replace {
+	if d.markers.Strategy() == retainKeys {
 		return patch, nil
 	}
-	if patched, ok := patch.(map[string]any); ok {
+	patched, ok := patch.(map[string]any)
+	if old, exists := base.(map[string]any); ok && exists && d.markers.Strategy() == mergePatch {
+		return mergeObject(old, patched), nil
+	}
+	if ok {
 		return m.object(base, patched, d, path)
 	}
 	if !reflect.DeepEqual(base, patch) {
@@ -194,8 +202,14 @@ func (m merger) object(base any, patch map[string]any, d directives, path []stri
 	if !ok {
 		return nil, &Error{Path: path, Message: "the patch has an object where there is none"}
 	}
-	for k, v := range patch {
+	for _, k := range slices.Sorted(maps.Keys(patch)) {
+		v := patch[k]
 		old, exists := object[k]
+		if below, ok := v.(map[string]any); ok && !exists && d.field(k).markers.Strategy() == mergePatch {
+			// What is removed is not there.
+			old, exists = map[string]any{}, true
+			v = below
+		}
 		if !exists {
 			object[k] = v
 			continue
@@ -217,18 +231,16 @@ func (m merger) list(base any, patch []any, d directives, path []string) (any, e
 	if !ok {
 		return nil, &Error{Path: path, Message: "the patch has a list where there is none"}
 	}
-	if d.key != "" {
-		return m.keyed(items, patch, d, path)
-	}
-	if d.markers.Strategy() == retainKeys {
-		return patch, nil
+	if keys := strings.Split(d.key, ","); d.key != "" && (len(patch) == 0 || slices.ContainsFunc(patch, func(v any) bool { return hasKey(v, keys) })) {
+		return m.keyed(items, patch, keys, d, path)
 	}
 	return m.positional(items, patch, d, path)
 }
 
-// positional merges items by their place: a patch may be longer, not shorter.
+// positional merges items by their place: a patch may be longer. It may be
+// shorter only where its list ends in "...".
 func (m merger) positional(base, patch []any, d directives, path []string) (any, error) {
-	if len(patch) < len(base) {
+	if len(patch) < len(base) && !d.open() {
 		return nil, &Error{Path: path, Message: "the patch has fewer items than the object"}
 	}
 	for i, v := range patch {
@@ -246,16 +258,14 @@ func (m merger) positional(base, patch []any, d directives, path []string) (any,
 }
 
 // keyed merges items that have the same keys, and appends the others in order,
-// which may have the same keys among themselves.
-// A list with an item that has no key, such as one of texts below a list that
-// has one, is merged by place.
-func (m merger) keyed(base, patch []any, d directives, path []string) (any, error) {
-	keys := strings.Split(d.key, ",")
-	if slices.ContainsFunc(patch, func(item any) bool { return !hasKey(item, keys) }) {
-		return m.positional(base, patch, d, path)
-	}
+// which may have the same keys among themselves. Items that have none of the
+// keys are left out, as in the existing implementation.
+func (m merger) keyed(base, patch []any, keys []string, d directives, path []string) (any, error) {
 	var further []any
 	for _, v := range patch {
+		if !hasKey(v, keys) {
+			continue
+		}
 		i := indexOf(base, v, keys)
 		if i < 0 {
 			further = append(further, v)
@@ -274,27 +284,44 @@ func (m merger) keyed(base, patch []any, d directives, path []string) (any, erro
 	return append(base, further...), nil
 }
 
-// indexOf finds the item with the same values at all keys; a key may have dots.
-func indexOf(items []any, wanted any, keys []string) int {
-	for i, item := range items {
-		same := true
-		for _, k := range keys {
-			v, ok := at(wanted, k)
-			old, exists := at(item, k)
-			same = same && ok && exists && reflect.DeepEqual(v, old)
-		}
-		if same {
-			return i
-		}
-	}
-	return -1
+// open says that the list of the patch ends in "...".
+func (d directives) open() bool {
+	return d.markers != nil && d.markers.Open
 }
 
 // hasKey says whether an item has any of the keys.
 func hasKey(item any, keys []string) bool {
 	return slices.ContainsFunc(keys, func(k string) bool {
-		_, ok := at(item, k)
-		return ok
+		v, ok := at(item, k)
+		return ok && isKey(v)
+	})
+}
+
+// isKey says whether a value can tell items apart: what has parts cannot.
+func isKey(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return false
+	}
+	return true
+}
+
+// indexOf finds the item that has the same values at all keys that both have;
+// one at least. A key may have dots. Keys may exclude each other, as
+// secretRef.name and configMapRef.name do.
+func indexOf(items []any, wanted any, keys []string) int {
+	return slices.IndexFunc(items, func(item any) bool {
+		shared, same := false, true
+		for _, k := range keys {
+			v, ok := at(wanted, k)
+			old, exists := at(item, k)
+			if !ok || !exists || !isKey(v) {
+				continue
+			}
+			shared = true
+			same = same && reflect.DeepEqual(v, old)
+		}
+		return shared && same
 	})
 }
 

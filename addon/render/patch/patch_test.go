@@ -72,7 +72,7 @@ func TestApply(t *testing.T) {
 		},
 		"RetainKeysStruct": {
 			reason:   "So is a whole object.",
-			template: "patch: metadata: {\n\t// +patchStrategy=retainKeys\n\tlabels: b: \"2\"\n}",
+			template: "patch: metadata: {\n\t// +patchStrategy=retainKeys\n\tlabels: {b: \"2\"}\n}",
 			want: func() object {
 				w := workload()
 				w["metadata"].(object)["labels"] = object{"b": "2"}
@@ -122,6 +122,59 @@ func TestApply(t *testing.T) {
 			template: "patch: spec: template: spec: {\n\t// +patchStrategy=replace\n\tcontainers: [{name: \"only\"}]\n}",
 			want:     containers(object{"name": "only"}),
 		},
+		"Row": {
+			reason:   "A marker above fields in a row is the last one's.",
+			template: "// +patchStrategy=retainKeys\npatch: spec: replicas: 5",
+			want: func() object {
+				w := workload()
+				w["spec"].(object)["replicas"] = int64(5)
+				return w
+			}(),
+		},
+		"RootMarkers": {
+			reason:   "At the patch itself the markers of fields mean nothing.",
+			template: "// +patchStrategy=retainKeys\n// +patchKey=name\npatch: {metadata: name: \"web\"}",
+			want:     workload(),
+		},
+		"RootKey": {
+			reason:   "So a key there is not inherited.",
+			template: "// +patchKey=name\npatch: {spec: template: spec: containers: [{name: \"log\"}, ...]}",
+			err:      "spec.template.spec.containers.0.name: the patch has another value than the object; a patch with this strategy may only add",
+		},
+		"InheritedKey": {
+			reason:   "A key of a field above counts.",
+			template: "patch: {\n\t// +patchKey=name\n\tspec: {template: spec: containers: [{name: \"log\", args: [\"-v\"]}]}\n}",
+			want:     containers(object{"name": "web", "image": "nginx", "env": env}, object{"name": "log", "image": "fluent", "args": list{"-v"}}),
+		},
+		"OtherKey": {
+			reason:   "A nearer key counts more; a dotted one leads into items.",
+			template: "patch: {\n\t// +patchKey=name\n\tspec: {template: spec: containers: [{\n\t\tname: \"log\"\n\t\t// +patchKey=secretRef.name\n\t\tenvFrom: [{secretRef: name: \"s\"}]\n\t}]}\n}",
+			want:     containers(object{"name": "web", "image": "nginx", "env": env}, object{"name": "log", "image": "fluent", "envFrom": list{object{"secretRef": object{"name": "s"}}}}),
+		},
+		"Unordered": {
+			reason:   "Items that are not there are appended in the order of the patch.",
+			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{name: \"b\"}, {name: \"web\"}, {name: \"a\"}]\n}",
+			want:     containers(object{"name": "web", "image": "nginx", "env": env}, log, object{"name": "b"}, object{"name": "a"}),
+		},
+		"NoKeyInPatch": {
+			reason:   "Where no item has the key, items merge by their place.",
+			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{a: 1}, {b: 2}]\n}",
+			want:     containers(object{"name": "web", "image": "nginx", "env": env, "a": int64(1)}, object{"name": "log", "image": "fluent", "b": int64(2)}),
+		},
+		"SomeWithoutKey": {
+			reason:   "Where some have it, the others are left out.",
+			template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: [{a: 1}, {name: \"log\", b: 2}]\n}",
+			want:     containers(object{"name": "web", "image": "nginx", "env": env}, object{"name": "log", "image": "fluent", "b": int64(2)}),
+		},
+		"EmptyKeyed":      {reason: "An empty list with a key changes nothing.", template: "patch: spec: template: spec: {\n\t// +patchKey=name\n\tcontainers: []\n}", want: workload()},
+		"Open":            {reason: "A list that ends in dots may be shorter.", template: `patch: spec: template: spec: containers: [{cpu: 1}, ...]`, want: containers(object{"name": "web", "image": "nginx", "env": env, "cpu": int64(1)}, log)},
+		"OpenStrategy":    {reason: "The strategy open says nothing.", template: "patch: spec: {\n\t// +patchStrategy=open\n\treplicas: 2\n}", err: "spec.replicas: the patch has another value than the object; a patch with this strategy may only add"},
+		"ReplaceStruct":   {reason: "The strategy replace is for lists: objects merge.", template: "patch: metadata: {\n\t// +patchStrategy=replace\n\tlabels: {a: \"1\"}\n}", want: workload()},
+		"RetainKeysList":  {reason: "Without a key, retainKeys does not replace a list.", template: "patch: spec: template: spec: {\n\t// +patchStrategy=retainKeys\n\tcontainers: [{name: \"web\"}, {name: \"log\"}]\n}", want: workload()},
+		"NullConflict":    {reason: "Null is a value like others.", template: "patch: spec: replicas: null", err: "spec.replicas: the patch has another value than the object; a patch with this strategy may only add"},
+		"RetainKeysNull":  {reason: "It may replace one.", template: "patch: spec: {\n\t// +patchStrategy=retainKeys\n\treplicas: null\n}", want: func() object { w := workload(); w["spec"].(object)["replicas"] = nil; return w }()},
+		"Comprehension":   {reason: "Markers and keys in comprehensions.", template: "patch: spec: template: spec: {\n\tif true {\n\t\t// +patchKey=name\n\t\tcontainers: [for n in [\"log\", \"c\"] {\n\t\t\tname: n\n\t\t\t// +patchStrategy=retainKeys\n\t\t\timage: n\n\t\t}]\n\t}\n}", want: containers(object{"name": "web", "image": "nginx", "env": env}, object{"name": "log", "image": "log"}, object{"name": "c", "image": "c"})},
+		"Reference":       {reason: "Markers through a reference.", template: "patch: spec: template: spec: _pod\n_pod: {\n\t// +patchKey=name\n\tcontainers: [{name: \"log\", a: 1}]\n}", want: containers(object{"name": "web", "image": "nginx", "env": env}, object{"name": "log", "image": "fluent", "a": int64(1)})},
 		"Positional":      {reason: "Without a key items merge by their place; the patch may be longer.", template: `patch: spec: template: spec: containers: [{cpu: 1}, {}, {name: "third"}]`, want: containers(object{"name": "web", "image": "nginx", "env": env, "cpu": int64(1)}, log, object{"name": "third"})},
 		"PositionalShort": {reason: "It may not be shorter.", template: `patch: spec: template: spec: containers: [{cpu: 1}]`, err: "spec.template.spec.containers: the patch has fewer items than the object"},
 		"MergePatch": {
@@ -141,6 +194,16 @@ func TestApply(t *testing.T) {
 				w := workload()
 				w["spec"].(object)["replicas"] = int64(7)
 				w["metadata"].(object)["labels"] = object{}
+				return w
+			}(),
+		},
+		"MergeField": {
+			reason:   "RFC 7396 for an object in the patch alone.",
+			template: "patch: {\n\tspec: replicas: 1\n\tmetadata: {\n\t\t// +patchStrategy=jsonMergePatch\n\t\tlabels: {a: null, b: \"2\"}\n\t\t// +patchStrategy=jsonMergePatch\n\t\tannotations: {a: null, b: \"2\"}\n\t}\n}",
+			want: func() object {
+				w := workload()
+				w["metadata"].(object)["labels"] = object{"b": "2"}
+				w["metadata"].(object)["annotations"] = object{"b": "2"}
 				return w
 			}(),
 		},
@@ -206,7 +269,7 @@ func FuzzApply(f *testing.F) {
 			return
 		}
 		for _, values := range []map[string]string{nil, {"patchKey": "name"}, {"patchStrategy": "retainKeys"}, {"patchStrategy": "replace"}, {"patchStrategy": "jsonMergePatch"}, {"patchStrategy": "jsonPatch"}} {
-			got, err := patch.Apply(base, change, &program.Markers{Values: values})
+			got, err := patch.Apply(base, change, &program.Markers{Values: values, Fields: map[string]*program.Markers{"": {Values: values}}})
 			var e *patch.Error
 			if err != nil && !errors.As(err, &e) {
 				t.Errorf("%v: %T is no *patch.Error: %v", values, err, err)
@@ -228,4 +291,57 @@ func equalJSON(t *testing.T, a, b []byte) bool {
 		return false
 	}
 	return cmp.Equal(x, y)
+}
+
+// TestKeys patches lists whose items have several keys.
+func TestKeys(t *testing.T) {
+	cases := map[string]struct {
+		reason      string
+		key         string
+		base, patch list
+		want        list
+	}{
+		"Either": {
+			reason: "Keys may exclude each other.", key: "secretRef.name,configMapRef.name",
+			base:  list{object{"configMapRef": object{"name": "a"}}, object{"secretRef": object{"name": "a"}}},
+			patch: list{object{"secretRef": object{"name": "a"}, "prefix": "p"}, object{"configMapRef": object{"name": "b"}}},
+			want:  list{object{"configMapRef": object{"name": "a"}}, object{"secretRef": object{"name": "a"}, "prefix": "p"}, object{"configMapRef": object{"name": "b"}}},
+		},
+		"Both": {
+			reason: "An item that has both differs by either.", key: "key, effect",
+			base:  list{object{"key": "a", "effect": "NoExecute"}},
+			patch: list{object{"key": "a", "effect": "NoSchedule"}, object{"key": "a", "effect": "NoExecute", "x": "y"}},
+			want:  list{object{"key": "a", "effect": "NoExecute", "x": "y"}, object{"key": "a", "effect": "NoSchedule"}},
+		},
+		"Numbers": {
+			reason: "A key may be a number.", key: "containerPort",
+			base:  list{object{"containerPort": int64(80)}, object{"containerPort": int64(81)}},
+			patch: list{object{"containerPort": int64(81), "name": "x"}},
+			want:  list{object{"containerPort": int64(80)}, object{"containerPort": int64(81), "name": "x"}},
+		},
+		"Parts": {
+			reason: "What has parts is no key, so items merge by their place.", key: "ref",
+			base:  list{object{"ref": object{"a": "b"}}},
+			patch: list{object{"ref": object{"c": "d"}}},
+			want:  list{object{"ref": object{"a": "b", "c": "d"}}},
+		},
+		"KeylessBase": {
+			reason: "Items of the object without the key keep their place.", key: "name",
+			base:  list{object{"other": "x"}, object{"name": "a"}},
+			patch: list{object{"name": "a", "v": "1"}},
+			want:  list{object{"other": "x"}, object{"name": "a", "v": "1"}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			markers := &program.Markers{Fields: map[string]*program.Markers{"l": {Values: map[string]string{"patchKey": tc.key}}}}
+			got, err := patch.Apply(object{"l": tc.base}, object{"l": tc.patch}, markers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got["l"]); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
 }
