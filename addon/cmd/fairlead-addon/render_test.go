@@ -298,6 +298,8 @@ func TestWrongInputs(t *testing.T) {
 		{"foreign-kind", "Objects that are none of the application are not passed over.", "", file("foreign-kind.yaml")},
 		{"no-object", "Text that is no object.", "", file("no-object.yaml")},
 		{"no-name", "An object without a name.", "", file("no-name.yaml")},
+		{"wrong-name", "Names that the API server would refuse.", "", file("wrong-name.yaml")},
+		{"namespace", "A namespace that cannot be.", "", with(file("usual.yaml"), "--namespace", "Team A")},
 		{"broken", "Broken YAML, with its line in the file.", "", file("broken.yaml")},
 		{"double-key", "A key that is given twice.", "", file("double-key.yaml")},
 		{"several", "All that is wrong is said at once.", "", file("misspelt.yaml", "no-name.yaml", "foreign-kind.yaml")},
@@ -341,6 +343,54 @@ func TestWrongInputs(t *testing.T) {
 			}
 			compare(t, at(test.name+".txt"), said, test.reason)
 		})
+	}
+}
+
+// TestNothingIsGivenTwice checks that no document decides by its place in the
+// files: of two of a name, none is taken.
+func TestNothingIsGivenTwice(t *testing.T) {
+	usual := filepath.Join("testdata", "render", "errors", "usual.yaml")
+	meta := "metadata: {name: x}\n"
+	for title, document := range map[string]string{
+		`definition of the component type "x"`: "apiVersion: core.oam.dev/v1beta1\nkind: ComponentDefinition\n" + meta + "spec: {schematic: {cue: {template: 'output: {}'}}}\n",
+		`Policy "x" of namespace "default"`:    "apiVersion: core.oam.dev/v1alpha1\nkind: Policy\ntype: override\n" + meta,
+		`Workflow "x" of namespace "default"`:  "apiVersion: core.oam.dev/v1alpha1\nkind: Workflow\n" + meta,
+		`Environment "x"`:                      "apiVersion: fairlead.dev/v1alpha1\nkind: Environment\n" + meta,
+		`ClusterBinding "x"`:                   "apiVersion: fairlead.dev/v1alpha1\nkind: ClusterBinding\n" + meta + "spec: {environment: x, clusters: [a]}\n",
+		`Namespace "x"`:                        "apiVersion: v1\nkind: Namespace\n" + meta,
+		`ManagedCluster "x"`:                   "apiVersion: cluster.open-cluster-management.io/v1\nkind: ManagedCluster\n" + meta,
+	} {
+		if _, _, err := renderCommand(t, document, "-f", usual, "-f", "-"); err != nil {
+			t.Errorf("%s: once is fine: %v", title, err)
+		}
+		want := "the " + title + " is given twice, first at standard input:1 (document 1); remove one"
+		if _, _, err := renderCommand(t, document+"---\n"+document, "-f", usual, "-f", "-"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want %q", err, want)
+		}
+	}
+}
+
+// TestCommentsStayComments checks that names which nobody has checked end no comment.
+func TestCommentsStayComments(t *testing.T) {
+	usual := filepath.Join("testdata", "render", "errors", "usual.yaml")
+	world := `{"apiVersion": "fairlead.dev/v1alpha1", "kind": "Environment", "metadata": {"name": "default"}, "spec": {"applicationNamespaces": {"selector": {}}}}
+{"apiVersion": "fairlead.dev/v1alpha1", "kind": "ClusterBinding", "metadata": {"name": "b"}, "spec": {"environment": "default", "clusters": ["a\nkind: Secret", "b\u2028kind: Secret"],
+"overrides": [{"properties": {"labels": {"c\nkind: Secret": "x"}}}]}}`
+	stdout, stderr, err := renderCommand(t, world, "-f", usual, "-f", "-", "--explain")
+	if err != nil || stderr != "" {
+		t.Fatalf("%v, %q", err, stderr)
+	}
+	found, err := definition.ReadDocuments("out.yaml", []byte(stdout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range found {
+		if d.Object["kind"] != "Deployment" {
+			t.Errorf("a %v came out of a comment:\n%s", d.Object["kind"], stdout)
+		}
+	}
+	if len(found) != 2 || strings.Contains(stdout, "\u2028") {
+		t.Errorf("%d documents:\n%s", len(found), stdout)
 	}
 }
 
