@@ -37,7 +37,7 @@ type builtinCase struct {
 	} `json:"component"`
 }
 
-func readCase(t *testing.T, file string) (render.Context, render.Component, string) {
+func readCase(t testing.TB, file string) (render.Context, render.Component, string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {

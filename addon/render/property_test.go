@@ -5,7 +5,6 @@ package render_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -101,16 +100,6 @@ func arrivesIn(t *testing.T, r *render.Renderer, file string, keys bool) (arrive
 		}
 	}
 	return arrived
-}
-
-// isRefused says that a component is not rendered, for a reason that is told.
-func isRefused(t *testing.T, err error) bool {
-	t.Helper()
-	var refused *render.Error
-	if err != nil && !errors.As(err, &refused) {
-		t.Fatalf("%T is no *render.Error: %v", err, err)
-	}
-	return err != nil
 }
 
 // carriers are the cases of TestBuiltin with every parameter, or all if there is time.
