@@ -22,11 +22,14 @@ import (
 func FuzzRender(f *testing.F) {
 	library := definition.Builtin()
 	components, traits := library.Names(definition.Component), library.Names(definition.Trait)
-	files, err := filepath.Glob(filepath.Join("testdata", "builtin", "*", "*", "every*.yaml"))
+	files, err := filepath.Glob(filepath.Join("testdata", "builtin", "*", "*", "every.yaml"))
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no cases: %v", err)
 	}
-	for _, file := range files {
+	for i, file := range files {
+		if i%5 != 0 {
+			continue // ten seconds of fuzzing must not end with the seeds
+		}
 		_, c, _ := readCase(f, file)
 		trait := render.Trait{Type: "labels"}
 		if len(c.Traits) > 0 {

@@ -31,6 +31,10 @@ var hostile = []string{
 // marker is a word, valid as a name, that stands where a hostile text is put.
 const marker = "m4rk3r"
 
+// sampled is the number of spots of which one is tried if there is little time:
+// not the same in types that share their parameters.
+const sampled = 5
+
 // TestValuesAreData puts hostile texts into every text that the cases give to
 // built-in types: what is rendered is what is rendered with a plain word, with
 // the hostile text in place of the word. So the objects stay the same in number
@@ -84,6 +88,9 @@ func arrivesIn(t *testing.T, r *render.Renderer, file string, keys bool) (arrive
 	context, component, _ := readCase(t, file)
 	kind := filepath.Base(filepath.Dir(filepath.Dir(file)))
 	for number, s := range spots(component, kind, keys) {
+		if !long() && arrived > 0 && (number+len(file))%sampled != 0 {
+			continue
+		}
 		want, err := r.Render(context, s.with(marker))
 		if err != nil {
 			continue // what is taken there is not any text
@@ -126,8 +133,8 @@ func textsFor(number int) []string {
 	switch {
 	case long():
 		return append(slices.Clone(hostile), together)
-	case number%3 == 0:
-		return []string{together, hostile[number/3%len(hostile)]}
+	case number%2 == 0:
+		return []string{together, hostile[number/2%len(hostile)]}
 	}
 	return []string{together}
 }
