@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/sandbox"
 )
 
 // ApplicationReconciler delivers applications.
@@ -105,6 +107,10 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		return nil, err
 	}
 	plan, err := delivery.MakePlan(scene.world, scene.renderer, request, r.world.away(ctx))
+	var unavailable *sandbox.UnavailableError
+	if errors.As(err, &unavailable) {
+		return nil, fmt.Errorf("render application %s: %w", ownerOf(app), err)
+	}
 	if err != nil {
 		return &outcome{invalid: unrenderable(err), warnings: warnings}, nil
 	}

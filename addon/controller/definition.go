@@ -5,7 +5,9 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +19,8 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/sandbox"
 )
 
 // DefinitionReconciler says in the status of X-definitions whether applications
@@ -109,7 +113,10 @@ func (r *DefinitionReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	}
 	status := r.kind.status(object)
 	before := status.DeepCopy()
-	ready, problem := r.judge(object)
+	ready, problem, err := r.judge(object)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	setReadiness(&status.Conditions, object.GetGeneration(), ready, problem, metav1.NewTime(r.clock.Now()))
 	if equality.Semantic.DeepEqual(before, status) {
 		return ctrl.Result{}, nil
@@ -125,17 +132,35 @@ const (
 )
 
 // judge compiles a definition in the sandbox and says what came of it.
-func (r *DefinitionReconciler) judge(object client.Object) (metav1.Condition, *delivery.Problem) {
+func (r *DefinitionReconciler) judge(object client.Object) (metav1.Condition, *delivery.Problem, error) {
 	if r.kind.kind == definition.Policy || r.kind.kind == definition.WorkflowStep {
 		return metav1.Condition{}, &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
-			"this definition has no effect: this version knows the built-in %s types alone", r.kind.kind)}
+			"this definition has no effect: this version knows the built-in %s types alone", r.kind.kind)}, nil
 	}
 	parsed := r.definitions.parse(object)
 	if parsed.err != nil {
-		return metav1.Condition{}, &delivery.Problem{Reason: reasonRefused, Message: parsed.err.Error()}
+		return metav1.Condition{}, &delivery.Problem{Reason: reasonRefused, Message: parsed.err.Error()}, nil
 	}
-	if err := parsed.definition.Check(); err != nil {
-		return metav1.Condition{}, &delivery.Problem{Reason: reasonFailed, Message: err.Error()}
+	err := parsed.definition.Check()
+	var unavailable *sandbox.UnavailableError
+	if errors.As(err, &unavailable) {
+		return metav1.Condition{}, nil, fmt.Errorf("check the %s definition %q: %w", r.kind.kind, object.GetName(), err)
 	}
-	return metav1.Condition{Reason: reasonUsable, Message: "applications can use the type " + parsed.definition.Name}, nil
+	if err != nil {
+		return metav1.Condition{}, &delivery.Problem{Reason: reasonFailed, Message: err.Error()}, nil
+	}
+	return metav1.Condition{Reason: reasonUsable, Message: usable(parsed.definition)}, nil, nil
+}
+
+// usable says that a type can be used, what was rewritten to make it so, and
+// what of its health cannot be seen on managed clusters.
+func usable(d *definition.Definition) string {
+	texts := []string{"applications can use the type " + d.Name}
+	if rewritten, err := d.Rewritten(); err == nil && len(rewritten) > 0 {
+		texts = append(texts, "rewritten, since it was written for an older CUE: "+strings.Join(rewritten, "; "))
+	}
+	for _, f := range health.Observability(d) {
+		texts = append(texts, "on managed clusters: "+f.String())
+	}
+	return strings.Join(texts, "; ")
 }

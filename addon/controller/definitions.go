@@ -83,10 +83,7 @@ func (d *definitionReader) parse(object client.Object) parsedDefinition {
 		return known
 	}
 	fresh := parsedDefinition{generation: object.GetGeneration()}
-	fresh.definition, fresh.err = fromTyped(object)
-	if fresh.err == nil {
-		fresh.definition = fresh.definition.In(d.runner)
-	}
+	fresh.definition, fresh.err = d.fromTyped(object)
 	if d.parsed == nil {
 		d.parsed = map[types.UID]parsedDefinition{}
 	}
@@ -95,13 +92,13 @@ func (d *definitionReader) parse(object client.Object) parsedDefinition {
 }
 
 // fromTyped reads a definition out of an object of the cache, whose kind is its type alone.
-func fromTyped(object client.Object) (*definition.Definition, error) {
+func (d *definitionReader) fromTyped(object client.Object) (*definition.Definition, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
 		return nil, fmt.Errorf("convert definition %q: %w", object.GetName(), err)
 	}
 	content["apiVersion"], content["kind"] = v1beta1.GroupVersion.String(), kindOfDefinition(object)
-	return definition.FromObject(content)
+	return definition.FromObjectIn(d.runner, content)
 }
 
 // forget drops what was read out of an object that is gone.

@@ -127,7 +127,9 @@ func TestUnrenderable(t *testing.T) {
 
 // TestIgnored checks that parameters which policies merged in are told of too, each once.
 func TestIgnored(t *testing.T) {
-	finding := func(path string) definition.Finding { return definition.Finding{Path: path, Message: "no such parameter"} }
+	finding := func(path string) definition.Finding {
+		return definition.Finding{Path: path, Message: "no such parameter"}
+	}
 	unit := func(findings ...definition.Finding) delivery.Unit {
 		return delivery.Unit{Result: &render.Result{Warnings: findings}}
 	}

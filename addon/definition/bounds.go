@@ -72,17 +72,9 @@ func addLimits(to, more []limit) []limit {
 	return to
 }
 
-// boundsOf reads the bounds of a value from its syntax, and those that the
-// empty list or object meets, which CUE leaves out there, from its parts.
+// boundsOf reads the bounds of a scalar from its syntax.
 func boundsOf(v cue.Value) bounds {
 	var b bounds
-	if op, args := v.Expr(); op == cue.AndOp && v.IncompleteKind()&(cue.ListKind|cue.StructKind) != 0 {
-		for _, a := range args {
-			if op, _ := a.Expr(); op == cue.CallOp {
-				b.add(boundsOf(a))
-			}
-		}
-	}
 	switch syntax := v.Eval().Syntax().(type) {
 	case ast.Expr:
 		b.read(syntax)
@@ -95,6 +87,45 @@ func boundsOf(v cue.Value) bounds {
 		}
 	}
 	b.limits = slices.DeleteFunc(b.limits, b.isImplied)
+	return b
+}
+
+// lengthsOf reads the bounds of a list or object from its parts: the syntax of
+// the whole would be as long as all that is in it.
+func lengthsOf(v cue.Value) bounds {
+	var b bounds
+	op, args := v.Expr()
+	if op == cue.CallOp {
+		args = []cue.Value{v}
+	} else if op != cue.AndOp {
+		args = nil
+	}
+	for _, a := range args {
+		if op, _ := a.Expr(); op == cue.CallOp {
+			b.add(boundsOf(a))
+		}
+	}
+	return b
+}
+
+// writtenItems reads how many items a list must have: those that are written out.
+func writtenItems(v cue.Value, open bool) bounds {
+	var b bounds
+	items, err := v.List()
+	if err != nil {
+		return b
+	}
+	n := 0
+	for items.Next() {
+		n++
+	}
+	text := strconv.Itoa(n)
+	if n > 0 {
+		b.lengths = append(b.lengths, limit{op: token.GEQ, value: float64(n), text: text})
+	}
+	if !open {
+		b.lengths = append(b.lengths, limit{op: token.LEQ, value: float64(n), text: text})
+	}
 	return b
 }
 
@@ -123,8 +154,6 @@ func (b *bounds) read(e ast.Expr) {
 		b.readBinary(e)
 	case *ast.CallExpr:
 		b.readCall(e)
-	case *ast.ListLit:
-		b.readList(e)
 	}
 }
 
@@ -201,27 +230,6 @@ func (b *bounds) readCall(e *ast.CallExpr) {
 	}
 }
 
-// readList reads how many items a list must have: those that are written out.
-func (b *bounds) readList(e *ast.ListLit) {
-	n := len(e.Elts)
-	open := n > 0 && isEllipsis(e.Elts[n-1])
-	if open {
-		n--
-	}
-	text := strconv.Itoa(n)
-	if n > 0 {
-		b.lengths = append(b.lengths, limit{op: token.GEQ, value: float64(n), text: text})
-	}
-	if !open {
-		b.lengths = append(b.lengths, limit{op: token.LEQ, value: float64(n), text: text})
-	}
-}
-
-func isEllipsis(e ast.Expr) bool {
-	_, ok := e.(*ast.Ellipsis)
-	return ok
-}
-
 // literalText is the text of a literal, with the sign that a number may have.
 func literalText(e ast.Expr) string {
 	switch e := e.(type) {
@@ -293,8 +301,9 @@ func (l limit) admit(n float64) bool {
 	return true
 }
 
-// words says what is allowed. unit is what a length counts.
-func (b *bounds) words(unit string) string {
+// words says what is allowed. unit is what a length counts, quote what stands
+// around patterns.
+func (b *bounds) words(unit, quote string) string {
 	var all []string
 	for _, l := range b.limits {
 		all = append(all, l.words())
@@ -308,10 +317,10 @@ func (b *bounds) words(unit string) string {
 	}
 	for _, p := range b.patterns {
 		if p.not {
-			all = append(all, "no match of "+p.expression.String())
+			all = append(all, "no match of "+quote+p.expression.String()+quote)
 			continue
 		}
-		all = append(all, "a match of "+p.expression.String())
+		all = append(all, "a match of "+quote+p.expression.String()+quote)
 	}
 	for _, e := range quoted(b.excluded) {
 		all = append(all, "anything but "+e)

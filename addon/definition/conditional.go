@@ -73,7 +73,7 @@ func (r *reader) readBody(body *ast.StructLit, depth int) map[string]*schema {
 		if err != nil {
 			continue
 		}
-		v := r.root.Context().CompileBytes(text, cue.Scope(r.root), cue.InferBuiltins(true))
+		v := r.root.Context().CompileBytes(text, cue.Scope(r.root), cue.InferBuiltins(true)) //nolint:staticcheck // a scope has to be of the same context
 		for _, selector := range []cue.Selector{cue.Str(name), cue.Str(name).Optional()} {
 			if found := v.LookupPath(cue.MakePath(selector)); found.Exists() {
 				fields[name] = r.read(found, depth+1)

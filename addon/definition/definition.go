@@ -9,6 +9,7 @@ package definition
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -134,9 +135,41 @@ func (d *Definition) program(part Part, source string) *program.Program {
 	if d.compiled.programs == nil {
 		d.compiled.programs = map[Part]*program.Program{}
 	}
-	p := program.NewIn(d.compiled.runner, string(d.Kind)+"/"+d.Name+"/"+string(part), source)
+	p := program.NewIn(d.compiled.runner, d.programName(part), source)
 	d.compiled.programs[part] = p
 	return p
+}
+
+// programName names a part of a definition in errors. partOf reads it.
+func (d *Definition) programName(part Part) string {
+	return string(d.Kind) + "/" + d.Name + "/" + string(part)
+}
+
+func partOf(programName string) (Kind, Part) {
+	kind, rest, _ := strings.Cut(programName, "/")
+	return Kind(kind), Part(rest[strings.LastIndex(rest, "/")+1:])
+}
+
+// Rewritten says what was rewritten because it was written for an older CUE.
+func (d *Definition) Rewritten() ([]string, error) {
+	var out []string
+	for _, n := range d.Notices {
+		out = append(out, n.String())
+	}
+	for _, part := range []Part{TemplatePart, HealthPart, StatusPart, DetailsPart} {
+		p := d.Program(part)
+		if p == nil {
+			continue
+		}
+		description, err := p.Description()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part, err)
+		}
+		if description != nil {
+			out = append(out, description.Notices...)
+		}
+	}
+	return out, nil
 }
 
 func (d *Definition) source(part Part) string {

@@ -78,7 +78,7 @@ func (s *schema) UnmarshalJSON(raw []byte) error {
 		value: form.Default.get(), computed: form.Computed, fixed: form.Fixed.get(),
 		fields: form.Fields, open: form.Open, others: form.Others, items: form.Items, alternatives: form.Alternatives,
 	}
-	s.allowed, s.bounds.excluded = valuesOf(form.Allowed), valuesOf(form.Excluded)
+	s.allowed, s.bounds.excluded = plain(form.Allowed), plain(form.Excluded)
 	return s.bounds.decode(form)
 }
 
@@ -155,7 +155,7 @@ func exactly(values []any) []exact {
 	return out
 }
 
-func valuesOf(all []exact) []any {
+func plain(all []exact) []any {
 	var out []any
 	for _, e := range all {
 		out = append(out, e.value)

@@ -15,9 +15,6 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
-// maxPrograms is how many sources an Evaluator keeps compiled.
-const maxPrograms = 256
-
 // Evaluator is a program.Runner that evaluates in this process and keeps the
 // sources compiled that were used last. It is what a process is given that
 // evaluates foreign definitions for another one.
@@ -28,24 +25,32 @@ type Evaluator struct {
 
 var _ program.Runner = (*Evaluator)(nil)
 
-// NewEvaluator is an evaluator that knows no source yet.
-func NewEvaluator() *Evaluator {
-	return &Evaluator{known: lru.New(maxPrograms)}
+// NewEvaluator is an evaluator that keeps at most so many sources compiled.
+func NewEvaluator(kept int) *Evaluator {
+	return &Evaluator{known: lru.New(kept)}
 }
 
 // Run is program.Program.Run for a source.
 func (e *Evaluator) Run(source program.Source, inputs map[string]any, wanted []string) (map[string]any, error) {
-	return e.program(source).Run(inputs, wanted...)
+	made, err := e.accepted(source)
+	if err != nil {
+		return nil, err
+	}
+	return made.program.Run(inputs, wanted...)
 }
 
 // Describe compiles a source and says which parts of context and parameter it
 // reads, how its patches are marked, and which parameters it takes.
 func (e *Evaluator) Describe(source program.Source) (*program.Description, error) {
-	p := e.program(source)
+	made, err := e.accepted(source)
+	if err != nil {
+		return nil, err
+	}
+	p := made.program
 	if err := p.Check(); err != nil {
 		return nil, failure(source, err)
 	}
-	d := &program.Description{Accesses: map[string][]program.Access{}, Markers: map[string]*program.Markers{}}
+	d := &program.Description{Notices: made.notices, Accesses: map[string][]program.Access{}, Markers: map[string]*program.Markers{}}
 	for _, input := range []string{"context", "parameter"} {
 		accesses, err := p.Accesses(input)
 		if err != nil {
@@ -63,10 +68,10 @@ func (e *Evaluator) Describe(source program.Source) (*program.Description, error
 		}
 	}
 	s, err := schemaOf(p)
-	if err != nil {
-		return nil, failure(source, err)
+	if err == nil {
+		d.Schema, err = json.Marshal(s)
 	}
-	if d.Schema, err = json.Marshal(s); err != nil {
+	if err != nil {
 		return nil, failure(source, err)
 	}
 	return d, nil
@@ -81,16 +86,32 @@ func failure(source program.Source, err error) error {
 	return &program.Failure{Program: source.Name, Message: err.Error()}
 }
 
-func (e *Evaluator) program(source program.Source) *program.Program {
+// accepted is a source that was made fit for the CUE of today.
+type accepted struct {
+	program *program.Program
+	notices []string
+}
+
+// accepted compiles a source, whose name says what it is a part of. A source
+// that is not in the cache is accepted again: that it is refused is cheap to find out.
+func (e *Evaluator) accepted(source program.Source) (accepted, error) {
 	key := sha256.Sum256([]byte(source.Name + "\x00" + source.Text))
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if known, ok := e.known.Get(key); ok {
-		return known.(*program.Program) //nolint:forcetypeassert // the cache holds nothing else
+		return known.(accepted), nil //nolint:forcetypeassert // the cache holds nothing else
 	}
-	p := program.New(source.Name, source.Text)
-	e.known.Add(key, p)
-	return p
+	kind, part := partOf(source.Name)
+	text, notices, err := accept(kind, part, source.Text)
+	if err != nil {
+		return accepted{}, failure(source, err)
+	}
+	made := accepted{program: program.New(source.Name, text)}
+	for _, n := range notices {
+		made.notices = append(made.notices, n.String())
+	}
+	e.known.Add(key, made)
+	return made, nil
 }
 
 // schemaOf is the schema of a program's parameters, from its runner if it has one.

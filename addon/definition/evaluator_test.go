@@ -43,7 +43,7 @@ func TestInRunner(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				there := here.In(remote{definition.NewEvaluator()})
+				there := here.In(remote{definition.NewEvaluator(16)})
 				if diff := cmp.Diff(here, there, cmpopts.IgnoreUnexported(definition.Definition{})); diff != "" {
 					t.Errorf("the definition itself -here +there:\n%s", diff)
 				}

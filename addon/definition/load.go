@@ -43,6 +43,9 @@ type attributes struct {
 // Parse reads a definition file: imports, one field named after the type that
 // describes it, and the field template. The name of the file appears in errors.
 func Parse(file string, source []byte) (*Definition, error) {
+	if err := checkSource(string(source)); err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", file, err)
+	}
 	text, notices := quoteKeywords(string(source))
 	syntax, err := parser.ParseFile(file, text)
 	if err != nil {
@@ -116,8 +119,17 @@ func (p *parts) add(f *ast.Field, source string) error {
 	if !ok {
 		return fmt.Errorf("template is no struct")
 	}
-	p.template = source[body.Lbrace.Offset()+1 : body.Rbrace.Offset()]
+	p.template = inside(body, source)
 	return nil
+}
+
+// inside is the text between the braces of a struct, or the one field of a
+// struct that is written without braces, as in template: output: {}.
+func inside(s *ast.StructLit, source string) string {
+	if s.Lbrace.IsValid() {
+		return source[s.Lbrace.Offset()+1 : s.Rbrace.Offset()]
+	}
+	return slice(source, s)
 }
 
 func slice(source string, n ast.Node) string {

@@ -11,7 +11,6 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/parser"
-	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
 )
 
@@ -30,6 +29,13 @@ func (n Notice) String() string {
 	return fmt.Sprintf("%s, line %d: %s", n.Part, n.Line, n.Message)
 }
 
+// maxOperators and maxEdits bound the work on one source. What has more is left
+// as it is.
+const (
+	maxOperators = 8192
+	maxEdits     = 512
+)
+
 // listPackage is the package that has what lists were added and multiplied with.
 const listPackage = "list"
 
@@ -47,7 +53,7 @@ func modernize(part Part, source string) (string, []Notice) {
 	if m.usesList {
 		m.importList()
 	}
-	if len(m.edits) == 0 && len(notices) == 0 {
+	if len(m.edits) == 0 && len(notices) == 0 || m.replaced > maxEdits || m.operators > maxOperators {
 		return source, nil
 	}
 	out := m.apply(0, len(quoted))
@@ -92,29 +98,6 @@ func isLabelEnd(all []lexeme, i int) bool {
 	return i < len(all) && all[i].token == token.COLON
 }
 
-type lexeme struct {
-	token        token.Token
-	text         string
-	offset, line int
-}
-
-func tokens(source string) []lexeme {
-	var s scanner.Scanner
-	file := token.NewFile("", -1, len(source))
-	s.Init(file, []byte(source), nil, 0)
-	var out []lexeme
-	for {
-		pos, t, text := s.Scan()
-		if t == token.EOF {
-			return out
-		}
-		if t.IsKeyword() && text == "" {
-			text = t.String()
-		}
-		out = append(out, lexeme{token: t, text: text, offset: pos.Offset(), line: pos.Line()})
-	}
-}
-
 // modernizer collects edits of the text of one source.
 type modernizer struct {
 	source   string
@@ -122,6 +105,10 @@ type modernizer struct {
 	edits    []edit
 	notices  []Notice
 	usesList bool
+	// list is the name under which the package list is used, once it is known.
+	list string
+	// operators is the number of those that were looked at, replaced of those that were replaced.
+	operators, replaced int
 }
 
 // edit replaces the text between two offsets.
@@ -134,9 +121,10 @@ type edit struct {
 // operands is rewritten already.
 func (m *modernizer) visit(n ast.Node) {
 	e, ok := n.(*ast.BinaryExpr)
-	if !ok {
+	if !ok || m.operators > maxOperators || m.replaced > maxEdits {
 		return
 	}
+	m.operators++
 	switch e.Op {
 	case token.ADD, token.MUL:
 		m.arithmetic(e)
@@ -282,6 +270,7 @@ func refersTo(name ast.Expr, inside ast.Node) bool {
 
 // replace puts text in the place of a node, instead of what was put within it.
 func (m *modernizer) replace(n ast.Node, text, message string) {
+	m.replaced++
 	from, to := n.Pos().Offset(), n.End().Offset()
 	kept := m.edits[:0]
 	for _, e := range m.edits {
@@ -314,19 +303,23 @@ func (m *modernizer) apply(from, to int) string {
 // listName is the name under which the package list is used.
 func (m *modernizer) listName() string {
 	m.usesList = true
+	if m.list != "" {
+		return m.list
+	}
 	for _, spec := range m.imports() {
 		if path, err := literal.Unquote(spec.Path.Value); err == nil && path == listPackage {
+			m.list = listPackage
 			if spec.Name != nil {
-				return spec.Name.Name
+				m.list = spec.Name.Name
 			}
-			return listPackage
+			return m.list
 		}
 	}
-	name := listPackage
-	for m.isTaken(name) {
-		name += "s"
+	m.list = listPackage
+	for m.isTaken(m.list) {
+		m.list += "s"
 	}
-	return name
+	return m.list
 }
 
 func (m *modernizer) imports() []*ast.ImportSpec {

@@ -4,8 +4,11 @@
 package definition_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
+	"cuelang.org/go/cue/parser"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
@@ -107,6 +110,14 @@ func TestModernize(t *testing.T) {
 			},
 			output: map[string]any{"try": int64(1), "b": map[string]any{"try": int64(2)}},
 		},
+		"KeywordText": {
+			reason:   "What looks like such a label in a text is none.",
+			template: "output: {try: \"\\(parameter.a) try: \\(parameter.a)\", c: \"try: \"}",
+			want:     "output: {\"try\": \"\\(parameter.a) try: \\(parameter.a)\", c: \"try: \"}",
+			notices:  []string{`template, line 1: the field try is read as "try": try has become a keyword`},
+			inputs:   map[string]any{"parameter": map[string]any{"a": "b"}},
+			output:   map[string]any{"try": "b try: b", "c": "try: "},
+		},
 		"Error": {
 			reason:   "The name of a function may still be the name of a field, quoted or not.",
 			template: "output: {error: \"a\", b: error, c: \"error\": 1}",
@@ -158,6 +169,53 @@ func TestModernize(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.output, got["output"]); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestModernizeBounded reads source that would take for ever if each sum in it
+// were rewritten: it is left as it is.
+func TestModernizeBounded(t *testing.T) {
+	cases := map[string]string{
+		"Chain":  "output: [1]" + strings.Repeat("+[1]", 60000),
+		"Many":   "output: [" + strings.Repeat("[1]+[1],", 30000) + "]",
+		"Nested": "output: " + strings.Repeat("(", 900) + "[1]" + strings.Repeat("+[1])", 900),
+		"Names":  "a: b+b\nb: c+c\nc: d+d\nd: e+e\ne: f+f\nf: g+g\ng: h+h\nh: i+i\ni: j+j\nj: k+k\nk: l+l\nl: m+m\nm: n+n\nn: o+o\no: p+p\np: parameter.x\n",
+	}
+	for name, template := range cases {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			d, err := definition.FromObject(traitObject(template))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Template != template || len(d.Notices) > 0 {
+				t.Errorf("the template was rewritten")
+			}
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+func TestSourceBounds(t *testing.T) {
+	const tooDeep = `read TraitDefinition "t": read template: line 1 of the source is nested deeper than 1000 levels; make it flatter`
+	cases := map[string]struct{ reason, template, err string }{
+		"Row":    {"Fields in a row.", "output: " + strings.Repeat("a:", 5000) + "1", tooDeep},
+		"Braces": {"Structs.", strings.Repeat("{a:", 600) + "1" + strings.Repeat("}", 600), tooDeep},
+		"Lists":  {"Lists and parentheses.", "a: " + strings.Repeat("[(", 600) + "1" + strings.Repeat(")]", 600), tooDeep},
+		"Flat":   {"Many fields beside each other.", strings.Repeat("a: b: {c: [1, 2]}\n", 5000), ""},
+		"Texts":  {"Colons in texts around interpolations, also nested ones.", strings.Repeat("a: \"http://\\(b):\\(\"x:\\(c):\"):y: z\"\nb: #\"\\#(c):\"#\n", 3000), ""},
+		"Long":   {"Long source.", strings.Repeat("// a comment\n", 50000), `read TraitDefinition "t": read template: the source has 650000 bytes, but at most 524288 are read; make it shorter`},
+		"Closed": {"More closed than opened.", "}}}))", ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := definition.FromObject(traitObject(tc.template))
+			if diff := cmp.Diff(tc.err, errorText(err)); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
 			}
 		})
@@ -223,4 +281,22 @@ func TestImports(t *testing.T) {
 	if _, err := definition.FromObject(step); err != nil {
 		t.Errorf("steps are made of such packages: %v", err)
 	}
+}
+
+// FuzzModernize loads any template: it never breaks off, and what parses still does.
+func FuzzModernize(f *testing.F) {
+	for _, seed := range []string{"output: [1] + [2]", "a: {try: \"\\(b)\"}", "x: *45 | int & {if x < 1 {_|_}}", "import \"list\"\na: list.Repeat([1]*2, 3)", "\"\\(", "a: \"\"\"\n\t\\(b)\n\t\"\"\""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, template string) {
+		d, err := definition.FromObject(traitObject(template))
+		if err != nil {
+			return
+		}
+		_, before := parser.ParseFile("", template)
+		_, after := parser.ParseFile("", d.Template)
+		if before == nil && after != nil {
+			t.Errorf("%q became %q, which does not parse: %v", template, d.Template, after)
+		}
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"cuelang.org/go/cue/parser"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
 // The kinds of Kubernetes objects that hold definitions.
@@ -77,6 +78,29 @@ func kindOfObject(kind string) Kind {
 // WorkflowStepDefinition, or a DefinitionRevision, which keeps an earlier one.
 // Templates in other languages than CUE are refused.
 func FromObject(object map[string]any) (*Definition, error) {
+	d, err := readObject(object)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.complete(); err != nil {
+		return nil, fmt.Errorf("read %s %q: %w", text(object["kind"]), nameOf(object), err)
+	}
+	return d, nil
+}
+
+// FromObjectIn is FromObject for an object that is not to be trusted: its CUE is
+// not even parsed here, but all left to the runner.
+func FromObjectIn(runner program.Runner, object map[string]any) (*Definition, error) {
+	d, err := readObject(object)
+	if err != nil {
+		return nil, err
+	}
+	d.Digest = d.digest()
+	return d.In(runner), nil
+}
+
+// readObject reads what the object says, and leaves its CUE alone.
+func readObject(object map[string]any) (*Definition, error) {
 	if !IsObject(object) {
 		return nil, fmt.Errorf("%s %q holds no definition; use %s, %s, %s, %s or %s of %s", text(object["kind"]), nameOf(object),
 			componentObject, traitObject, policyObject, stepObject, revisionObject, v1beta1.GroupVersion)
@@ -158,7 +182,7 @@ func fromManifest(object map[string]any) (*Definition, error) {
 	if s := m.Spec.Status; s != nil {
 		d.HealthPolicy, d.CustomStatus, d.Details = s.HealthPolicy, s.CustomStatus, s.Details
 	}
-	return d, d.complete()
+	return d, nil
 }
 
 // fromArchive reads an earlier revision, which a type is only by its version.
@@ -208,31 +232,44 @@ func (d *Definition) complete() error {
 		part   Part
 		source *string
 	}{{TemplatePart, &d.Template}, {HealthPart, &d.HealthPolicy}, {StatusPart, &d.CustomStatus}, {DetailsPart, &d.Details}} {
-		if err := d.checkImports(p.part, *p.source); err != nil {
+		ready, notices, err := accept(d.Kind, p.part, *p.source)
+		if err != nil {
 			return err
 		}
-		var notices []Notice
-		*p.source, notices = modernize(p.part, *p.source)
+		*p.source = ready
 		d.Notices = append(d.Notices, notices...)
 	}
 	d.Digest = d.digest()
 	return nil
 }
 
-// checkImports refuses packages that act while a template is evaluated. Steps
-// of workflows are made of them.
-func (d *Definition) checkImports(part Part, source string) error {
-	if d.Kind == WorkflowStep {
+// accept makes source that was written for an older CUE fit for the one of
+// today, and refuses packages that act while a template is evaluated. Steps of
+// workflows are made of them.
+func accept(kind Kind, part Part, source string) (string, []Notice, error) {
+	if err := checkSource(source); err != nil {
+		return "", nil, fmt.Errorf("read %s: %w", part, err)
+	}
+	if err := checkImports(kind, part, source); err != nil {
+		return "", nil, err
+	}
+	ready, notices := modernize(part, source)
+	return ready, notices, nil
+}
+
+func checkImports(kind Kind, part Part, source string) error {
+	if kind == WorkflowStep {
 		return nil
 	}
 	file, err := parser.ParseFile(string(part), source, parser.ImportsOnly)
 	if err != nil {
-		return nil //nolint:nilerr // running it says what is wrong
+		// Running it says what is wrong.
+		return nil
 	}
 	for spec := range file.ImportSpecs() {
 		path := strings.Trim(spec.Path.Value, `"`)
 		if strings.HasPrefix(path, velaPackages) {
-			return fmt.Errorf("line %d of %s imports %q, which is not supported in a %s: %s", spec.Pos().Line(), part, path, d.Kind, instead(path))
+			return fmt.Errorf("line %d of %s imports %q, which is not supported in a %s: %s", spec.Pos().Line(), part, path, kind, instead(path))
 		}
 	}
 	return nil

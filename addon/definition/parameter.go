@@ -17,7 +17,7 @@ import (
 // the number those that multiply.
 const (
 	maxSchemaDepth = 24
-	maxSchemaNodes = 20_000
+	maxSchemaNodes = 5_000
 )
 
 // reader reads one schema out of compiled CUE.
@@ -28,9 +28,15 @@ type reader struct {
 	within map[string]bool
 }
 
-// newSchema reads the schema of the field parameter of a template.
-func newSchema(p *program.Program) *schema {
-	s := anything()
+// newSchema reads the schema of the field parameter of a template. Where CUE
+// panics over what it is asked, nothing is known: rendering says what is wrong.
+func newSchema(p *program.Program) (s *schema) {
+	s = anything()
+	defer func() {
+		if recover() != nil {
+			s = anything()
+		}
+	}()
 	_ = p.Inspect(func(root cue.Value) {
 		if v := root.LookupPath(cue.ParsePath("parameter")); v.Exists() {
 			r := reader{root: root, within: map[string]bool{}}
@@ -77,25 +83,21 @@ func (r *reader) readType(v cue.Value, depth int) *schema {
 	if len(choices) > 1 {
 		return r.readChoices(v, choices, depth)
 	}
-	s := &schema{kinds: kind}
-	only := choices[0]
+	s, only := &schema{kinds: kind}, choices[0]
 	switch {
 	case kind == cue.StructKind:
 		r.readStruct(s, only, depth)
 		r.readConditional(s, v, depth)
 	case kind == cue.ListKind:
-		if item := only.LookupPath(cue.MakePath(cue.AnyIndex)); item.Exists() {
-			s.items = r.read(item, depth+1)
-		}
+		r.readList(s, only, depth)
 	case kind&(cue.StructKind|cue.ListKind) == 0:
-		s.readFixed(only)
+		s.readScalar(v, only)
+		return s
 	default:
 		s.open = true
 	}
-	if s.fixed == nil {
-		s.bounds = boundsOf(v)
-		s.bounds.add(boundsOf(only))
-	}
+	s.bounds.add(lengthsOf(v))
+	s.bounds.add(lengthsOf(only))
 	return s
 }
 
@@ -138,7 +140,11 @@ func (r *reader) readParts(v cue.Value, depth int) *schema {
 		return anything()
 	}
 	s := r.readType(*rest, depth+1)
-	s.bounds.add(boundsOf(v))
+	if s.kinds&(cue.StructKind|cue.ListKind) != 0 {
+		s.bounds.add(lengthsOf(v))
+	} else {
+		s.bounds.add(boundsOf(v))
+	}
 	return s
 }
 
@@ -275,17 +281,31 @@ func (r *reader) readStruct(s *schema, v cue.Value, depth int) {
 			continue
 		}
 		field := r.read(fields.Value(), depth+1)
-		field.optional = fields.IsOptional()
+		if field.optional = fields.IsOptional(); field.optional {
+			// What is not given is absent then, whatever the default says.
+			field.value, field.computed = nil, ""
+		}
 		field.demanded = fields.Selector().ConstraintType() == cue.RequiredConstraint
 		s.fields[fields.Selector().Unquoted()] = field
 	}
 }
 
-// readFixed reads a scalar that can have one value only.
-func (s *schema) readFixed(v cue.Value) {
-	if value, ok := scalar(v); ok && v.IsConcrete() {
-		s.fixed, s.allowed = value, []any{value}
+func (r *reader) readList(s *schema, v cue.Value, depth int) {
+	item := v.LookupPath(cue.MakePath(cue.AnyIndex))
+	if item.Exists() {
+		s.items = r.read(item, depth+1)
 	}
+	s.bounds = writtenItems(v, item.Exists())
+}
+
+// readScalar reads what is allowed beyond the kind; only is the value without its default.
+func (s *schema) readScalar(v, only cue.Value) {
+	if value, ok := scalar(only); ok && only.IsConcrete() {
+		s.fixed, s.allowed = value, []any{value}
+		return
+	}
+	s.bounds = boundsOf(v)
+	s.bounds.add(boundsOf(only))
 }
 
 // readDefault reads what counts where the user says nothing.

@@ -53,6 +53,20 @@ func choices() map[string]shape {
 				`{"a": {"type": "y", "v": 1}}`: {"WrongType p.a.v"}, `{"b": [{"type": "z"}]}`: {"NotAllowed p.b[0].type"}, `{"n": {"k": 3}}`: {"NotAllowed p.n.k"}, `{"n": {"k": 1}}`: {"MissingParameter p.n.p"},
 			},
 		},
+		"DiscriminatedDefault": {
+			reason:    "A choice of declarations, one the default, each with a constant and names that may be left out.",
+			parameter: "#A: {name: *\"a\" | string, type: \"a\", key: string}\n#B: {name: *\"b\" | string, type: \"b\", token: string}\nparameter: *#A | #B",
+			fine:      []string{`{"type": "a", "key": "x"}`, `{"type": "b", "token": "x", "name": "y"}`, `{"key": "x"}`},
+			wrong: map[string][]string{
+				`{"type": "b", "key": "x"}`: {"UnknownParameter p.key", "MissingParameter p.token"}, `{"type": "c"}`: {"NotAllowed p.type"}, `{"type": "b"}`: {"MissingParameter p.token"},
+			},
+		},
+		"StructOrText": {
+			reason:    "A declaration or a text.",
+			parameter: "#git: {git: string, branch: *\"main\" | string}\nparameter: context: #git | string",
+			fine:      []string{`{"context": "x"}`, `{"context": {"git": "x"}}`},
+			wrong:     map[string][]string{`{"context": {"branch": "x"}}`: {"MissingParameter p.context.git"}, `{"context": 1}`: {"WrongType p.context"}, `{}`: {"MissingParameter p.context"}},
+		},
 		"Unlike": {
 			reason:    "The struct that knows the given names is meant; where none is given all are offered.",
 			parameter: "parameter: url: close({value: string}) | close({secretRef: {name: string, key: string}})",

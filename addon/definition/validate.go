@@ -104,7 +104,7 @@ func (c *check) noScalar(alternatives []*schema, value any, path string) {
 			continue
 		}
 		text := kindNames(a.kinds)
-		if words := a.bounds.words("characters"); words != "" {
+		if words := a.bounds.words("characters", ""); words != "" {
 			text += " (" + words + ")"
 		}
 		ranges = append(ranges, text)
@@ -127,7 +127,7 @@ func (c *check) scalar(s *schema, value any, path string) {
 }
 
 func (c *check) outOfRange(s *schema, path, unit string) {
-	c.add(path, OutOfRange, "the value is out of range: the %s takes %s; change it", c.title, s.bounds.words(unit))
+	c.add(path, OutOfRange, "the value is out of range: the %s takes %s; change it", c.title, s.bounds.words(unit, ""))
 }
 
 // notAllowed lists the values that are allowed, and then the ranges.

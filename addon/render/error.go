@@ -51,7 +51,12 @@ type Error struct {
 	Message string
 	// Findings are what is wrong with the properties, if that is the cause.
 	Findings []definition.Finding
+	// Cause is what a template failed with; nil for other errors.
+	Cause error
 }
+
+// Unwrap is the cause, so that a failure of the machine can be told from one of the template.
+func (e *Error) Unwrap() error { return e.Cause }
 
 // Error is the path and the message, or all findings in a line.
 func (e *Error) Error() string {
@@ -86,14 +91,14 @@ func unknownType(c Component, path string, err error) *Error {
 
 // templateFailed is the error of a template that gave no result.
 func templateFailed(c Component, path string, d *definition.Definition, err error) *Error {
-	where := ""
+	where, cause := "", err
 	var f *program.Failure
 	if errors.As(err, &f) && len(f.Path) > 0 {
 		where = " at " + strings.Join(f.Path, ".")
 		err = errors.New(f.Message)
 	}
 	return &Error{
-		Component: c.Name, Path: path, Reason: ReasonTemplateFailed,
+		Component: c.Name, Path: path, Reason: ReasonTemplateFailed, Cause: cause,
 		Message: fmt.Sprintf("the template of the %s type %q gives no result%s: %s; change the properties that it uses there", d.Kind, d.Name, where, err),
 	}
 }

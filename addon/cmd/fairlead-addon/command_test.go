@@ -35,7 +35,10 @@ func run(t *testing.T, args ...string) (string, error) {
 }
 
 func TestHelp(t *testing.T) {
-	for file, args := range map[string][]string{"help.txt": {"--help"}, "help-manager.txt": {"manager", "--help"}} {
+	for file, args := range map[string][]string{
+		"help.txt": {"--help"}, "help-manager.txt": {"manager", "--help"}, "help-definition.txt": {"definition", "--help"},
+		"help-definition-list.txt": {"definition", "list", "--help"}, "help-definition-show.txt": {"definition", "show", "--help"}, "help-definition-vet.txt": {"definition", "vet", "--help"},
+	} {
 		got, err := run(t, args...)
 		if err != nil {
 			t.Fatal(err)

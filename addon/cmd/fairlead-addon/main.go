@@ -31,6 +31,6 @@ func newCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	command.AddCommand(newManagerCommand(), newRenderCommand())
+	command.AddCommand(newManagerCommand(), newRenderCommand(), newDefinitionCommand(), newRenderWorkerCommand())
 	return command
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/controller"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/sandbox"
 )
 
 const (
@@ -72,10 +73,18 @@ func runManager(command *cobra.Command, flags managerFlags) error {
 		return err
 	}
 	config.UserAgent = "fairlead-addon/" + version
+	runner, err := sandbox.New(sandbox.Options{OnKill: func(kill sandbox.Kill) {
+		logger.Warn("ended the process that evaluates definitions", "reason", kill.Reason, "definitions", kill.Sources)
+		logger.Trace("its last words", "stderr", kill.Stderr)
+	}})
+	if err != nil {
+		return fmt.Errorf("make the sandbox for definitions: %w", err)
+	}
+	defer runner.Close()
 	manager, err := controller.NewManager(command.Context(), controller.Options{
 		Config: config, Logger: logrFrom(logger), LeaderElection: flags.leaderElect,
 		HealthAddress: flags.healthAddress, MetricsAddress: flags.metricsAddress, MetricsSecure: flags.metricsSecure,
-		Workers: flags.workers, Registry: metrics.Registry,
+		Workers: flags.workers, Registry: metrics.Registry, Runner: runner,
 	})
 	if err != nil {
 		return err

@@ -36,11 +36,14 @@ func (f *Failure) Error() string {
 
 // named are the beginnings of CUE's messages whose arguments are names or types, never values.
 var named = []string{
-	"undefined field", "field not allowed", "field is required", "reference ", "incomplete value", "import ",
+	"undefined field", "field not allowed", "field is required", "reference ", "import ",
 	"builtin package", "expected ", "missing ", "non-concrete value", "package ", "imported and not used", "illegal ", "invalid character",
 }
 
 var verb = regexp.MustCompile(`%[-+#0-9.]*[a-zA-Z]`)
+
+// typeOnly is a message whose value is but a type.
+var typeOnly = regexp.MustCompile(`^incomplete value (string|int|number|float|bool|bytes|_|\[\.\.\.\]|\{\}|[|() ])+$`)
 
 // failure is the first of CUE's errors, by path and message, as a *Failure.
 func (p *Program) failure(err error) *Failure {
@@ -79,6 +82,9 @@ func sortKey(e errors.Error) string {
 // message is CUE's text with the values in it left out.
 func message(e errors.Error) string {
 	format, _ := e.Msg()
+	if whole := oneLine(text(e)); typeOnly.MatchString(whole) {
+		return whole
+	}
 	for _, prefix := range named {
 		if strings.HasPrefix(format, prefix) {
 			return oneLine(text(e))

@@ -129,7 +129,7 @@ func (c *collector) ofExpr(e ast.Expr) *Markers {
 	case *ast.CallExpr:
 		return c.ofCall(e)
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
-		return c.ofReference(e.(ast.Expr)) //nolint:forcetypeassert // all three are expressions
+		return c.ofReference(e)
 	}
 	return nil
 }

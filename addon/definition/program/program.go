@@ -65,7 +65,8 @@ func NewIn(runner Runner, name, source string) *Program {
 }
 
 // Check compiles the source and says what is wrong with it.
-func (p *Program) Check() error {
+func (p *Program) Check() (err error) {
+	defer p.recover(&err)
 	if p.runner != nil {
 		_, err := p.Description()
 		return err
@@ -134,7 +135,8 @@ func isWanted(name string, inputs map[string]any, wanted []string) bool {
 
 // Inspect shows the compiled source without any input. The value must not be
 // used after visit has returned. What a runner evaluates cannot be shown.
-func (p *Program) Inspect(visit func(root cue.Value)) error {
+func (p *Program) Inspect(visit func(root cue.Value)) (err error) {
+	defer p.recover(&err)
 	if p.runner != nil {
 		return &Failure{Program: p.name, Message: "the source is evaluated elsewhere"}
 	}
@@ -150,15 +152,11 @@ func (p *Program) Inspect(visit func(root cue.Value)) error {
 // run evaluates the source and shows the result. What CUE panics over is an
 // error of this one evaluation; its instance is not used again.
 func (p *Program) run(inputs map[string]any, visit func(cue.Value) error) (err error) {
+	defer p.recover(&err)
 	in, err := p.acquire()
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = &Failure{Program: p.name, Message: "the evaluation of CUE broke off"}
-		}
-	}()
 	given, err := expression(inputs)
 	if err != nil {
 		p.release(in)
@@ -170,6 +168,13 @@ func (p *Program) run(inputs map[string]any, visit func(cue.Value) error) (err e
 	}
 	p.release(in)
 	return nil
+}
+
+// recover turns a panic of CUE into an error.
+func (p *Program) recover(err *error) {
+	if r := recover(); r != nil {
+		*err = &Failure{Program: p.name, Message: "the evaluation of CUE broke off"}
+	}
 }
 
 // acquire takes an idle instance or compiles one.

@@ -45,6 +45,15 @@ func (r *Resolver) Values(e ast.Expr) []ast.Expr {
 		if e.Op == token.AND || e.Op == token.OR {
 			return append(r.Values(e.X), r.Values(e.Y)...)
 		}
+	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		return r.reference(e)
+	}
+	return []ast.Expr{e}
+}
+
+// reference are the values that a name or path refers to.
+func (r *Resolver) reference(e ast.Expr) []ast.Expr {
+	switch e := e.(type) {
 	case *ast.Ident:
 		return r.all(r.declared(e))
 	case *ast.SelectorExpr:
@@ -57,7 +66,7 @@ func (r *Resolver) Values(e ast.Expr) []ast.Expr {
 		}
 		return r.all(r.items(e.X))
 	}
-	return []ast.Expr{e}
+	return nil
 }
 
 func (r *Resolver) all(expressions []ast.Expr) []ast.Expr {

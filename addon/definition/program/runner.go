@@ -17,6 +17,8 @@ type Description struct {
 	Accesses map[string][]Access `json:"accesses,omitempty"`
 	// Markers are those of each top-level field that has some, by its name.
 	Markers map[string]*Markers `json:"markers,omitempty"`
+	// Notices say what was rewritten in source that was written for an older CUE.
+	Notices []string `json:"notices,omitempty"`
 	// Schema is what the source says of its field parameter, in the form of package definition.
 	Schema json.RawMessage `json:"schema,omitempty"`
 }
