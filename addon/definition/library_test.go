@@ -239,19 +239,3 @@ func TestCoerce(t *testing.T) {
 		})
 	}
 }
-
-func FuzzValidate(f *testing.F) {
-	f.Add("image", "nginx", int64(80), "env")
-	f.Add("ports", "", int64(-1), "volumes")
-	f.Add("a.b[\"", "\xff\x00", int64(1<<62), "labels")
-	f.Fuzz(func(t *testing.T, key, text string, n int64, list string) {
-		properties := object{key: text, list: []any{text, n, object{key: nil, "type": text}}, "limit": object{key: n}}
-		for _, d := range []*definition.Definition{lookup(t, definition.Component, "webservice"), lookup(t, definition.Trait, "labels")} {
-			first := lines(d.Validate(properties, "p"))
-			if second := lines(d.Validate(properties, "p")); first != second {
-				t.Errorf("two checks of the same properties differ: %s", cmp.Diff(first, second))
-			}
-			d.Coerce(properties)
-		}
-	})
-}

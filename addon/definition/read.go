@@ -59,7 +59,7 @@ func ReadFiles(paths ...string) ([]Document, error) {
 		for _, file := range files {
 			source, err := os.ReadFile(file) //nolint:gosec // the user names the files to read
 			if err != nil {
-				problems = append(problems, fmt.Errorf("read definitions: %w", err))
+				problems = append(problems, fmt.Errorf("read documents: %w", err))
 				continue
 			}
 			found, err := ReadDocuments(file, source)
@@ -74,7 +74,7 @@ func ReadFiles(paths ...string) ([]Document, error) {
 func filesOf(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read definitions: %w", err)
+		return nil, fmt.Errorf("read documents: %w", err)
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
@@ -94,7 +94,7 @@ func filesOf(path string) ([]string, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read definitions in %s: %w", path, err)
+		return nil, fmt.Errorf("read documents in %s: %w", path, err)
 	}
 	return out, nil
 }

@@ -37,7 +37,7 @@ type builtinCase struct {
 	} `json:"component"`
 }
 
-func readCase(t *testing.T, file string) (render.Context, render.Component, string) {
+func readCase(t testing.TB, file string) (render.Context, render.Component, string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -96,6 +96,15 @@ func TestBuiltinIsTested(t *testing.T) {
 
 // TestEveryParameter wants each parameter of each built-in type to be given in some case.
 func TestEveryParameter(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "builtin", "*", "*", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []render.Component
+	for _, file := range files {
+		_, c, _ := readCase(t, file)
+		cases = append(cases, c)
+	}
 	for _, kind := range []definition.Kind{definition.Component, definition.Trait} {
 		for _, name := range definition.Builtin().Names(kind) {
 			t.Run(string(kind)+"/"+name, func(t *testing.T) {
@@ -104,9 +113,7 @@ func TestEveryParameter(t *testing.T) {
 					t.Fatal(err)
 				}
 				missing := d.ParameterPaths()
-				files, _ := filepath.Glob(filepath.Join("testdata", "builtin", "*", "*", "*.yaml"))
-				for _, file := range files {
-					_, c, _ := readCase(t, file)
+				for _, c := range cases {
 					for _, properties := range propertiesOf(c, kind, name) {
 						missing = slices.DeleteFunc(missing, func(path string) bool { return given(properties, strings.Split(path, ".")) })
 					}

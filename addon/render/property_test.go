@@ -5,9 +5,14 @@ package render_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,66 +28,247 @@ var hostile = []string{
 	"é", "日本語", "🚀", "\u202e", "İ", strings.Repeat("x", 4096), "}\noutputs: extra: {apiVersion: \"v1\", kind: \"Secret\"}\n{", "output", "context", "parameter",
 }
 
-// TestValuesAreData puts each hostile text into every place that takes text: the
-// objects stay the same in number and kind, and the text arrives as it is.
+// marker is a word, valid as a name, that stands where a hostile text is put.
+const marker = "m4rk3r"
+
+// sampled is the number of spots of which one is tried if there is little time:
+// not the same in types that share their parameters.
+const sampled = 5
+
+// TestValuesAreData puts hostile texts into every text that the cases give to
+// built-in types: what is rendered is what is rendered with a plain word, with
+// the hostile text in place of the word. So the objects stay the same in number
+// and kind, and the text arrives as it is, wherever it arrives.
 func TestValuesAreData(t *testing.T) {
-	r := render.New(definition.Builtin())
-	for i, s := range hostile {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			c := render.Component{Name: "web", Type: "webservice", Properties: object{
-				"image": s, "cmd": list{s}, "args": list{s, s},
-				"env":         list{object{"name": "N", "value": s}},
-				"annotations": object{"k": s}, "labels": object{"k": s},
-				"ports": list{object{"port": int64(80), "expose": true, "name": s}},
-			}}
-			c.Traits = []render.Trait{{Type: "labels", Properties: object{"trait": s}}}
-			got, err := r.Render(place(), c)
-			if err != nil {
-				t.Fatal(err)
+	arrived := arrives(t, false)
+	for _, kind := range []definition.Kind{definition.Component, definition.Trait} {
+		for _, name := range definition.Builtin().Names(kind) {
+			takesNone := name == "scaler" || name == "resource" // but numbers, and quantities
+			if at := string(kind) + "/" + name; (arrived[at] == 0) != takesNone {
+				t.Errorf("%d texts arrive through the %s", arrived[at], at)
 			}
-			if diff := cmp.Diff([]string{"Deployment", "Service"}, kinds(got)); diff != "" {
-				t.Errorf("%q changes the objects:\n%s", s, diff)
-			}
-			deployment := got.Objects[0].Content
-			container := at(deployment, "spec", "template", "spec", "containers").(list)[0].(object)
-			want := list{s, list{s}, list{s, s}, s, s, s, s}
-			have := list{
-				container["image"], container["command"], container["args"], at(container["env"].(list)[0], "value"),
-				at(deployment, "spec", "template", "metadata", "annotations", "k"), at(deployment, "spec", "template", "metadata", "labels", "k"), at(deployment, "metadata", "labels", "trait"),
-			}
-			if diff := cmp.Diff(want, have); diff != "" {
-				t.Errorf("%q did not arrive as it is:\n%s", s, diff)
-			}
-		})
+		}
 	}
 }
 
-// TestKeysAreData puts hostile texts where the user chooses the key.
+// TestKeysAreData does the same where the user chooses a key.
 func TestKeysAreData(t *testing.T) {
-	r := render.New(definition.Builtin())
-	for i, s := range hostile {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			c := usual()
-			c.Properties["annotations"] = object{s: "v"}
-			got, err := r.Render(place(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff([]string{"Deployment", "Service"}, kinds(got)); diff != "" {
-				t.Errorf("%q changes the objects:\n%s", s, diff)
-			}
-			if v := at(got.Objects[0].Content, "spec", "template", "metadata", "annotations", s); v != "v" {
-				t.Errorf("the key %q did not arrive as it is", s)
-			}
-		})
+	arrived := arrives(t, true)
+	for _, at := range []string{"component/webservice", "component/k8s-objects", "trait/labels", "trait/annotations", "trait/env", "trait/gateway", "trait/storage", "trait/json-merge-patch"} {
+		if arrived[at] == 0 {
+			t.Errorf("no key arrives through the %s", at)
+		}
 	}
 }
 
-func kinds(r *render.Result) []string {
-	var out []string
-	for _, o := range r.Objects {
-		out = append(out, o.GroupVersionKind().Kind)
+// arrives checks all texts, or all keys, in the cases. It returns how many
+// arrived through each type.
+func arrives(t *testing.T, keys bool) map[string]int {
+	t.Helper()
+	r := render.New(definition.Builtin())
+	var mutex sync.Mutex
+	arrived := map[string]int{}
+	t.Run("case", func(t *testing.T) {
+		for _, file := range carriers(t) {
+			name := strings.TrimPrefix(filepath.ToSlash(file), "testdata/builtin/")
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				n := arrivesIn(t, r, file, keys)
+				mutex.Lock()
+				defer mutex.Unlock()
+				arrived[path.Dir(name)] += n
+			})
+		}
+	})
+	return arrived
+}
+
+func arrivesIn(t *testing.T, r *render.Renderer, file string, keys bool) (arrived int) {
+	t.Helper()
+	context, component, _ := readCase(t, file)
+	kind := filepath.Base(filepath.Dir(filepath.Dir(file)))
+	for number, s := range spots(component, kind, keys) {
+		if !long() && arrived > 0 && (number+len(file))%sampled != 0 {
+			continue
+		}
+		want, err := r.Render(context, s.with(marker))
+		if err != nil {
+			continue // what is taken there is not any text
+		}
+		for _, text := range textsFor(number) {
+			got, err := r.Render(context, s.with(text))
+			if isRefused(t, err) {
+				continue // Kubernetes does not take the text there
+			}
+			arrived++
+			if diff := cmp.Diff(unordered(keys, contents(want, text)), unordered(keys, contents(got, text))); diff != "" {
+				t.Errorf("%s: %q does not arrive as it is:\n%s", s.path, text, diff)
+			}
+		}
 	}
+	return arrived
+}
+
+// carriers are the cases of TestBuiltin with every parameter, or all if there is time.
+func carriers(t *testing.T) []string {
+	t.Helper()
+	pattern := "every*.yaml"
+	if long() {
+		pattern = "*.yaml"
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "builtin", "*", "*", pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	return files
+}
+
+// long says that there is time for everything.
+func long() bool { return os.Getenv("FAIRLEAD_TEST_LONG") != "" }
+
+// textsFor are hostile texts for the spot with a number: all in one text, and for
+// some spots one alone, which is another each time; or each if there is time.
+func textsFor(number int) []string {
+	together := strings.Join(hostile, "")
+	switch {
+	case long():
+		return append(slices.Clone(hostile), together)
+	case number%2 == 0:
+		return []string{together, hostile[number/2%len(hostile)]}
+	}
+	return []string{together}
+}
+
+// spot is one text, or one key, in the properties of a component or of a trait.
+type spot struct {
+	path string
+	with func(text string) render.Component
+}
+
+// spots are those in the properties of the component, or else of its traits: one
+// for each parameter, or all if there is time.
+func spots(c render.Component, kind string, keys bool) []spot {
+	var out []spot
+	if kind == string(definition.Component) {
+		out = spotsIn(c.Properties, "properties", keys, func(properties any) render.Component {
+			with := c
+			with.Properties, _ = properties.(object)
+			return with
+		})
+	}
+	for i, trait := range c.Traits {
+		if kind != string(definition.Trait) {
+			break
+		}
+		out = append(out, spotsIn(trait.Properties, trait.Type, keys, func(properties any) render.Component {
+			with := c
+			with.Traits = slices.Clone(c.Traits)
+			with.Traits[i].Properties, _ = properties.(object)
+			return with
+		})...)
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(s spot) bool {
+		again := seen[s.path] && !long()
+		seen[s.path] = true
+		return again
+	})
+}
+
+// spotsIn are those in a value; whole makes a component of the changed value.
+func spotsIn(value any, path string, keys bool, whole func(any) render.Component) []spot {
+	var out []spot
+	switch v := value.(type) {
+	case object:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			changed := func(item any) render.Component {
+				with := maps.Clone(v)
+				with[k] = item
+				return whole(with)
+			}
+			out = append(out, spotsIn(v[k], path+"."+k, keys, changed)...)
+			if keys {
+				out = append(out, spot{path: path + ".*", with: func(text string) render.Component {
+					with := maps.Clone(v)
+					delete(with, k)
+					with[text] = v[k]
+					return whole(with)
+				}})
+			}
+		}
+	case list:
+		for i := range v {
+			changed := func(item any) render.Component {
+				with := slices.Clone(v)
+				with[i] = item
+				return whole(with)
+			}
+			out = append(out, spotsIn(v[i], path+"[]", keys, changed)...)
+		}
+	case string:
+		if !keys {
+			out = append(out, spot{path: path, with: func(text string) render.Component { return whole(text) }})
+		}
+	}
+	return out
+}
+
+// contents are the objects of a result, with a text in place of the marker, and
+// with JSON in texts read: it may be written in several ways.
+func contents(r *render.Result, text string) list {
+	out := make(list, len(r.Objects))
+	for i, o := range r.Objects {
+		out[i] = unmarked(o.Content, text)
+	}
+	return out
+}
+
+func unmarked(value any, text string) any {
+	switch v := value.(type) {
+	case object:
+		out := make(object, len(v))
+		for k, item := range v {
+			out[strings.ReplaceAll(k, marker, text)] = unmarked(item, text)
+		}
+		return out
+	case list:
+		out := make(list, len(v))
+		for i := range v {
+			out[i] = unmarked(v[i], text)
+		}
+		return out
+	case string:
+		var written object
+		if strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &written) == nil {
+			return unmarked(written, text)
+		}
+		return strings.ReplaceAll(v, marker, text)
+	}
+	return value
+}
+
+// unordered sorts all lists, if wanted: a list that is made of an object is in
+// the order of its keys.
+func unordered(wanted bool, value any) any {
+	items, isList := value.(list)
+	if !wanted {
+		return value
+	}
+	if o, ok := value.(object); ok {
+		out := make(object, len(o))
+		for k, item := range o {
+			out[k] = unordered(wanted, item)
+		}
+		return out
+	}
+	if !isList {
+		return value
+	}
+	out := make(list, len(items))
+	for i := range items {
+		out[i] = unordered(wanted, items[i])
+	}
+	slices.SortStableFunc(out, func(a, b any) int { return strings.Compare(fmt.Sprintf("%#v", a), fmt.Sprintf("%#v", b)) })
 	return out
 }
 
@@ -95,36 +281,4 @@ func at(value any, keys ...string) any {
 		value = m[k]
 	}
 	return value
-}
-
-// FuzzRender renders any properties: the answer is an *Error or objects of the
-// known kinds, the same each time, and never a crash.
-func FuzzRender(f *testing.F) {
-	f.Add(`{"image":"nginx","ports":[{"port":80,"expose":true}]}`, `{"a":null}`)
-	f.Add(`{"image":"nginx","volumes":[{"name":"a","mountPath":"/","type":"emptyDir"}]}`, `{"app.oam.dev/name":"x"}`)
-	f.Add(`{"image":"nginx","env":[{"name":"\u2028","value":"---"}],"labels":{"":""}}`, `{}`)
-	f.Add(`{"image":"nginx","livenessProbe":{"httpGet":{"path":"/","port":1}}}`, `{"_x":"#y"}`)
-	library := definition.Builtin()
-	f.Fuzz(func(t *testing.T, properties, labels string) {
-		var p, l object
-		if json.Unmarshal([]byte(properties), &p) != nil || json.Unmarshal([]byte(labels), &l) != nil {
-			return
-		}
-		c := render.Component{Name: "web", Type: "webservice", Properties: p, Traits: []render.Trait{{Type: "labels", Properties: l}}}
-		got, err := render.New(library).Render(place(), c)
-		if err != nil {
-			var e *render.Error
-			if !errors.As(err, &e) {
-				t.Fatalf("%T is no *render.Error: %v", err, err)
-			}
-			return
-		}
-		if k := strings.Join(kinds(got), ","); k != "Deployment" && k != "Deployment,Service" {
-			t.Fatalf("the objects are %s", k)
-		}
-		again, err := render.New(library).Render(place(), c)
-		if err != nil || again.Digest != got.Digest {
-			t.Fatalf("the second render differs: %v", err)
-		}
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
@@ -98,6 +99,9 @@ func parseKubeVersion(text string) (render.ClusterVersion, error) {
 // readDocuments reads all that was named on the command line.
 func readDocuments(flags renderFlags, stdin io.Reader) (*documents, error) {
 	found := &documents{namespace: flags.namespace, lenient: flags.lenient}
+	if wrong := validation.IsDNS1123Label(flags.namespace); len(wrong) > 0 {
+		found.problem(fmt.Errorf("--namespace %q cannot be the name of a namespace; %s", flags.namespace, wrong[0]))
+	}
 	for _, file := range flags.files {
 		read, err := readFile(file, stdin)
 		found.problem(err)
@@ -107,9 +111,13 @@ func readDocuments(flags renderFlags, stdin io.Reader) (*documents, error) {
 	}
 	read, err := definition.ReadFiles(flags.definitions...)
 	found.problem(err)
-	definitions, err := definition.Definitions(read)
+	_, err = definition.Definitions(read)
 	found.problem(err)
-	found.definitions = append(found.definitions, definitions...)
+	for _, d := range read {
+		if d.Definition != nil {
+			found.add(d)
+		}
+	}
 	return found, errors.Join(found.problems...)
 }
 
@@ -120,9 +128,12 @@ func readFile(file string, stdin io.Reader) ([]definition.Document, error) {
 	if file != "-" {
 		return definition.ReadFiles(file)
 	}
-	source, err := io.ReadAll(io.LimitReader(stdin, maxStandardInput))
+	source, err := io.ReadAll(io.LimitReader(stdin, maxStandardInput+1))
 	if err != nil {
 		return nil, fmt.Errorf("read standard input: %w", err)
+	}
+	if len(source) > maxStandardInput {
+		return nil, fmt.Errorf("standard input has more than %d MiB; give it as files", maxStandardInput>>20)
 	}
 	return definition.ReadDocuments("standard input", source)
 }

@@ -7,10 +7,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 	kubejson "sigs.k8s.io/json"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -31,6 +31,9 @@ type documents struct {
 	workflows    map[string]v1beta1.Workflow
 	namespaces   map[string]map[string]string
 	clusters     map[string]map[string]string
+
+	// places where the documents were found, by what tells them apart.
+	places map[string]string
 
 	warnings []string
 	problems []error
@@ -64,8 +67,9 @@ func (d *documents) problem(err error) {
 
 // add sorts a document in.
 func (d *documents) add(document definition.Document) {
-	if document.Definition != nil {
-		d.definitions = append(d.definitions, document.Definition)
+	if found := document.Definition; found != nil {
+		d.problem(d.once(document, titleOf(found)))
+		d.definitions = append(d.definitions, found)
 		return
 	}
 	var meta named
@@ -77,16 +81,60 @@ func (d *documents) add(document definition.Document) {
 		d.problem(fmt.Errorf("%s: metadata.name is missing; set it", document.Place()))
 		return
 	}
+	if err := d.checkMetadata(document, meta); err != nil {
+		d.problem(fmt.Errorf("%s: %w", document.Place(), err))
+		return
+	}
 	if err := d.addObject(document, meta); err != nil {
 		d.problem(fmt.Errorf("%s: %w", document.Place(), err))
 	}
+}
+
+// once refuses what is given a second time: which of both counts would depend
+// on the order of the files.
+func (d *documents) once(document definition.Document, title string) error {
+	if first, again := d.places[title]; again {
+		return fmt.Errorf("%s: the %s is given twice, first at %s; remove one", document.Place(), title, first)
+	}
+	set(&d.places, title, document.Place())
+	return nil
+}
+
+// titleOf tells a definition apart from others.
+func titleOf(d *definition.Definition) string {
+	title := fmt.Sprintf("definition of the %s type %q", d.Kind, d.Name)
+	if d.Archived {
+		title += fmt.Sprintf(" in version %q (revision %d)", d.Version, d.Revision)
+	}
+	return title
+}
+
+// checkMetadata wants names as the API server does.
+func (d *documents) checkMetadata(document definition.Document, meta named) error {
+	name, namespace := meta.Metadata.Name, meta.Metadata.Namespace
+	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
+		return fmt.Errorf("metadata.name: %q cannot be a name; %s", name, wrong[0])
+	}
+	if namespace == "" {
+		return nil
+	}
+	if wrong := validation.IsDNS1123Label(namespace); len(wrong) > 0 {
+		return fmt.Errorf("metadata.namespace: %q cannot be the name of a namespace; %s", namespace, wrong[0])
+	}
+	return nil
 }
 
 func (d *documents) addObject(document definition.Document, meta named) error {
 	apiVersion, _ := document.Object["apiVersion"].(string)
 	kind, _ := document.Object["kind"].(string)
 	group, _, _ := strings.Cut(apiVersion, "/")
-	key := cmp.Or(meta.Metadata.Namespace, d.namespace) + "/" + meta.Metadata.Name
+	namespace := cmp.Or(meta.Metadata.Namespace, d.namespace)
+	key := namespace + "/" + meta.Metadata.Name
+	title := fmt.Sprintf("%s %q", kind, meta.Metadata.Name)
+	if group == "core.oam.dev" {
+		title += fmt.Sprintf(" of namespace %q", namespace)
+	}
+	d.problem(d.once(document, title))
 	switch group + "/" + kind {
 	case "core.oam.dev/Application":
 		return d.addApplication(document)
@@ -129,12 +177,6 @@ func (d *documents) addApplication(document definition.Document) error {
 	}
 	app := &d.applications[before]
 	app.Namespace = cmp.Or(app.Namespace, d.namespace)
-	same := func(other v1beta1.Application) bool {
-		return other.Namespace == app.Namespace && other.Name == app.Name
-	}
-	if slices.ContainsFunc(d.applications[:before], same) {
-		return fmt.Errorf("the Application %q of namespace %q is given twice; remove one", app.Name, app.Namespace)
-	}
 	return nil
 }
 

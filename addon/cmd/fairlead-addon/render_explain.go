@@ -16,13 +16,13 @@ import (
 // explain writes, as comments, which layer has set each property of a component
 // and of its traits. It shows no values: they may be secrets.
 func explain(b *bytes.Buffer, unit delivery.Unit) {
-	fmt.Fprintf(b, "# Component %s: which layer has set what\n", unit.Component)
+	b.WriteString(commentLine(fmt.Sprintf("Component %s: which layer has set what", unit.Component)))
 	component := unit.Result.Component
 	own := func(l delivery.Layer) map[string]any { return l.Properties }
 	explainBelow(b, unit.Layers, own, component.Properties, nil)
 	for _, t := range component.Traits {
 		if len(t.Properties) == 0 {
-			fmt.Fprintf(b, "#   traits.%s <- %s\n", t.Type, sourceOf(unit.Layers, traitOf(t.Type), nil))
+			b.WriteString(commentLine(fmt.Sprintf("  traits.%s <- %s", t.Type, sourceOf(unit.Layers, traitOf(t.Type), nil))))
 			continue
 		}
 		explainBelow(b, unit.Layers, traitOf(t.Type), t.Properties, []string{"traits", t.Type})
@@ -35,7 +35,7 @@ func explainBelow(b *bytes.Buffer, layers []delivery.Layer, of func(delivery.Lay
 	walk = func(value any, path []string) {
 		object, ok := value.(map[string]any)
 		if !ok || len(object) == 0 {
-			fmt.Fprintf(b, "#   %s <- %s\n", dotted(append(slices.Clone(prefix), append([]string{"properties"}, path...)...)), sourceOf(layers, of, path))
+			b.WriteString(commentLine(fmt.Sprintf("  %s <- %s", dotted(append(slices.Clone(prefix), append([]string{"properties"}, path...)...)), sourceOf(layers, of, path))))
 			return
 		}
 		for _, key := range slices.Sorted(maps.Keys(object)) {

@@ -8,6 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"sigs.k8s.io/yaml"
 )
@@ -36,7 +39,7 @@ func writeYAML(b *bytes.Buffer, groups []group, flags renderFlags) error {
 	for _, g := range groups {
 		var comment bytes.Buffer
 		if len(groups) > 1 {
-			fmt.Fprintf(&comment, "# Application %s, environment %s, cluster %s, namespace %s\n", g.application, g.place.Environment, g.place.Cluster, g.place.Namespace)
+			comment.WriteString(commentLine(fmt.Sprintf("Application %s, environment %s, cluster %s, namespace %s", g.application, g.place.Environment, g.place.Cluster, g.place.Namespace)))
 		}
 		for _, u := range g.units {
 			if flags.explain {
@@ -57,6 +60,15 @@ func writeYAML(b *bytes.Buffer, groups []group, flags renderFlags) error {
 		}
 	}
 	return nil
+}
+
+// commentLine is a comment on one line, whatever is in the text: the names of
+// clusters and the like have been checked by nobody here.
+func commentLine(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		text = strconv.Quote(text)
+	}
+	return "# " + text + "\n"
 }
 
 // writeJSON writes one List, as kubectl does for several objects.
