@@ -533,6 +533,15 @@ func TestApplicationOfForeignType(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config, ExpectError: wrapped("Unknown type", `components.web.type: no component type "webservise" is built in (did you mean webservice?)`, "in the namespaces default, fairlead-system and vela-system")},
 			{
+				PreConfig:   func() { create(t, objects, componentDefinitions, "default", anyDefinition("ledger")) },
+				Config:      strings.ReplaceAll(config, "webservise", "legder"),
+				ExpectError: wrapped("Unknown type", `components.web.type: no component type "legder" is built in (did you mean ledger?)`),
+			},
+			{
+				Config:      strings.ReplaceAll(config, "webservise", "quite-another@v2"),
+				ExpectError: wrapped("Unknown type", `no component type "quite-another" is built in; built in are cron-task`, `; the hub has ledger`),
+			},
+			{
 				PreConfig: func() {
 					if err := applicationAbsent(t, plane, "foreign-type")(nil); err != nil {
 						t.Errorf("something was written: %v", err)

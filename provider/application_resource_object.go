@@ -198,7 +198,7 @@ func (o applicationObject) requireTypes(ctx context.Context, foreign []foreignTy
 		case err != nil:
 			unsure = append(unsure, use.line())
 		default:
-			missing = append(missing, use.line())
+			missing = append(missing, use.among(o.besides(ctx, use.err.Kind)).line())
 		}
 	}
 	where := fmt.Sprintf("namespaces %s, %s and vela-system", o.namespace, v1alpha1.SystemNamespace)
@@ -216,11 +216,9 @@ func (o applicationObject) requireTypes(ctx context.Context, foreign []foreignTy
 // defined says whether the hub has a definition of a type where the application
 // would find it. An error is one that left the question open.
 func (o applicationObject) defined(ctx context.Context, unknown *definition.UnknownTypeError) (bool, error) {
-	kinds := map[definition.Kind]string{definition.Component: "ComponentDefinition", definition.Trait: "TraitDefinition"}
-	gvk := schema.GroupVersionKind{Group: v1beta1.GroupVersion.Group, Version: v1beta1.GroupVersion.Version, Kind: kinds[unknown.Kind]}
 	var open error
-	for _, namespace := range []string{o.namespace, v1alpha1.SystemNamespace, "vela-system"} {
-		_, err := o.client.Get(ctx, gvk, k8stypes.NamespacedName{Namespace: namespace, Name: unknown.Name})
+	for _, namespace := range o.definitionNamespaces() {
+		_, err := o.client.Get(ctx, definitionKind(unknown.Kind), k8stypes.NamespacedName{Namespace: namespace, Name: unknown.Name})
 		if err == nil {
 			return true, nil
 		}
@@ -229,6 +227,34 @@ func (o applicationObject) defined(ctx context.Context, unknown *definition.Unkn
 		}
 	}
 	return false, open
+}
+
+// definitionNamespaces are those in which types of the application are looked for.
+func (o applicationObject) definitionNamespaces() []string {
+	return []string{o.namespace, v1alpha1.SystemNamespace, "vela-system"}
+}
+
+// definitionKind is the kind of objects that define types of a kind.
+func definitionKind(kind definition.Kind) schema.GroupVersionKind {
+	kinds := map[definition.Kind]string{definition.Component: "ComponentDefinition", definition.Trait: "TraitDefinition"}
+	return v1beta1.GroupVersion.WithKind(kinds[kind])
+}
+
+// besides are the types of a kind that the hub has beside the embedded ones, as
+// far as the credential may list them: they only help to correct a name.
+func (o applicationObject) besides(ctx context.Context, kind definition.Kind) []string {
+	var names []string
+	for _, namespace := range o.definitionNamespaces() {
+		found, err := o.client.List(ctx, definitionKind(kind), namespace, "")
+		if err != nil {
+			return names
+		}
+		for i := range found {
+			names = append(names, found[i].GetName())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // read puts what the hub holds into the model.

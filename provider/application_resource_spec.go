@@ -49,6 +49,8 @@ type applicationSpec struct {
 type foreignType struct {
 	path string
 	err  *definition.UnknownTypeError
+	// besides are the types that the hub has beside the embedded ones, as far as they were asked for.
+	besides []string
 }
 
 // unknown says whether any of it is not known yet.

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue/hcltest"
 )
@@ -378,4 +380,30 @@ func dynamicOfJSON(t *testing.T, text string) types.Dynamic {
 		t.Skip("no value")
 	}
 	return dynamic
+}
+
+func TestForeignTypeLine(t *testing.T) {
+	many := make([]string, maxBesides+2)
+	for i := range many {
+		many[i] = fmt.Sprintf("type-%02d", i)
+	}
+	cases := map[string]struct {
+		reason, name string
+		besides      []string
+		want         string
+	}{
+		"BuiltIn": {"a built-in type was meant", "webservise", nil, `components.web.type: no component type "webservise" is built in (did you mean webservice?)`},
+		"Hub":     {"a type of the hub was meant", "legder", []string{"ledger"}, `components.web.type: no component type "legder" is built in (did you mean ledger?)`},
+		"Neither": {"all that there is to choose from", "x", []string{"ledger"}, `components.web.type: no component type "x" is built in; built in are task, webservice; the hub has ledger`},
+		"Many": {"a line has bounds", "x", many,
+			`components.web.type: no component type "x" is built in; built in are task, webservice; the hub has ` + strings.Join(many[:maxBesides], ", ") + " and 2 more"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			use := foreignType{path: "components.web.type", err: &definition.UnknownTypeError{Kind: definition.Component, Name: c.name, Known: []string{"task", "webservice"}}}
+			if diff := cmp.Diff(c.want, use.among(c.besides).line()); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", c.reason, diff)
+			}
+		})
+	}
 }

@@ -136,11 +136,26 @@ func (r *applicationResource) foreignToHub(ctx context.Context, plan *applicatio
 	object := r.object(client, plan)
 	var out []foreignType
 	for _, use := range foreign {
-		if found, _ := object.defined(ctx, use.err); !found {
+		found, err := object.defined(ctx, use.err)
+		if !found && err == nil {
+			use = use.among(object.besides(ctx, use.err.Kind))
+		}
+		if !found {
 			out = append(out, use)
 		}
 	}
 	return out
+}
+
+// maxBesides bounds how many types of the hub are named in one line.
+const maxBesides = 20
+
+// among is the use with what the hub has beside the embedded types.
+func (f foreignType) among(besides []string) foreignType {
+	widened := *f.err
+	widened.Suggestion = definition.Suggest(f.err.Name, append(slices.Clone(besides), f.err.Known...))
+	f.err, f.besides = &widened, besides
+	return f
 }
 
 // line says of one use what is not built in, and what was perhaps meant.
@@ -149,5 +164,13 @@ func (f foreignType) line() string {
 	if f.err.Suggestion != "" {
 		return text + fmt.Sprintf(" (did you mean %s?)", f.err.Suggestion)
 	}
-	return text + "; built in are " + strings.Join(f.err.Known, ", ")
+	text += "; built in are " + strings.Join(f.err.Known, ", ")
+	if len(f.besides) == 0 {
+		return text
+	}
+	text += "; the hub has " + strings.Join(f.besides[:min(len(f.besides), maxBesides)], ", ")
+	if more := len(f.besides) - maxBesides; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

@@ -162,8 +162,10 @@ func TestDemo(t *testing.T) {
 
 	out := mustUp(t, l)
 	for _, place := range []string{`dev +│ local `, `prod +│ cluster1 `, `prod +│ cluster2 `} {
-		if !regexp.MustCompile(place + `.*Deployment web.* 2/2 `).MatchString(out) {
-			t.Errorf("the table of what runs where lacks %q:\n%s", place, out)
+		for _, workload := range []string{`Deployment web +│ webservice .* 2/2 `, `Deployment cache +│ cache .* 1/1 `} {
+			if !regexp.MustCompile(place + `.*` + workload).MatchString(out) {
+				t.Errorf("the table of what runs where lacks %q with %q:\n%s", place, workload, out)
+			}
 		}
 	}
 	first := managerID(t, l)
@@ -369,22 +371,22 @@ func mustApply(t *testing.T, w terraform.Workspace, out *console, args ...string
 	}
 }
 
-// checkReady waits until the quickstart's workload is ready in exactly these namespaces. A change of a binding alone is nothing
+// checkReady waits until the quickstart's workloads are ready in exactly these namespaces. A change of a binding alone is nothing
 // that a rollout waits for.
 func checkReady(t *testing.T, plane *cluster.ControlPlane, namespaces ...string) {
 	t.Helper()
-	waitUntil(t, eventually, fmt.Sprintf("%s to run the workload in %v", plane.Name, namespaces), func() (bool, string) {
+	waitUntil(t, eventually, fmt.Sprintf("%s to run the workloads in %v", plane.Name, namespaces), func() (bool, string) {
 		found, err := workloadsOf(t.Context(), plane.Name, plane)
 		if err != nil {
 			return false, err.Error()
 		}
 		ready := map[string]bool{}
 		for _, w := range found {
-			ready[w.namespace] = w.ready == w.wanted
+			ready[w.namespace+"/"+w.component+": "+w.name] = w.ready == w.wanted
 		}
 		wanted := map[string]bool{}
 		for _, namespace := range namespaces {
-			wanted[namespace] = true
+			wanted[namespace+"/webservice: Deployment web"], wanted[namespace+"/cache: Deployment cache"] = true, true
 		}
 		return maps.Equal(wanted, ready), fmt.Sprintf("%+v", found)
 	})

@@ -44,7 +44,8 @@ func golden(t *testing.T, name, got string) {
 func deployment(namespace, environment string, replicas *int32, ready int32) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: "web", Labels: map[string]string{"fairlead.dev/environment": environment},
+			Namespace: namespace, Name: "web",
+			Labels: map[string]string{"fairlead.dev/environment": environment, "workload.oam.dev/type": "webservice"},
 		},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: replicas,

@@ -29,6 +29,7 @@ func printGuide(l layout, env *cluster.Env, quickstart terraform.Workspace, out 
 	step(out, "Look")
 	fmt.Fprintf(out, "  kubectl --kubeconfig %s get app -A\n", hub)
 	fmt.Fprintf(out, "  kubectl --kubeconfig %s get environments,clusterbindings\n", hub)
+	fmt.Fprintf(out, "  kubectl --kubeconfig %s get componentdefinitions -A\n", hub)
 	fmt.Fprintf(out, "  kubectl --kubeconfig %s get manifestworks -A\n", hub)
 	fmt.Fprintf(out, "  tail -f %s\n", l.manager().LogFile)
 
@@ -45,4 +46,6 @@ func printTry(quickstart terraform.Workspace, out io.Writer) {
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("apply", "-var", otherImage))
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("apply", "-var", "replicas=3"))
 	fmt.Fprintf(out, "  %s\n", quickstart.CommandLine("destroy"))
+	step(out, "Change the type cache (what it makes follows, on every cluster)")
+	fmt.Fprintln(out, "  edit examples/definitions/cache.yaml, and run make demo again")
 }

@@ -59,6 +59,9 @@ func run(ctx context.Context, l layout, engine string, flags hubFlags, s streams
 	if err := apply(ctx, l, addon, addonExample, addonVariables(hub)); err != nil {
 		return err
 	}
+	if err := applyDefinitions(ctx, l, hub, false, s.out); err != nil {
+		return err
+	}
 	quickstart := l.terraform(quickstartExample, program, s.out)
 	if err := quickstart.Prepare(l.example(quickstartExample), localVariables(hub)); err != nil {
 		return err

@@ -106,7 +106,7 @@ func discard(ctx context.Context, l layout) error {
 	return nil
 }
 
-// deliver installs the addon, runs its manager and applies the quickstart, whose workspace it returns.
+// deliver installs the addon, runs its manager, and applies the definitions and the quickstart, whose workspace it returns.
 func deliver(ctx context.Context, l layout, engine string, hub account.Hub, out io.Writer) (terraform.Workspace, error) {
 	quickstart := l.terraform(quickstartExample, engine, out)
 	if err := terraform.WriteCLIConfig(l.cliConfig(), l.bin); err != nil {
@@ -122,6 +122,9 @@ func deliver(ctx context.Context, l layout, engine string, hub account.Hub, out 
 		return quickstart, err
 	}
 	fmt.Fprintf(out, "The manager %s.\n", did)
+	if err := applyDefinitions(ctx, l, hub, true, out); err != nil {
+		return quickstart, err
+	}
 
 	step(out, "Delivering an application with examples/quickstart")
 	return quickstart, apply(ctx, l, quickstart, quickstartExample, map[string]any{"kubeconfig": hub.Kubeconfig})

@@ -19,12 +19,13 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
 // workload is a line of the table of what runs where.
 type workload struct {
-	environment, cluster, namespace, name, image string
-	ready, wanted                                int32
+	environment, cluster, namespace, name, component, image string
+	ready, wanted                                           int32
 }
 
 // printWorkloads prints what was delivered, as the clusters themselves tell it.
@@ -68,6 +69,7 @@ func newWorkload(cluster string, d *appsv1.Deployment) workload {
 		cluster:     cluster,
 		namespace:   d.Namespace,
 		name:        "Deployment " + d.Name,
+		component:   d.Labels[v1beta1.LabelWorkloadType],
 		ready:       d.Status.ReadyReplicas,
 		// The API server's default where none are given.
 		wanted: 1,
@@ -91,9 +93,9 @@ func workloadTable(all []workload) string {
 	})
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"Environment", "Cluster", "Namespace", "Workload", "Image", "Ready"})
+	t.AppendHeader(table.Row{"Environment", "Cluster", "Namespace", "Workload", "Type", "Image", "Ready"})
 	for _, w := range all {
-		t.AppendRow(table.Row{w.environment, w.cluster, w.namespace, w.name, w.image, fmt.Sprintf("%d/%d", w.ready, w.wanted)})
+		t.AppendRow(table.Row{w.environment, w.cluster, w.namespace, w.name, w.component, w.image, fmt.Sprintf("%d/%d", w.ready, w.wanted)})
 	}
 	return t.Render()
 }

@@ -150,8 +150,9 @@ func (h *hub) startManager(t *testing.T) {
 	t.Helper()
 	// The test that restarts it ends before the last one that needs it.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	runner := newRunner(t)
 	manager, err := NewManager(ctx, Options{
-		Config: h.config, Logger: logr.Discard(), HealthAddress: "0", MetricsAddress: "0", Workers: 4, Registry: prometheus.NewRegistry(),
+		Config: h.config, Logger: logr.Discard(), HealthAddress: "0", MetricsAddress: "0", Workers: 4, Registry: prometheus.NewRegistry(), Runner: runner,
 	})
 	if err != nil {
 		cancel()
@@ -160,6 +161,7 @@ func (h *hub) startManager(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- manager.Start(ctx) }()
 	h.stop = sync.OnceValue(func() error {
+		defer runner.Close()
 		cancel()
 		return <-done
 	})

@@ -1,4 +1,9 @@
-# One application, one database, two environments, one apply.
+# One application, one database, a cache, two environments, one apply.
+#
+# The cache is of a type that the platform team has written. It must be on the hub first: `make demo` and `make run` put it
+# there; elsewhere do what they do:
+#
+#   kubectl apply --server-side -f examples/definitions/cache.yaml
 #
 # dev is the hub itself (`local`). prod is every managed cluster that an Open Cluster Management placement chooses, the clusters
 # that you name, or, with `clusters = []`, the hub as well: then no OCM is needed.
@@ -77,12 +82,19 @@ resource "fairlead_application" "shop" {
         ports = [{ port = 9898, expose = true }]
         env = [
           { name = "DB_HOST", value = terraform_data.database.output },
+          { name = "PODINFO_CACHE_SERVER", value = "tcp://cache:6379" },
         ]
       }
       traits = {
         labels = { team = "shop" }
         scaler = { replicas = var.replicas }
       }
+    }
+
+    # A type of the platform team. What it takes and what it becomes: examples/definitions/cache.yaml.
+    cache = {
+      type       = "cache"
+      properties = { memory = 128 }
     }
   }
 
