@@ -93,19 +93,10 @@ func FuzzDocuments(f *testing.F) {
 	f.Add([]byte("apiVersion: core.oam.dev/v1beta1\nkind: ComponentDefinition\nmetadata: {name: a}\nspec: {schematic: {terraform: {}, cue: {template: 'import \"vela/op\"'}}}\n"), uint8(0))
 	f.Add([]byte("import \"strings\"\n\"a\": type: \"trait\"\ntemplate: {if: a, x: strings.ToUpper(\"\\(for)\")}\n"), uint8(2))
 	f.Add([]byte("template: {\"}\"\n}\na: {type: \"policy\", b: template}"), uint8(2))
-	files, err := filepath.Glob(filepath.Join("builtin", "*", "*.cue"))
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no definitions: %v", err)
-	}
-	for i, file := range files {
-		if i%5 != 0 {
-			continue // ten seconds of fuzzing must not end with the seeds
+	for i, source := range builtinSources(f) {
+		if i%5 == 0 { // ten seconds of fuzzing must not end with the seeds
+			f.Add(source, uint8(2))
 		}
-		source, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(source, uint8(2))
 	}
 	names := []string{"a.yaml", "a.json", "a.cue"}
 	f.Fuzz(func(t *testing.T, source []byte, which uint8) {
@@ -120,17 +111,39 @@ func FuzzDocuments(f *testing.F) {
 			t.Errorf("two readings differ:\n%s", diff)
 		}
 		for _, d := range found {
-			if d.File != name || d.Line < 1 || d.Line > 1+strings.Count(string(source), "\n") || d.Number < 1 {
-				t.Errorf("a document is at %s", d.Place())
-			}
-			if d.Object == nil && d.Definition == nil {
-				t.Errorf("%s: nothing was read", d.Place())
-			}
-			if d.Definition != nil && (d.Definition.Kind == "" || d.Definition.Name == "" || d.Definition.Digest == "") {
-				t.Errorf("%s: the definition is %+v", d.Place(), d.Definition)
-			}
+			checkDocument(t, d, name, 1+strings.Count(string(source), "\n"))
 		}
 	})
+}
+
+// checkDocument checks what holds for a document out of any file with so many lines.
+func checkDocument(t *testing.T, d definition.Document, file string, lines int) {
+	t.Helper()
+	if d.File != file || d.Line < 1 || d.Line > lines || d.Number < 1 {
+		t.Errorf("a document is at %s", d.Place())
+	}
+	if d.Object == nil && d.Definition == nil {
+		t.Errorf("%s: nothing was read", d.Place())
+	}
+	if d.Definition != nil && (d.Definition.Kind == "" || d.Definition.Name == "" || d.Definition.Digest == "") {
+		t.Errorf("%s: the definition is %+v", d.Place(), d.Definition)
+	}
+}
+
+// builtinSources are the files of built-in definitions.
+func builtinSources(t testing.TB) [][]byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("builtin", "*", "*.cue"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no definitions: %v", err)
+	}
+	out := make([][]byte, len(files))
+	for i, file := range files {
+		if out[i], err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
 }
 
 // describe is what was read, and what was said.

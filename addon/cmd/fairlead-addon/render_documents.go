@@ -81,7 +81,7 @@ func (d *documents) add(document definition.Document) {
 		d.problem(fmt.Errorf("%s: metadata.name is missing; set it", document.Place()))
 		return
 	}
-	if err := d.checkMetadata(document, meta); err != nil {
+	if err := checkMetadata(meta); err != nil {
 		d.problem(fmt.Errorf("%s: %w", document.Place(), err))
 		return
 	}
@@ -110,7 +110,7 @@ func titleOf(d *definition.Definition) string {
 }
 
 // checkMetadata wants names as the API server does.
-func (d *documents) checkMetadata(document definition.Document, meta named) error {
+func checkMetadata(meta named) error {
 	name, namespace := meta.Metadata.Name, meta.Metadata.Namespace
 	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
 		return fmt.Errorf("metadata.name: %q cannot be a name; %s", name, wrong[0])
