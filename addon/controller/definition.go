@@ -167,6 +167,7 @@ func usable(d *definition.Definition) string {
 	if rewritten, err := d.Rewritten(); err == nil && len(rewritten) > 0 {
 		texts = append(texts, "rewritten, since it was written for an older CUE: "+strings.Join(rewritten, "; "))
 	}
+	texts = append(texts, d.WithoutEffect()...)
 	for _, f := range health.Observability(d) {
 		texts = append(texts, "on managed clusters: "+f.String())
 	}

@@ -73,6 +73,10 @@ type Definition struct {
 	ConflictsWith []string
 	// Stage says when the objects of a trait are delivered.
 	Stage v1beta1.StageType
+	// ManageWorkload says that a trait makes the workload itself.
+	ManageWorkload bool
+	// ControlPlaneOnly says that the objects of a trait stay on the hub.
+	ControlPlaneOnly bool
 	// PodDisruptive says that a change of the trait restarts pods.
 	PodDisruptive bool
 	// WorkloadRefPath is the path that takes a reference to the workload; empty for none.
@@ -150,6 +154,21 @@ func partOf(programName string) (Kind, Part) {
 	return Kind(kind), Part(rest[strings.LastIndex(rest, "/")+1:])
 }
 
+// WithoutEffect lists what the definition says that is accepted and has no effect in this version.
+func (d *Definition) WithoutEffect() []string {
+	var out []string
+	if d.Stage == v1beta1.PreDispatch || d.Stage == v1beta1.PostDispatch {
+		out = append(out, fmt.Sprintf("stage %s has no effect in this version: objects of traits are delivered together with the workload", d.Stage))
+	}
+	if d.ManageWorkload {
+		out = append(out, "manageWorkload has no effect in this version: the component's own workload is delivered too; leave it out of the component's template")
+	}
+	if d.ControlPlaneOnly {
+		out = append(out, "controlPlaneOnly has no effect in this version: objects of traits go where the component goes")
+	}
+	return out
+}
+
 // Rewritten says what was rewritten because it was written for an older CUE.
 func (d *Definition) Rewritten() ([]string, error) {
 	var out []string
@@ -221,7 +240,7 @@ func (d *Definition) In(runner program.Runner) *Definition {
 	return &Definition{
 		Kind: d.Kind, Name: d.Name, Version: d.Version, Revision: d.Revision, Archived: d.Archived, Foreign: d.Foreign, Description: d.Description,
 		Labels: d.Labels, Annotations: d.Annotations, Deprecated: d.Deprecated, Workload: d.Workload, WorkloadType: d.WorkloadType, Reference: d.Reference,
-		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, PodDisruptive: d.PodDisruptive, WorkloadRefPath: d.WorkloadRefPath,
+		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, ManageWorkload: d.ManageWorkload, ControlPlaneOnly: d.ControlPlaneOnly, PodDisruptive: d.PodDisruptive, WorkloadRefPath: d.WorkloadRefPath,
 		Template: d.Template, HealthPolicy: d.HealthPolicy, CustomStatus: d.CustomStatus, Details: d.Details, Notices: d.Notices, Digest: d.Digest,
 		compiled: compiled{runner: runner},
 	}

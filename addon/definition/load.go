@@ -36,6 +36,8 @@ type attributes struct {
 	ConflictsWith      []string                       `json:"conflictsWith"`
 	PodDisruptive      bool                           `json:"podDisruptive"`
 	Stage              v1beta1.StageType              `json:"stage"`
+	ManageWorkload     bool                           `json:"manageWorkload"`
+	ControlPlaneOnly   bool                           `json:"controlPlaneOnly"`
 	WorkloadRefPath    string                         `json:"workloadRefPath"`
 	Version            string                         `json:"version"`
 }
@@ -158,26 +160,28 @@ func (p parts) decode(file string) (header, error) {
 
 func (p parts) definition(h header) *Definition {
 	return &Definition{
-		Kind:            Kind(h.Type),
-		Name:            p.name,
-		Version:         h.Attributes.Version,
-		Description:     h.Description,
-		Labels:          h.Labels,
-		Annotations:     h.Annotations,
-		Deprecated:      isDeprecated(h.Labels),
-		Foreign:         true,
-		Workload:        h.Attributes.Workload.Definition,
-		WorkloadType:    h.Attributes.Workload.Type,
-		Reference:       h.Attributes.Reference.Name,
-		AppliesTo:       h.Attributes.AppliesToWorkloads,
-		ConflictsWith:   h.Attributes.ConflictsWith,
-		Stage:           h.Attributes.Stage,
-		PodDisruptive:   h.Attributes.PodDisruptive,
-		WorkloadRefPath: h.Attributes.WorkloadRefPath,
-		Template:        p.template,
-		HealthPolicy:    h.Attributes.Status.HealthPolicy,
-		CustomStatus:    h.Attributes.Status.CustomStatus,
-		Details:         h.Attributes.Status.Details,
+		Kind:             Kind(h.Type),
+		Name:             p.name,
+		Version:          h.Attributes.Version,
+		Description:      h.Description,
+		Labels:           h.Labels,
+		Annotations:      h.Annotations,
+		Deprecated:       isDeprecated(h.Labels),
+		Foreign:          true,
+		Workload:         h.Attributes.Workload.Definition,
+		WorkloadType:     h.Attributes.Workload.Type,
+		Reference:        h.Attributes.Reference.Name,
+		AppliesTo:        h.Attributes.AppliesToWorkloads,
+		ConflictsWith:    h.Attributes.ConflictsWith,
+		Stage:            h.Attributes.Stage,
+		ManageWorkload:   h.Attributes.ManageWorkload,
+		ControlPlaneOnly: h.Attributes.ControlPlaneOnly,
+		PodDisruptive:    h.Attributes.PodDisruptive,
+		WorkloadRefPath:  h.Attributes.WorkloadRefPath,
+		Template:         p.template,
+		HealthPolicy:     h.Attributes.Status.HealthPolicy,
+		CustomStatus:     h.Attributes.Status.CustomStatus,
+		Details:          h.Attributes.Status.Details,
 	}
 }
 

@@ -88,7 +88,7 @@ func (d *Definition) facts() []string {
 		add(d.PodDisruptive, "A change of it restarts pods.")
 	}
 	add(len(d.ConflictsWith) > 0, "May not be used together with: %s", list(inCode(d.ConflictsWith)))
-	add(d.Stage != "", "Its objects are delivered in the stage `%s`.", d.Stage)
+	add(d.Stage != "", "Its objects belong to the stage `%s`; in this version they are delivered together with the workload.", d.Stage)
 	return out
 }
 

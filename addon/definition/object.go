@@ -44,6 +44,8 @@ type manifest struct {
 		PodDisruptive      bool                           `json:"podDisruptive"`
 		WorkloadRefPath    string                         `json:"workloadRefPath"`
 		Stage              v1beta1.StageType              `json:"stage"`
+		ManageWorkload     bool                           `json:"manageWorkload"`
+		ControlPlaneOnly   bool                           `json:"controlPlaneOnly"`
 		Status             *v1beta1.Status                `json:"status"`
 		Schematic          *v1beta1.Schematic             `json:"schematic"`
 		Version            string                         `json:"version"`
@@ -159,22 +161,24 @@ func fromManifest(object map[string]any) (*Definition, error) {
 		return nil, err
 	}
 	d := &Definition{
-		Kind:            kindOfObject(m.Kind),
-		Name:            m.Metadata.Name,
-		Version:         m.Spec.Version,
-		Foreign:         true,
-		Description:     m.Metadata.Annotations[descriptionAnnotation],
-		Labels:          m.Metadata.Labels,
-		Deprecated:      isDeprecated(m.Metadata.Labels),
-		Workload:        m.Spec.Workload.Definition,
-		WorkloadType:    m.Spec.Workload.Type,
-		Reference:       m.Spec.Reference.Name,
-		AppliesTo:       m.Spec.AppliesToWorkloads,
-		ConflictsWith:   m.Spec.ConflictsWith,
-		Stage:           m.Spec.Stage,
-		PodDisruptive:   m.Spec.PodDisruptive,
-		WorkloadRefPath: m.Spec.WorkloadRefPath,
-		Template:        template,
+		Kind:             kindOfObject(m.Kind),
+		Name:             m.Metadata.Name,
+		Version:          m.Spec.Version,
+		Foreign:          true,
+		Description:      m.Metadata.Annotations[descriptionAnnotation],
+		Labels:           m.Metadata.Labels,
+		Deprecated:       isDeprecated(m.Metadata.Labels),
+		Workload:         m.Spec.Workload.Definition,
+		WorkloadType:     m.Spec.Workload.Type,
+		Reference:        m.Spec.Reference.Name,
+		AppliesTo:        m.Spec.AppliesToWorkloads,
+		ConflictsWith:    m.Spec.ConflictsWith,
+		Stage:            m.Spec.Stage,
+		ManageWorkload:   m.Spec.ManageWorkload,
+		ControlPlaneOnly: m.Spec.ControlPlaneOnly,
+		PodDisruptive:    m.Spec.PodDisruptive,
+		WorkloadRefPath:  m.Spec.WorkloadRefPath,
+		Template:         template,
 	}
 	if latest := m.Status.LatestRevision; latest != nil {
 		d.Revision = latest.Revision

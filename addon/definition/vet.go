@@ -76,6 +76,9 @@ func (v *vetting) header(known *Library) {
 	if d.Description == "" {
 		v.warn("", token.NoPos, "it has no description; say in a sentence what the type is for")
 	}
+	for _, text := range d.WithoutEffect() {
+		v.warn("", token.NoPos, "%s", text)
+	}
 	components, traits := known.Names(Component), known.Names(Trait)
 	for _, w := range d.AppliesTo {
 		if !isWorkload(w, components) {

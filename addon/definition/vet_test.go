@@ -95,12 +95,39 @@ func TestVet(t *testing.T) {
 	}
 }
 
+// TestWithoutEffect wants what a definition says in vain to be told.
+func TestWithoutEffect(t *testing.T) {
+	trait := func(change func(*definition.Definition)) *definition.Definition {
+		d := &definition.Definition{Kind: definition.Trait, Name: "t"}
+		change(d)
+		return d
+	}
+	cases := map[string]struct {
+		reason string
+		given  *definition.Definition
+		want   int
+	}{
+		"Nothing":  {"A trait without any of them.", trait(func(*definition.Definition) {}), 0},
+		"Default":  {"The default stage is what is done.", trait(func(d *definition.Definition) { d.Stage = "DefaultDispatch" }), 0},
+		"Before":   {"An earlier stage.", trait(func(d *definition.Definition) { d.Stage = "PreDispatch" }), 1},
+		"After":    {"A later stage.", trait(func(d *definition.Definition) { d.Stage = "PostDispatch" }), 1},
+		"Workload": {"A trait that makes the workload.", trait(func(d *definition.Definition) { d.ManageWorkload = true }), 1},
+		"Hub":      {"A trait whose objects stay on the hub.", trait(func(d *definition.Definition) { d.ControlPlaneOnly = true }), 1},
+	}
+	for name, tc := range cases {
+		if got := tc.given.WithoutEffect(); len(got) != tc.want {
+			t.Errorf("%s: %s got %q", name, tc.reason, got)
+		}
+	}
+}
+
 // TestVetBuiltin wants nothing to be said of the types of the product, but of
 // parameters that are there only so that nobody's properties are refused.
 func TestVetBuiltin(t *testing.T) {
 	withoutEffect := map[string]bool{
 		"component/cron-task livenessProbe": true, "component/cron-task readinessProbe": true, "component/task livenessProbe": true, "component/task readinessProbe": true,
 		"trait/k8s-update-strategy targetAPIVersion": true,
+		"trait/expose stage PostDispatch has no effect in this version: objects of traits are delivered together with the workload": true,
 		// These are read before the template is evaluated.
 		"component/ref-objects objects": true, "component/ref-objects urls": true,
 	}

@@ -60,6 +60,8 @@ func (d *Definition) header() (string, error) {
 	h.field("conflictsWith", d.ConflictsWith, len(d.ConflictsWith) > 0)
 	h.field("podDisruptive", d.PodDisruptive, d.Kind == Trait)
 	h.field("stage", d.Stage, d.Stage != "")
+	h.field("manageWorkload", true, d.ManageWorkload)
+	h.field("controlPlaneOnly", true, d.ControlPlaneOnly)
 	h.field("workloadRefPath", d.WorkloadRefPath, d.WorkloadRefPath != "")
 	h.open("status")
 	h.source("healthPolicy", d.HealthPolicy)
