@@ -88,7 +88,7 @@ output: {
 // ownDefinition is a definition of a platform team as it goes onto the hub.
 type ownDefinition struct {
 	kind, namespace, name, version string
-	template, health               string
+	template, health, status       string
 	// terraform is a template in HCL, in place of CUE.
 	terraform string
 }
@@ -101,8 +101,8 @@ func (d ownDefinition) object() *unstructured.Unstructured {
 	if d.kind == "ComponentDefinition" {
 		spec["workload"] = map[string]any{"definition": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}}
 	}
-	if d.health != "" {
-		spec["status"] = map[string]any{"healthPolicy": d.health}
+	if d.health != "" || d.status != "" {
+		spec["status"] = map[string]any{"healthPolicy": d.health, "customStatus": d.status}
 	}
 	if d.version != "" {
 		spec["version"] = d.version

@@ -28,7 +28,6 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/sandbox"
 )
 
 // ApplicationReconciler delivers applications.
@@ -64,7 +63,7 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	}
 	outcome, err := r.deliver(ctx, app)
 	if err != nil && outcome == nil {
-		return ctrl.Result{}, err
+		return again(err)
 	}
 	wanted := outcome.status(app, metav1.NewTime(r.clock.Now()))
 	if r.ownership.shared(ctx) {
@@ -107,8 +106,10 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		return nil, err
 	}
 	plan, err := delivery.MakePlan(scene.world, scene.renderer, request, r.world.away(ctx))
-	var unavailable *sandbox.UnavailableError
-	if errors.As(err, &unavailable) {
+	if err == nil {
+		err = inspected(plan)
+	}
+	if isUnavailable(err) {
 		return nil, fmt.Errorf("render application %s: %w", ownerOf(app), err)
 	}
 	if err != nil {
@@ -121,6 +122,10 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		}
 	}
 	report, err := r.engine.Carry(ctx, plan)
+	if isUnavailable(err) {
+		// The status says what was found last, until the health can be judged.
+		return nil, err
+	}
 	return &outcome{report: report, warnings: warnings}, err
 }
 

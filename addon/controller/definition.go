@@ -5,7 +5,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -20,7 +19,6 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/sandbox"
 )
 
 // DefinitionReconciler says in the status of X-definitions whether applications
@@ -115,7 +113,7 @@ func (r *DefinitionReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	before := status.DeepCopy()
 	ready, problem, err := r.judge(object)
 	if err != nil {
-		return ctrl.Result{}, err
+		return again(err)
 	}
 	setReadiness(&status.Conditions, object.GetGeneration(), ready, problem, metav1.NewTime(r.clock.Now()))
 	if equality.Semantic.DeepEqual(before, status) {
@@ -142,8 +140,7 @@ func (r *DefinitionReconciler) judge(object client.Object) (metav1.Condition, *d
 		return metav1.Condition{}, problem, nil
 	}
 	err := parsed.definition.Check()
-	var unavailable *sandbox.UnavailableError
-	if errors.As(err, &unavailable) {
+	if isUnavailable(err) {
 		return metav1.Condition{}, nil, fmt.Errorf("check the %s definition %q: %w", r.kind.kind, object.GetName(), err)
 	}
 	if problem := problemWith(err, reasonFailed); problem != nil {

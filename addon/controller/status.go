@@ -142,6 +142,8 @@ func (o *outcome) unitsVerdict() verdict {
 		text := fmt.Sprintf("%s: component %s: %s", unit.Unit.Place, unit.Unit.Component, messageOf(unit))
 		switch {
 		case unit.Healthy():
+		case unit.Unjudged:
+			return verdict{stalled: &delivery.Problem{Reason: delivery.ReasonHealthFailed, Message: text}}
 		case unit.Observe.State == delivery.Refused:
 			return verdict{stalled: &delivery.Problem{Reason: unit.Observe.Reason, Message: text}}
 		case unit.Observe.State == delivery.Away:

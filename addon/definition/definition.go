@@ -8,6 +8,7 @@
 package definition
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -229,6 +230,23 @@ func (d *Definition) Check() error {
 		}
 		if err := p.Check(); err != nil {
 			return fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	return nil
+}
+
+// Prepare finds out what the CUE of all parts reads. The error says that this
+// cannot be found out now; CUE that is wrong says so when it is used.
+func (d *Definition) Prepare() error {
+	for _, part := range []Part{TemplatePart, HealthPart, StatusPart, DetailsPart} {
+		p := d.Program(part)
+		if p == nil {
+			continue
+		}
+		_, err := p.Description()
+		var f *program.Failure
+		if errors.As(err, &f) && f.Temporary {
+			return fmt.Errorf("read %s of the %s: %w", part, d.title(), err)
 		}
 	}
 	return nil

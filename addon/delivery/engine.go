@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 )
 
@@ -33,6 +34,8 @@ type UnitReport struct {
 	Observe Observation
 	// Verdict of the unit's health; only meaningful when Observe.State is Delivered.
 	Verdict health.Verdict
+	// Unjudged says that the CUE that judges was ended, since it took more than it may.
+	Unjudged bool
 }
 
 // Healthy says that exactly the wanted content is there and healthy.
@@ -134,7 +137,11 @@ func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[Tenan
 			observation = Observation{State: Waiting, Message: "the last write did not succeed and is tried again: " + Bounded(err)}
 		}
 		unitReport := UnitReport{Unit: unit, Observe: observation}
-		if unitReport.Verdict, err = judge(unit, observation); err != nil {
+		unitReport.Verdict, err = judge(unit, observation)
+		if unitReport.Unjudged = isEnded(err); unitReport.Unjudged {
+			// To try again would take as much, and end alike.
+			unitReport.Verdict.Message = Bounded(err)
+		} else if err != nil {
 			errs = append(errs, fmt.Errorf("health of component %q in %s: %w", unit.Component, unit.Place, err))
 		}
 		report.Units = append(report.Units, unitReport)
@@ -158,6 +165,12 @@ func judge(unit Unit, observation Observation) (health.Verdict, error) {
 	return health.Evaluate(health.Input{
 		Result: unit.Result, Output: observation.Output, Outputs: observation.Outputs, Feedback: observation.Feedback,
 	})
+}
+
+// isEnded says that CUE was ended while it judged, since it took more than it may.
+func isEnded(err error) bool {
+	var failure *program.Failure
+	return errors.As(err, &failure) && failure.Ended
 }
 
 func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report) error {

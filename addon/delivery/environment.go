@@ -44,6 +44,7 @@ const (
 	ReasonInvalidParameters    = "InvalidParameters"
 	ReasonUnknownType          = "UnknownType"
 	ReasonRenderFailed         = "RenderFailed"
+	ReasonHealthFailed         = "HealthFailed"
 	ReasonPlacementConflict    = "PlacementConflict"
 	ReasonForeignObject        = "ForeignObject"
 	ReasonNamespaceNotOurs     = "NamespaceNotOurs"

@@ -94,20 +94,18 @@ func (x Context) Values(c Component, reads *program.Reads) map[string]any {
 			out[name] = below.Prune(value())
 		}
 	}
-	for name, s := range map[string]string{
-		"name":          c.Name,
-		"componentType": c.Type,
-		"appName":       x.AppName,
-		"namespace":     x.TargetNamespace,
-		"cluster":       x.Cluster,
-		"appRevision":   x.AppRevision,
+	for _, text := range [...]struct{ name, value string }{
+		{"name", c.Name}, {"componentType", c.Type}, {"appName", x.AppName}, {"namespace", x.TargetNamespace},
+		{"cluster", x.Cluster}, {"appRevision", x.AppRevision},
 	} {
-		put(name, func() any { return s })
+		put(text.name, func() any { return text.value })
 	}
 	put("revision", func() any { return x.revision(c) })
-	for name, s := range map[string]string{"replicaKey": x.ReplicaKey, "publishVersion": x.PublishVersion, "workflowName": x.WorkflowName} {
-		if s != "" {
-			put(name, func() any { return s })
+	for _, text := range [...]struct{ name, value string }{
+		{"replicaKey", x.ReplicaKey}, {"publishVersion", x.PublishVersion}, {"workflowName", x.WorkflowName},
+	} {
+		if text.value != "" {
+			put(text.name, func() any { return text.value })
 		}
 	}
 	if c.Objects != nil {

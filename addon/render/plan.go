@@ -99,30 +99,58 @@ func (r *Renderer) step(c Component, kind definition.Kind, name string, properti
 // checkValues refuses what cannot be put into an object: a value that is not
 // known yet, and text that is no UTF-8 or holds a NUL.
 func checkValues(c Component, value any, path string) error {
+	bad := findBad(value)
+	if bad == nil {
+		return nil
+	}
+	path += bad.below
+	if bad.unknown {
+		return &Error{Component: c.Name, Path: path, Reason: ReasonUnknownValue, Message: "the value is not known yet; objects can be rendered when it is"}
+	}
+	return &Error{Component: c.Name, Path: strings.ToValidUTF8(path, "?"), Reason: ReasonInvalidProperties, Message: "the text is no valid UTF-8 or holds a NUL character; remove what is no text"}
+}
+
+// badValue is a value that cannot be put into an object, and its path. The path
+// is made on the way back, since nearly always all is well.
+type badValue struct {
+	below   string
+	unknown bool
+}
+
+func (b *badValue) in(step string) *badValue {
+	b.below = step + b.below
+	return b
+}
+
+func findBad(value any) *badValue {
 	switch v := value.(type) {
 	case map[string]any:
 		for k, item := range v {
-			if err := checkValues(c, k, path); err != nil {
-				return err
+			if !isText(k) {
+				return &badValue{}
 			}
-			if err := checkValues(c, item, path+"."+k); err != nil {
-				return err
+			if bad := findBad(item); bad != nil {
+				return bad.in("." + k)
 			}
 		}
 	case []any:
 		for i, item := range v {
-			if err := checkValues(c, item, fmt.Sprintf("%s[%d]", path, i)); err != nil {
-				return err
+			if bad := findBad(item); bad != nil {
+				return bad.in(fmt.Sprintf("[%d]", i))
 			}
 		}
 	case definition.Unknown, *definition.Unknown:
-		return &Error{Component: c.Name, Path: path, Reason: ReasonUnknownValue, Message: "the value is not known yet; objects can be rendered when it is"}
+		return &badValue{unknown: true}
 	case string:
-		if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-			return &Error{Component: c.Name, Path: strings.ToValidUTF8(path, "?"), Reason: ReasonInvalidProperties, Message: "the text is no valid UTF-8 or holds a NUL character; remove what is no text"}
+		if !isText(v) {
+			return &badValue{}
 		}
 	}
 	return nil
+}
+
+func isText(s string) bool {
+	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
 // seal computes the key: a digest of the definitions, the properties, the part

@@ -178,6 +178,7 @@ func (c *child) start() (io.Reader, error) {
 	if err := c.command.Start(); err != nil {
 		return nil, err
 	}
+	yield(c.command.Process.Pid)
 	c.stdin, c.running = stdin, true
 	return stdout, nil
 }

@@ -77,6 +77,24 @@ func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// yieldBy is how much lower than the parent's the priority of a worker is, and
+// niceZero what Linux counts priorities down from.
+const (
+	yieldBy  = 5
+	niceZero = 20
+	niceMost = 19
+)
+
+// yield lets a process that has just been started give way to its parent where
+// both want the processor. That it cannot be is no reason to do without it.
+func yield(pid int) {
+	own, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	if err != nil {
+		return
+	}
+	_ = syscall.Setpriority(syscall.PRIO_PGRP, pid, min(niceZero-own+yieldBy, niceMost))
+}
+
 // residentMemory is the resident memory of a process in bytes; 0 when it is not known.
 func residentMemory(pid int) int64 {
 	bytes, err := statm(pid, statmResident)

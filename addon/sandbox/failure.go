@@ -16,6 +16,8 @@ import (
 // program.Runner does.
 type UnavailableError struct {
 	failure *program.Failure
+	// Pending says that the evaluation is under way.
+	Pending bool
 }
 
 // Error is the failure's text.
@@ -25,7 +27,12 @@ func (e *UnavailableError) Error() string { return e.failure.Error() }
 func (e *UnavailableError) Unwrap() error { return e.failure }
 
 func unavailable(name, why string) error {
-	return &UnavailableError{failure: &program.Failure{Program: name, Message: "definitions cannot be evaluated now: " + why}}
+	return &UnavailableError{failure: &program.Failure{Program: name, Temporary: true, Message: "definitions cannot be evaluated now: " + why}}
+}
+
+// pending is the error of what is not waited for any longer.
+func pending(name string) error {
+	return &UnavailableError{Pending: true, failure: &program.Failure{Program: name, Temporary: true, Message: "the definition is being evaluated"}}
 }
 
 // refusedInputs says why inputs are not evaluated.
@@ -59,13 +66,13 @@ func refusedResponse(name string, err error, l Limits) *program.Failure {
 
 // tooSlow is the failure of what did not end in time.
 func tooSlow(name string, deadline time.Duration) *program.Failure {
-	return &program.Failure{Program: name, Message: fmt.Sprintf("the definition took longer than %s to evaluate; "+
+	return &program.Failure{Program: name, Ended: true, Message: fmt.Sprintf("the definition took longer than %s to evaluate; "+
 		"use fewer nested loops and disjunctions in it, or give it smaller parameters", seconds(deadline))}
 }
 
 // tooLarge is the failure of what needed too much memory.
 func tooLarge(name string, limit int64) *program.Failure {
-	return &program.Failure{Program: name, Message: fmt.Sprintf("the definition needed more than %s of memory; "+
+	return &program.Failure{Program: name, Ended: true, Message: fmt.Sprintf("the definition needed more than %s of memory; "+
 		"build smaller lists and strings in it, or give it smaller parameters", size(limit))}
 }
 
@@ -74,12 +81,12 @@ func tooLarge(name string, limit int64) *program.Failure {
 func crashed(name string, c crash, limit int64) *program.Failure {
 	switch c {
 	case crashStack:
-		return &program.Failure{Program: name, Message: "the definition nests or recurses too deeply to be evaluated; " +
+		return &program.Failure{Program: name, Ended: true, Message: "the definition nests or recurses too deeply to be evaluated; " +
 			"use shorter expressions in it, and no recursion that grows with its parameters"}
 	case crashMemory:
 		return tooLarge(name, limit)
 	}
-	return &program.Failure{Program: name, Message: "the process that evaluated the definition ended early, twice; " +
+	return &program.Failure{Program: name, Ended: true, Message: "the process that evaluated the definition ended early, twice; " +
 		"use fewer nested loops and smaller lists in it, or give it smaller parameters"}
 }
 

@@ -150,4 +150,9 @@ func TestIsolation(t *testing.T) {
 	if err != nil || group != pid {
 		t.Errorf("process group %d (%v), want %d: its own", group, err, pid)
 	}
+	own, errOwn := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	theirs, errTheirs := syscall.Getpriority(syscall.PRIO_PROCESS, pid)
+	if want := max(own-5, 1); errOwn != nil || errTheirs != nil || theirs != want {
+		t.Errorf("priority %d (%v), want %d, which gives way to %d (%v)", theirs, errTheirs, want, own, errOwn)
+	}
 }

@@ -42,6 +42,10 @@ type Options struct {
 	// MemoryLimit is the resident memory of a worker in bytes, 160 MiB by default.
 	// The binary itself takes a third of it.
 	MemoryLimit int64
+	// Patience is how long a caller waits for a request. One that takes longer goes
+	// on, and the caller is told to ask again by an UnavailableError that is
+	// pending. The default is 0, which waits until the end.
+	Patience time.Duration
 	// Idle is how long a worker without requests stays, 30 s by default.
 	Idle time.Duration
 	// MaxRequest bounds source and inputs together, MaxResponse the result, in
@@ -70,6 +74,7 @@ type Sandbox struct {
 	options Options
 	slots   chan struct{}
 	refused *refusals
+	flights *flights
 	// fast and slow are where suspects run alone.
 	fast, slow *lane
 
@@ -106,7 +111,7 @@ func New(options Options) (*Sandbox, error) {
 		options.OnKill = func(Kill) {}
 	}
 	return &Sandbox{
-		options: options, slots: make(chan struct{}, options.Concurrency), refused: newRefusals(options.Clock),
+		options: options, slots: make(chan struct{}, options.Concurrency), refused: newRefusals(options.Clock), flights: newFlights(options.Clock),
 		fast: newLane(), slow: newLane(), closing: make(chan struct{}), children: map[*child]struct{}{},
 	}, nil
 }
@@ -148,7 +153,7 @@ func (s *Sandbox) Run(source program.Source, inputs map[string]any, wanted []str
 	if failure != nil {
 		return nil, failure
 	}
-	r, err := s.do(t)
+	r, err := s.ask(t)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +168,7 @@ func (s *Sandbox) Describe(source program.Source) (*program.Description, error) 
 	}
 	t.describe = true
 	t.key += "/describe"
-	r, err := s.do(t)
+	r, err := s.ask(t)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -25,6 +26,9 @@ const (
 	// rather than a little faster.
 	memoryLimit = 96 << 20
 	gcPercent   = 50
+	// patience is how long a reconcile waits for foreign CUE before it lets others
+	// have its turn: longer than all but a few evaluations take.
+	patience = 300 * time.Millisecond
 )
 
 type managerFlags struct {
@@ -73,7 +77,7 @@ func runManager(command *cobra.Command, flags managerFlags) error {
 		return err
 	}
 	config.UserAgent = "fairlead-addon/" + version
-	runner, err := sandbox.New(sandbox.Options{OnKill: func(kill sandbox.Kill) {
+	runner, err := sandbox.New(sandbox.Options{Patience: patience, OnKill: func(kill sandbox.Kill) {
 		logger.Warn("ended the process that evaluates definitions", "reason", kill.Reason, "definitions", kill.Sources)
 		logger.Trace("its last words", "stderr", kill.Stderr)
 	}})

@@ -24,6 +24,10 @@ type Failure struct {
 	Message string
 	// Incomplete says that a value is missing, so that other inputs may give a result.
 	Incomplete bool
+	// Temporary says that nothing was evaluated: trying again may help.
+	Temporary bool
+	// Ended says that the evaluation was ended, since it took more than it may.
+	Ended bool
 }
 
 // Error is where and what.

@@ -28,7 +28,7 @@ type outcome struct {
 }
 
 // Recall is Run for programs with small results that are asked for often: it
-// keeps outcomes, failures too. Results are shared: callers must not change them.
+// keeps outcomes, and failures unless trying again may help. Results are shared: callers must not change them.
 func (p *Program) Recall(inputs map[string]any, wanted ...string) (map[string]any, error) {
 	raw, err := json.Marshal([]any{inputs, wanted})
 	if err != nil {
@@ -40,7 +40,7 @@ func (p *Program) Recall(inputs map[string]any, wanted ...string) (map[string]an
 	}
 	fields, err := p.Run(inputs, wanted...)
 	fresh := outcome{fields: fields}
-	if err != nil && !errors.As(err, &fresh.failure) {
+	if err != nil && (!errors.As(err, &fresh.failure) || fresh.failure.Temporary) {
 		return nil, err
 	}
 	p.memory.put(key, fresh)
