@@ -27,6 +27,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/sandbox"
 )
@@ -42,8 +43,10 @@ type ApplicationReconciler struct {
 	renderer    *render.Renderer
 	definitions *definitionReader
 	engine      *delivery.Engine
-	statuses    *statusWriter
-	metrics     *metrics
+	// referenced reads what components refer to.
+	referenced referenceReader
+	statuses   *statusWriter
+	metrics    *metrics
 }
 
 var _ reconcile.Reconciler = (*ApplicationReconciler)(nil)
@@ -106,13 +109,14 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 	if err := r.world.label(ctx, scene.world, request.Uses); err != nil {
 		return nil, err
 	}
-	plan, err := delivery.MakePlan(scene.world, scene.renderer, request, r.world.away(ctx))
-	var unavailable *sandbox.UnavailableError
-	if errors.As(err, &unavailable) {
+	renderer := newReferring(ctx, scene.renderer, r.referenced, app.Namespace)
+	plan, err := delivery.MakePlan(scene.world, renderer, request, r.world.away(ctx))
+	if passing(err) {
 		return nil, fmt.Errorf("render application %s: %w", ownerOf(app), err)
 	}
+	again := renderer.retryAfter(local.CompareEvery(ownerOf(app)))
 	if err != nil {
-		return &outcome{invalid: unrenderable(err), warnings: warnings}, nil
+		return &outcome{invalid: unrenderable(err), warnings: warnings, again: again}, nil
 	}
 	warnings = ignored(warnings, plan)
 	if len(plan.Units) > 0 {
@@ -121,7 +125,14 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		}
 	}
 	report, err := r.engine.Carry(ctx, plan)
-	return &outcome{report: report, warnings: warnings}, err
+	return &outcome{report: report, warnings: warnings, again: again}, err
+}
+
+// passing says that rendering failed for what the application cannot change.
+func passing(err error) bool {
+	var unavailable *sandbox.UnavailableError
+	var unread *unreadError
+	return errors.As(err, &unavailable) || errors.As(err, &unread)
 }
 
 func unrenderable(err error) *delivery.Problem {
