@@ -110,6 +110,7 @@ func readDocuments(flags renderFlags, stdin io.Reader) (*documents, error) {
 	definitions, err := definition.Definitions(read)
 	found.problem(err)
 	found.definitions = append(found.definitions, definitions...)
+	found.settleReferences()
 	return found, errors.Join(found.problems...)
 }
 
