@@ -75,7 +75,7 @@ func (t *Target) unreadable(ctx context.Context, namespace string, reference ren
 	if client.IgnoreNotFound(err) != nil {
 		return "", fmt.Errorf("get ServiceAccount %s: %w", accountKey(namespace), err)
 	}
-	if err != nil {
+	if missing := err != nil; missing {
 		return fmt.Sprintf("%s is read as the account %s of namespace %q, which does not exist yet: deliver something to this namespace on the hub by an environment, or create the account with a RoleBinding to the ClusterRole %s",
 			reference.What(), v1alpha1.DeployerAccount, namespace, v1alpha1.DeployerRole), nil
 	}

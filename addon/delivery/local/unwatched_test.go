@@ -171,6 +171,12 @@ func TestUnwatchedLife(t *testing.T) {
 	if len(h.writes) > 0 || got.RetryAfter < 2*firstCompare {
 		t.Errorf("writes %v, retry after %s: want none, and a later look", h.writes, got.RetryAfter)
 	}
+	h.removeAll(t)
+}
+
+// removeAll removes the two objects that are delivered.
+func (h *hub) removeAll(t *testing.T) {
+	t.Helper()
 	records, err := h.Records(t.Context(), unit.Owner)
 	if err != nil || len(records) != 2 {
 		t.Fatalf("records %v, %v, want two", records, err)
