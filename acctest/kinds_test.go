@@ -39,6 +39,7 @@ var (
 func TestKinds(t *testing.T) {
 	f := sharedFleet(t)
 	f.make(t, namespaces, "", `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kinds"}}`)
+	t.Cleanup(func() { f.drop(t, crds, "", "gadgets.kinds.example.com") })
 	t.Run("Storage", func(t *testing.T) { f.storageOnTheHub(t) })
 	t.Run("Crash", func(t *testing.T) { f.listedBeforeWritten(t) })
 	t.Run("Reference", func(t *testing.T) { f.referenced(t) })
@@ -62,9 +63,10 @@ func (f *fleet) applyKinds(t *testing.T, name, spec string) {
 		`{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":%q,"namespace":"kinds"},"spec":%s}`, name, spec))
 }
 
-// storageSpec has ConfigMaps, a Secret and a claim by the trait storage and by k8s-objects.
+// storageSpec has ConfigMaps, a Secret and a claim by the trait storage and by k8s-objects. There is no pod, since
+// nothing on these clusters binds claims.
 const storageSpec = `{"components":[
-	{"name":"web","type":"webservice","properties":{"image":"nginx:1"},"traits":[{"type":"storage","properties":{
+	{"name":"web","type":"webservice","properties":{"image":"nginx:1"},"traits":[{"type":"scaler","properties":{"replicas":0}},{"type":"storage","properties":{
 		"configMap":[{"name":"settings","mountPath":"/settings","data":{"mode":"a"}}],
 		"secret":[{"name":"token","mountPath":"/token","stringData":{"key":"S3CR3T"}}],
 		"pvc":[{"name":"data","mountPath":"/data"}]}}]},
@@ -187,7 +189,6 @@ func (f *fleet) refusedKinds(t *testing.T) {
 	f.make(t, crds, "", `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"gadgets.kinds.example.com"},"spec":{
 		"group":"kinds.example.com","scope":"Namespaced","names":{"plural":"gadgets","singular":"gadget","kind":"Gadget","listKind":"GadgetList"},
 		"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}]}}`)
-	t.Cleanup(func() { f.drop(t, crds, "", "gadgets.kinds.example.com") })
 	f.rightfully(t)
 	f.applyKinds(t, "account", `{"components":[{"name":"web2","type":"webservice","properties":{"image":"nginx:1"},"traits":[{"type":"service-account","properties":{
 		"name":"web2","create":true,"privileges":[{"verbs":["get"],"apiGroups":[""],"resources":["pods"]}]}}]}]}`)
