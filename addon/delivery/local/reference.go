@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -72,12 +71,12 @@ func (t *Target) referencedResource(reference render.Reference) (schema.GroupVer
 func (t *Target) unreadable(ctx context.Context, namespace string, reference render.Reference) (string, error) {
 	var account corev1.ServiceAccount
 	err := t.Reader.Get(ctx, accountKey(namespace), &account)
-	if client.IgnoreNotFound(err) != nil {
-		return "", fmt.Errorf("get ServiceAccount %s: %w", accountKey(namespace), err)
-	}
-	if missing := err != nil; missing {
+	if apierrors.IsNotFound(err) {
 		return fmt.Sprintf("%s is read as the account %s of namespace %q, which does not exist yet: deliver something to this namespace on the hub by an environment, or create the account with a RoleBinding to the ClusterRole %s",
 			reference.What(), v1alpha1.DeployerAccount, namespace, v1alpha1.DeployerRole), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("get ServiceAccount %s: %w", accountKey(namespace), err)
 	}
 	return fmt.Sprintf("account %s/%s may not get %s; bind it to a role that allows it, or remove the reference", namespace, v1alpha1.DeployerAccount, reference.What()), nil
 }
