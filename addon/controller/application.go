@@ -27,6 +27,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -41,8 +42,10 @@ type ApplicationReconciler struct {
 	renderer    *render.Renderer
 	definitions *definitionReader
 	engine      *delivery.Engine
-	statuses    *statusWriter
-	metrics     *metrics
+	// referenced reads what components refer to.
+	referenced referenceReader
+	statuses   *statusWriter
+	metrics    *metrics
 }
 
 var _ reconcile.Reconciler = (*ApplicationReconciler)(nil)
@@ -105,15 +108,17 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 	if err := r.world.label(ctx, scene.world, request.Uses); err != nil {
 		return nil, err
 	}
-	plan, err := delivery.MakePlan(scene.world, scene.renderer, request, r.world.away(ctx))
+	renderer := newReferring(ctx, scene.renderer, r.referenced, app.Namespace)
+	plan, err := delivery.MakePlan(scene.world, renderer, request, r.world.away(ctx))
 	if err == nil {
 		err = inspected(plan)
 	}
-	if isUnavailable(err) {
+	if passing(err) {
 		return nil, fmt.Errorf("render application %s: %w", ownerOf(app), err)
 	}
+	again := renderer.retryAfter(local.CompareEvery(ownerOf(app)))
 	if err != nil {
-		return &outcome{invalid: unrenderable(err), warnings: warnings}, nil
+		return &outcome{invalid: unrenderable(err), warnings: warnings, again: again}, nil
 	}
 	warnings = ignored(warnings, plan)
 	if len(plan.Units) > 0 {
@@ -126,7 +131,13 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		// The status says what was found last, until the health can be judged.
 		return nil, err
 	}
-	return &outcome{report: report, warnings: warnings}, err
+	return &outcome{report: report, warnings: warnings, again: again}, err
+}
+
+// passing says that rendering failed for what the application cannot change.
+func passing(err error) bool {
+	var unread *unreadError
+	return isUnavailable(err) || errors.As(err, &unread)
 }
 
 func unrenderable(err error) *delivery.Problem {

@@ -50,13 +50,19 @@ type outcome struct {
 	report *delivery.Report
 	// warnings are unknown parameters.
 	warnings []string
+	// again is when what the components refer to is read again; 0 when they refer to nothing.
+	again time.Duration
 }
 
 func (o *outcome) retryAfter() time.Duration {
-	if o.report == nil || o.report.RetryAfter == 0 {
+	after := o.again
+	if o.report != nil && o.report.RetryAfter > 0 && (after == 0 || o.report.RetryAfter < after) {
+		after = o.report.RetryAfter
+	}
+	if after == 0 {
 		return 0
 	}
-	return max(o.report.RetryAfter, minRetry)
+	return max(after, minRetry)
 }
 
 // verdict is the outcome in the terms of conditions.

@@ -92,7 +92,7 @@ func (c *controllers) buildApplication() error {
 		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfEnvironment), builder.WithPredicates(described())).
 		Watches(&v1alpha1.ClusterBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfBinding), builder.WithPredicates(described())).
 		Watches(local.NewNamespace(), handler.EnqueueRequestsFromMapFunc(c.applicationsOfNamespace), builder.WithPredicates(namespaceChanged())).
-		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfAccount), builder.WithPredicates(lost())).
+		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfAccount), builder.WithPredicates(lost(), accountChanged())).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfAccount), builder.WithPredicates(lost())).
 		WatchesMetadata(newCRD(), handler.EnqueueRequestsFromMapFunc(c.applicationsOfCRD), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, kind := range definitionKinds() {
@@ -120,6 +120,12 @@ func namespaceChanged() predicate.Predicate {
 // lost lets pass changes and deletions of what was written, not its creation.
 func lost() predicate.Predicate {
 	return predicate.Funcs{CreateFunc: func(event.CreateEvent) bool { return false }}
+}
+
+// accountChanged lets pass what decides whether an account is as wanted. What is
+// listed on it changes with every application of the namespace and wakes none.
+func accountChanged() predicate.Predicate {
+	return predicate.Or(predicate.LabelChangedPredicate{}, deletionStarted())
 }
 
 func (c *controllers) buildEnvironment() error {

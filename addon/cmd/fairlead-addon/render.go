@@ -118,6 +118,7 @@ func readDocuments(flags renderFlags, stdin io.Reader) (*documents, error) {
 			found.add(d)
 		}
 	}
+	found.settleReferences()
 	return found, errors.Join(found.problems...)
 }
 

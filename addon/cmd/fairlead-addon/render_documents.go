@@ -16,6 +16,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // documents are what the files hold, by kind.
@@ -34,6 +35,8 @@ type documents struct {
 
 	// places where the documents were found, by what tells them apart.
 	places map[string]string
+	// given are objects that components may refer to.
+	given []*givenObject
 
 	warnings []string
 	problems []error
@@ -159,8 +162,10 @@ func (d *documents) addObject(document definition.Document, meta named) error {
 		set(&d.clusters, meta.Metadata.Name, meta.Metadata.Labels)
 		return nil
 	}
-	return fmt.Errorf("%s %q of %q is none of the kinds that are read here; remove it, or use one of: Application, ComponentDefinition, TraitDefinition, PolicyDefinition, WorkflowStepDefinition, Policy, Workflow, Environment, ClusterBinding, Namespace, ManagedCluster",
-		kind, meta.Metadata.Name, apiVersion)
+	d.addGiven(document, meta, fmt.Errorf(
+		"%s %q of %q is none of the kinds that are read here, and no component of type %s in its namespace refers to it; remove it, or use one of: %s",
+		kind, meta.Metadata.Name, apiVersion, render.ReferenceType, kindsRead()))
+	return nil
 }
 
 func set[T any](into *map[string]T, key string, value T) {

@@ -93,7 +93,7 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 		return nil, warnings, joined(wrong, errs)
 	}
 	world, placeholders := o.world(app, uses)
-	plan, err := delivery.MakePlan(world, renderer, delivery.Request{
+	plan, err := delivery.MakePlan(world, referring{Renderer: renderer, documents: o.documents, namespace: app.Namespace}, delivery.Request{
 		Owner: delivery.Owner{Namespace: app.Namespace, Name: app.Name}, Source: o.source(app.Namespace),
 		Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
 		Revision: app.Name + "-v1", RevisionNumber: 1, ClusterVersion: func(string) render.ClusterVersion { return o.version },

@@ -3,10 +3,23 @@
 
 // Package local delivers into the hub itself: by server-side apply, as the
 // deployer account of the target namespace.
+//
+// A fixed list of kinds is watched: their objects are found, judged and
+// repaired by what the cache shows. Objects of all other kinds that the account
+// may write are read by name, as the account: soon after a write, then ever more
+// rarely, at last every ten minutes. Secrets and ConfigMaps are among them, so
+// that the addon neither lists nor keeps any. What nothing watches nothing finds
+// either, so each such object is listed before it is written, in an annotation of
+// the deployer account of its namespace: one for each application. The account
+// is watched already, the addon may write no other object there, it goes with the
+// namespace and all that is in it, and it is released only when it lists nothing.
+// An object that is gone is taken off the list after that is known: a crash leaves
+// an object listed that is not there, never one that is there and not listed.
 package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,7 +71,7 @@ type Target struct {
 	Tenant dynamic.Interface
 	// Mapper finds the resource of a kind.
 	Mapper meta.RESTMapper
-	// Kinds that are watched. Others cannot be delivered, since what is not watched is not found again.
+	// Kinds that are watched. Objects of others are read from time to time.
 	Kinds []schema.GroupVersionKind
 	// Clock is the time.
 	Clock clock.PassiveClock
@@ -69,7 +82,11 @@ type Target struct {
 	written map[objectKey]write
 	// pending are answers to writes that the cache has not shown yet.
 	pending map[objectKey]pendingWrite
-	tenants map[delivery.TenantKey]tenantWrite
+	// looks are what was seen of objects of kinds that are not watched, and
+	// inventories what is listed of them.
+	looks       map[objectKey]look
+	inventories map[inventoryKey]inventory
+	tenants     map[delivery.TenantKey]tenantWrite
 	// changes counts what the cache showed of tenants that others changed.
 	changes map[delivery.TenantKey]uint64
 	// tenantMu lets one of the applications of a new namespace prepare it for all.
@@ -99,8 +116,12 @@ var _ delivery.Target = (*Target)(nil)
 // Deliver applies the objects of a unit where they differ.
 func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
 	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}}
+	unwatched, problem, err := t.prepareUnwatched(ctx, unit)
+	if err != nil || problem != nil {
+		return deref(problem), err
+	}
 	for _, object := range unit.Result.Objects {
-		live, problem, err := t.deliverObject(ctx, unit, object)
+		live, problem, err := t.deliverObject(ctx, unit, object, unwatched)
 		if err != nil || problem != nil {
 			return deref(problem), err
 		}
@@ -110,6 +131,7 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 		}
 		observation.Outputs[object.Resource] = live.Object
 	}
+	observation.RetryAfter = t.nextCompare(unwatched)
 	return observation, nil
 }
 
@@ -120,14 +142,14 @@ func deref(observation *delivery.Observation) delivery.Observation {
 	return *observation
 }
 
-func (t *Target) deliverObject(ctx context.Context, unit delivery.Unit, object render.Object) (*unstructured.Unstructured, *delivery.Observation, error) {
-	gvk := object.GroupVersionKind()
-	if !slices.Contains(t.Kinds, gvk) {
-		return nil, &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, Message: fmt.Sprintf(
-			"%s %s: objects of this kind cannot be delivered to the hub in this version; delivered are: %s", describeKind(gvk), object.Name(), kindNames(t.Kinds))}, nil
+func (t *Target) deliverObject(
+	ctx context.Context, unit delivery.Unit, object render.Object, unwatched map[objectKey]unwatchedObject,
+) (*unstructured.Unstructured, *delivery.Observation, error) {
+	wanted := wantedObject(unit, object)
+	key := objectKey{gvk: object.GroupVersionKind(), key: client.ObjectKeyFromObject(wanted)}
+	if prepared, ok := unwatched[key]; ok {
+		return t.deliverUnwatched(ctx, unit, prepared)
 	}
-	wanted := &unstructured.Unstructured{Object: delivery.WithOwner(delivery.WithRevision(object), unit.Owner)}
-	key := objectKey{gvk: gvk, key: client.ObjectKeyFromObject(wanted)}
 	live, err := t.live(ctx, key)
 	if err != nil {
 		return t.failed(key, "read", err)
@@ -161,15 +183,7 @@ func (t *Target) live(ctx context.Context, key objectKey) (*unstructured.Unstruc
 	if object := t.pendingObject(key); object != nil {
 		return object, nil
 	}
-	gvr, err := t.resource(key.gvk)
-	if err != nil {
-		return nil, err
-	}
-	object, err = t.Tenant.Resource(gvr).Namespace(key.key.Namespace).Get(asTenant(ctx, key.key.Namespace), key.key.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	return object, err
+	return t.read(ctx, key)
 }
 
 // foreign says whose object it is, when it is not the unit's.
@@ -264,10 +278,11 @@ func (t *Target) apply(ctx context.Context, key objectKey, wanted *unstructured.
 	if err != nil {
 		return t.failed(key, "apply", err)
 	}
-	t.remember(key, write{
-		uid: applied.GetUID(), revision: wanted.GetAnnotations()[v1alpha1.AnnotationRevision],
-		digest: contentDigest(applied.Object),
-	}, applied)
+	answer := applied
+	if !t.watched(key.gvk) {
+		answer = nil // no cache will show it
+	}
+	t.remember(key, write{uid: applied.GetUID(), revision: revisionOf(wanted), digest: contentDigest(applied.Object)}, answer)
 	if t.Written != nil {
 		t.Written(key.gvk.Kind)
 	}
@@ -285,9 +300,28 @@ func (t *Target) failed(key objectKey, verb string, err error) (*unstructured.Un
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || undecodable(err) {
 		return nil, &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
-			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), delivery.Bounded(err))}, nil
+			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), refusal(key, err))}, nil
 	}
 	return nil, nil, fmt.Errorf("%s %s: %w", verb, describe(key), err)
+}
+
+// refusal is what the API server says of an object: of a Secret only which
+// fields it does not take, since its texts hold values.
+func refusal(key objectKey, err error) string {
+	if key.gvk != secretKind() {
+		return delivery.Bounded(err)
+	}
+	var status apierrors.APIStatus
+	var fields []string
+	if errors.As(err, &status) && status.Status().Details != nil {
+		for _, cause := range status.Status().Details.Causes {
+			fields = append(fields, fmt.Sprintf("%s (%s)", cause.Field, cause.Type))
+		}
+	}
+	if len(fields) == 0 {
+		return "its answer is not shown, since it may hold values of the Secret: check type, data and stringData, and whether the Secret is immutable"
+	}
+	return delivery.Bounded(errors.New(strings.Join(fields, ", ")))
 }
 
 // undecodable says that the API server cannot read a value, such as a quantity
@@ -423,6 +457,11 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 			}
 		}
 	}
+	unwatched, err := t.unwatchedRecords(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	records = append(records, unwatched...)
 	// The cache lists them in any order, and conditions name the first.
 	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
 	return append(records, t.unseenRecords(owner, records)...), nil
@@ -470,6 +509,9 @@ func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Pla
 			}
 		}
 	}
+	if err := t.unwatchedPlaces(ctx, environment, places); err != nil {
+		return nil, err
+	}
 	return slices.Collect(maps.Keys(places)), nil
 }
 
@@ -500,13 +542,4 @@ func describeKind(gvk schema.GroupVersionKind) string {
 		return gvk.Kind
 	}
 	return gvk.Kind + "." + gvk.Group
-}
-
-func kindNames(kinds []schema.GroupVersionKind) string {
-	names := make([]string, len(kinds))
-	for i, gvk := range kinds {
-		names[i] = gvk.Kind
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }

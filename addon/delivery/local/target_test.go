@@ -28,7 +28,6 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 type object = map[string]any
@@ -351,21 +350,6 @@ func TestRecordID(t *testing.T) {
 	}
 }
 
-// TestKindThatIsNotWatched checks that what would not be found again is refused.
-func TestKindThatIsNotWatched(t *testing.T) {
-	target, _ := newTarget()
-	unit := unit
-	unit.Result = &render.Result{Objects: []render.Object{{Content: object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "web", "namespace": "shop"}}}}}
-	got, err := target.Deliver(t.Context(), unit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "ConfigMap web: objects of this kind cannot be delivered to the hub in this version; delivered are: CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Ingress, Job, PersistentVolumeClaim, Service, StatefulSet"
-	if diff := cmp.Diff(want, got.Message); diff != "" || got.State != delivery.Refused || got.Reason != delivery.ReasonApplyFailed {
-		t.Errorf("state %d, reason %s, message (-want +got):\n%s", got.State, got.Reason, diff)
-	}
-}
-
 // TestFailed checks which answers of the API server are final.
 func TestFailed(t *testing.T) {
 	resource := schema.GroupResource{Group: "apps", Resource: "deployments"}
@@ -386,11 +370,11 @@ func TestFailed(t *testing.T) {
 		},
 		{
 			"forbidden", "a right is missing", apierrors.NewForbidden(resource, "web", errors.New("no")), false,
-			`Deployment.apps shop/web: account shop/fairlead-deployer may not apply it: deployments.apps "web" is forbidden: no`, delivery.Refused, time.Minute,
+			`Deployment.apps shop/web: account shop/fairlead-deployer may not apply it: deployments.apps "web" is forbidden: no; ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out`, delivery.Refused, time.Minute,
 		},
 		{
 			"forbidden yet", "the API server learns of a new binding a little later", apierrors.NewForbidden(resource, "web", errors.New("no")), true,
-			`Deployment.apps shop/web: account shop/fairlead-deployer may not apply it: deployments.apps "web" is forbidden: no`, delivery.Waiting, 250 * time.Millisecond,
+			`Deployment.apps shop/web: account shop/fairlead-deployer may not apply it: deployments.apps "web" is forbidden: no; ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out`, delivery.Waiting, 250 * time.Millisecond,
 		},
 		{
 			"invalid", "the same object gets the same answer, of bounded length", apierrors.NewBadRequest(strings.Repeat("x", 2000)), false,

@@ -242,7 +242,8 @@ func (t *Target) writeOwn(ctx context.Context, content map[string]any) (*deliver
 
 // forbidden waits for rights that are new, and reports those that are missing.
 func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Observation {
-	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s", describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(err))
+	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s; ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out",
+		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(err))
 	t.mu.Lock()
 	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: key.key.Namespace}]
 	t.mu.Unlock()
@@ -294,7 +295,10 @@ func (t *Target) used(ctx context.Context, namespace string) (bool, error) {
 			return true, nil
 		}
 	}
-	return t.pendingIn(namespace), nil
+	if t.pendingIn(namespace) {
+		return true, nil
+	}
+	return t.inventoried(ctx, namespace)
 }
 
 func (t *Target) pendingIn(namespace string) bool {
@@ -334,8 +338,9 @@ func (t *Target) removeOwn(ctx context.Context, object client.Object, key types.
 	if object.GetLabels()[v1alpha1.LabelManagedBy] != v1alpha1.LabelManagedByValue {
 		return true, nil
 	}
-	uid := object.GetUID()
-	err := t.Writer.Delete(ctx, object, client.Preconditions{UID: &uid})
+	// An account that lists more by now than the cache shows must stay.
+	uid, version := object.GetUID(), object.GetResourceVersion()
+	err := t.Writer.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})
 	if client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("delete %T %s: %w", object, key, err)
 	}
@@ -348,6 +353,9 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.O
 	if err != nil {
 		return delivery.Observation{}, err
 	}
+	if !t.watched(key.gvk) {
+		return t.removeUnwatched(ctx, key, record)
+	}
 	live, err := t.live(ctx, key)
 	if err != nil {
 		return t.removalFailed(ctx, key, record, err)
@@ -359,13 +367,7 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.O
 	if !live.GetDeletionTimestamp().IsZero() {
 		return removing, nil
 	}
-	gvr, err := t.resource(key.gvk)
-	if err != nil {
-		return delivery.Observation{}, err
-	}
-	uid, propagation := live.GetUID(), metav1.DeletePropagationBackground
-	err = t.Tenant.Resource(gvr).Namespace(key.key.Namespace).Delete(asTenant(ctx, key.key.Namespace), key.key.Name,
-		metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &propagation})
+	err = t.delete(ctx, key, live.GetUID())
 	if apierrors.IsNotFound(err) {
 		return delivery.Observation{State: delivery.Delivered}, nil
 	}

@@ -1,0 +1,105 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"time"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// missingReference is when an object that is referred to and not there is looked
+// for again: nothing tells that somebody created it.
+const missingReference = 10 * time.Second
+
+// referenceReader reads the object that a reference names, as the deployer
+// account of the namespace. The text says what a person has to change.
+type referenceReader func(ctx context.Context, namespace string, reference render.Reference) (object map[string]any, problem string, err error)
+
+// referring renders for one pass over one application. It reads what components
+// refer to, each object once, after everything was merged into them.
+type referring struct {
+	delivery.Renderer
+	read      func(reference render.Reference) (map[string]any, string, error)
+	namespace string
+
+	objects map[string]referenced
+	// used says that an object was asked for, and missing that one was not there.
+	used, missing bool
+}
+
+type referenced struct {
+	object  map[string]any
+	problem string
+}
+
+// unreadError is a failure to read what is referred to that says nothing of the application.
+type unreadError struct{ error }
+
+// Unwrap gives the failure.
+func (e *unreadError) Unwrap() error { return e.error }
+
+func newReferring(ctx context.Context, renderer delivery.Renderer, read referenceReader, namespace string) *referring {
+	return &referring{
+		Renderer: renderer, namespace: namespace, objects: map[string]referenced{},
+		read: func(reference render.Reference) (map[string]any, string, error) {
+			return read(ctx, namespace, reference)
+		},
+	}
+}
+
+// Render renders a component with the objects that it refers to.
+func (r *referring) Render(ctx render.Context, component render.Component) (*render.Result, error) {
+	if component.Type != render.ReferenceType {
+		return r.Renderer.Render(ctx, component)
+	}
+	references, err := render.References(component, r.namespace)
+	if err != nil {
+		return nil, err
+	}
+	var objects []map[string]any
+	for _, reference := range references {
+		object, err := r.object(component, reference)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	component, err = render.WithReferenced(component, objects)
+	if err != nil {
+		return nil, err
+	}
+	return r.Renderer.Render(ctx, component)
+}
+
+func (r *referring) object(component render.Component, reference render.Reference) (map[string]any, error) {
+	r.used = true
+	key := reference.What() + reference.Kind.Version
+	found, known := r.objects[key]
+	if !known {
+		var err error
+		if found.object, found.problem, err = r.read(reference); err != nil {
+			return nil, &unreadError{err}
+		}
+		r.objects[key] = found
+	}
+	if found.problem != "" {
+		r.missing = true
+		return nil, render.NotReferable(component, reference, found.problem)
+	}
+	return found.object, nil
+}
+
+// retryAfter is when what is referred to is read again; 0 when nothing is.
+func (r *referring) retryAfter(every time.Duration) time.Duration {
+	switch {
+	case r.missing:
+		return missingReference
+	case r.used:
+		return every
+	}
+	return 0
+}

@@ -1,0 +1,82 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// CompareEvery is how often what nothing tells of changes of is read again.
+func CompareEvery(owner delivery.Owner) time.Duration { return spread(compareEvery, owner.UID) }
+
+// Referenced reads the object that a reference names in the namespace of its
+// application, as the deployer account of that namespace. The text says what a
+// person has to change, where there is no object to be had; it holds nothing of
+// the object.
+func (t *Target) Referenced(ctx context.Context, namespace string, reference render.Reference) (object map[string]any, problem string, err error) {
+	resource, problem, err := t.referencedResource(reference)
+	if err != nil || problem != "" {
+		return nil, problem, err
+	}
+	live, err := t.Tenant.Resource(resource).Namespace(namespace).Get(asTenant(ctx, namespace), reference.Name, metav1.GetOptions{})
+	switch {
+	case err == nil:
+		return live.Object, "", nil
+	case apierrors.IsNotFound(err):
+		return nil, fmt.Sprintf("there is no %s in namespace %q on the hub; create it, or correct the reference", reference.What(), namespace), nil
+	case apierrors.IsForbidden(err):
+		problem, err := t.unreadable(ctx, namespace, reference)
+		return nil, problem, err
+	}
+	return nil, "", fmt.Errorf("read %s in namespace %q: %w", reference.What(), namespace, err)
+}
+
+func (t *Target) referencedResource(reference render.Reference) (schema.GroupVersionResource, string, error) {
+	gvk, err := reference.Kind, error(nil)
+	if reference.Resource != "" {
+		gvk, err = t.Mapper.KindFor(schema.GroupVersionResource{Group: reference.Group, Resource: reference.Resource})
+	}
+	var mapping *meta.RESTMapping
+	if err == nil {
+		mapping, err = t.Mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	}
+	if meta.IsNoMatchError(err) {
+		return schema.GroupVersionResource{}, fmt.Sprintf(
+			"%s: the hub serves no such resource; correct resource and group, such as deployment with the group apps, or install its CRD", reference.What()), nil
+	}
+	if err != nil {
+		return schema.GroupVersionResource{}, "", fmt.Errorf("find the resource of %s: %w", reference.What(), err)
+	}
+	if mapping.Scope.Name() != meta.RESTScopeNameNamespace {
+		return schema.GroupVersionResource{}, fmt.Sprintf("%s: objects of this kind belong to no namespace, and an application reads objects of its own namespace only", reference.What()), nil
+	}
+	return mapping.Resource, "", nil
+}
+
+// unreadable says why the account may not read an object: because it is not
+// there, or because its role does not allow it.
+func (t *Target) unreadable(ctx context.Context, namespace string, reference render.Reference) (string, error) {
+	var account corev1.ServiceAccount
+	err := t.Reader.Get(ctx, accountKey(namespace), &account)
+	if apierrors.IsNotFound(err) {
+		return fmt.Sprintf("%s is read as the account %s of namespace %q, which does not exist yet: deliver something to this namespace on the hub by an environment, or create the account with a RoleBinding to the ClusterRole %s",
+			reference.What(), v1alpha1.DeployerAccount, namespace, v1alpha1.DeployerRole), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("get ServiceAccount %s: %w", accountKey(namespace), err)
+	}
+	return fmt.Sprintf("account %s/%s may not get %s; bind it to a role that allows it, or remove the reference", namespace, v1alpha1.DeployerAccount, reference.What()), nil
+}
