@@ -138,18 +138,26 @@ func (r *DefinitionReconciler) judge(object client.Object) (metav1.Condition, *d
 			"this definition has no effect: this version knows the built-in %s types alone", r.kind.kind)}, nil
 	}
 	parsed := r.definitions.parse(object)
-	if parsed.err != nil {
-		return metav1.Condition{}, &delivery.Problem{Reason: reasonRefused, Message: parsed.err.Error()}, nil
+	if problem := problemWith(parsed.err, reasonRefused); problem != nil {
+		return metav1.Condition{}, problem, nil
 	}
 	err := parsed.definition.Check()
 	var unavailable *sandbox.UnavailableError
 	if errors.As(err, &unavailable) {
 		return metav1.Condition{}, nil, fmt.Errorf("check the %s definition %q: %w", r.kind.kind, object.GetName(), err)
 	}
-	if err != nil {
-		return metav1.Condition{}, &delivery.Problem{Reason: reasonFailed, Message: err.Error()}, nil
+	if problem := problemWith(err, reasonFailed); problem != nil {
+		return metav1.Condition{}, problem, nil
 	}
 	return metav1.Condition{Reason: reasonUsable, Message: usable(parsed.definition)}, nil, nil
+}
+
+// problemWith is an error as a problem; nil without one.
+func problemWith(err error, reason string) *delivery.Problem {
+	if err == nil {
+		return nil
+	}
+	return &delivery.Problem{Reason: reason, Message: err.Error()}
 }
 
 // usable says that a type can be used, what was rewritten to make it so, and

@@ -535,7 +535,7 @@ func testRights(t *testing.T, h *hub) {
 	h.empty(t, "rights")
 }
 
-// testDefinitions checks that it is said of a definition that it has no effect.
+// testDefinitions checks that it is said of a definition why it cannot be used.
 func testDefinitions(t *testing.T, h *hub) {
 	h.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "definitions"}})
 	trait := &v1beta1.TraitDefinition{ObjectMeta: metav1.ObjectMeta{Namespace: "definitions", Name: "gateway"}}
