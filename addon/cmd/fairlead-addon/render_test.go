@@ -253,6 +253,26 @@ func TestRenderJSON(t *testing.T) {
 	}
 }
 
+// TestExplain checks which layer is named for each property, and that nothing
+// but comments is added.
+func TestExplain(t *testing.T) {
+	c := typicalApplications[0]
+	stdout, stderr, err := renderCommand(t, "", append(c.args(c.folder("files")), "--explain")...)
+	if err != nil || stderr != "" {
+		t.Fatalf("it ends with %v and says %q", err, stderr)
+	}
+	var comments, rest strings.Builder
+	for line := range strings.Lines(stdout) {
+		if strings.HasPrefix(line, "#   ") || strings.HasPrefix(line, "# Component") {
+			comments.WriteString(line)
+			continue
+		}
+		rest.WriteString(line)
+	}
+	compare(t, c.folder("explained.txt"), comments.String(), "Layers are named, values are not.")
+	compare(t, c.folder("golden.yaml"), rest.String(), "The objects stay the same.")
+}
+
 // reread lets numbers be of the type that encoding/json gives them.
 func reread(t *testing.T, objects []map[string]any) (out []map[string]any) {
 	t.Helper()
