@@ -252,7 +252,7 @@ func (d *Definition) complete() error {
 // workflows are made of them.
 func accept(kind Kind, part Part, source string) (string, []Notice, error) {
 	if err := checkSource(source); err != nil {
-		return "", nil, fmt.Errorf("read %s: %w", part, err)
+		return "", nil, fmt.Errorf("read the source: %w", err)
 	}
 	if err := checkImports(kind, part, source); err != nil {
 		return "", nil, err

@@ -147,13 +147,13 @@ func TestRun(t *testing.T) {
 		err    *program.Failure
 	}{
 		"Kinds": {
-			reason: "Every kind of value keeps its type on its way, whole floats too.",
+			reason: "Every kind of value keeps its type on its way. Of what is put in, a number without a fraction is an integer, as JSON has it.",
 			source: "output: parameter & {big: 9223372036854775807, f: 2.0, g: 1.0e30, e: \"<&>\", l: [1, {}], n: null}",
 			inputs: map[string]any{"parameter": map[string]any{"i": int64(3), "w": float64(4), "x": 1.5}},
 			wanted: []string{"output"},
 			want: map[string]any{"output": map[string]any{
 				"big": int64(9223372036854775807), "f": float64(2), "g": 1e30, "e": "<&>", "l": []any{int64(1), map[string]any{}}, "n": nil,
-				"i": int64(3), "w": float64(4), "x": 1.5,
+				"i": int64(3), "w": int64(4), "x": 1.5,
 			}},
 		},
 		"NoInputs": {
