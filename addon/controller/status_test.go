@@ -65,6 +65,13 @@ func ill(cluster string) delivery.UnitReport {
 	return unit
 }
 
+// unjudged is the report of a component whose health took too much to judge.
+func unjudged(cluster string) delivery.UnitReport {
+	unit := ill(cluster)
+	unit.Unjudged, unit.Verdict.Message = true, "too slow"
+	return unit
+}
+
 func of(units ...delivery.UnitReport) *delivery.Report { return &delivery.Report{Units: units} }
 
 // conditionTexts are the conditions of a status in a line each.
@@ -159,6 +166,10 @@ func TestStatus(t *testing.T) {
 		{
 			name: "a problem that does not", reason: "somebody has to change the binding; it counts before one that waits", outcome: outcome{report: &delivery.Report{Problems: []delivery.Problem{pending, blocking}, Units: []delivery.UnitReport{well("c1")}}}, phase: "workflowFailed",
 			conditions: []string{"Ready False ClusterNotFound: no c9", nothing, "Stalled True ClusterNotFound: no c9"},
+		},
+		{
+			name: "unjudged", reason: "health that takes too much to judge does not get better by itself", outcome: outcome{report: of(unjudged("c1"), well("c2"))}, phase: "workflowFailed",
+			conditions: []string{"Ready False HealthFailed: environment prod, cluster c1: component web: too slow", nothing, "Stalled True HealthFailed: environment prod, cluster c1: component web: too slow"},
 		},
 		{
 			name: "removal", reason: "what is on its way out is awaited", outcome: outcome{report: &delivery.Report{Units: []delivery.UnitReport{well("c1")}, Removals: removing}}, phase: "runningWorkflow",
