@@ -4,6 +4,7 @@
 package definition
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -252,7 +253,7 @@ func (d *Definition) complete() error {
 // workflows are made of them.
 func accept(kind Kind, part Part, source string) (string, []Notice, error) {
 	if err := checkSource(source); err != nil {
-		return "", nil, fmt.Errorf("read the source: %w", err)
+		return "", nil, fmt.Errorf("read %s: %w", cmp.Or(string(part), "the source"), err)
 	}
 	if err := checkImports(kind, part, source); err != nil {
 		return "", nil, err

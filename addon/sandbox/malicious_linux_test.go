@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -126,6 +127,10 @@ func TestHostile(t *testing.T) {
 
 func checkMessage(t *testing.T, err error, want []string) {
 	t.Helper()
+	if slices.Contains(want, large) {
+		// A worker may come to its own limit before the memory is looked at.
+		want = append(slices.Clip(want), "the process that evaluated the definition ended early")
+	}
 	f := failure(err)
 	if f == nil {
 		t.Errorf("got %v, want a failure", err)
