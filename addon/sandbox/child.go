@@ -329,13 +329,24 @@ func (c *child) bury() {
 	}
 	c.report(end, names)
 	close(c.gone)
+	held := 0
 	for _, waiting := range pending {
-		waiting.result <- outcome{fate: fateOf(end, waiting), end: end, crash: why, age: now.Sub(waiting.started)}
+		if now.Sub(waiting.started) >= slowAge {
+			held++
+		}
+	}
+	for _, waiting := range pending {
+		waiting.result <- outcome{fate: fateOf(end, waiting, held > 1), end: end, crash: why, age: now.Sub(waiting.started)}
 	}
 }
 
-func fateOf(end ending, waiting *call) fate {
+// fateOf is what the end of the child means for a request. Of several that have
+// run for long one may have held up the others, for instance while its memory
+// was collected: none is to blame before it was run alone.
+func fateOf(end ending, waiting *call, several bool) fate {
 	switch {
+	case waiting.overdue && several:
+		return suspect
 	case waiting.overdue:
 		return overdue
 	case end == endClosed:
