@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,9 +15,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/config"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
 // examples is the folder with the examples of the documentation.
@@ -114,7 +118,8 @@ func TestExamplesOfConfigurations(t *testing.T) {
 	}
 	found := map[string]bool{}
 	for _, entry := range entries {
-		if entry.IsDir() && entry.Name() != "resources" {
+		// What is there besides are no configurations: a test of their own renders or applies them.
+		if entry.IsDir() && !slices.Contains([]string{"resources", "definitions", "types"}, entry.Name()) {
 			found[entry.Name()] = true
 		}
 	}
@@ -125,6 +130,7 @@ func TestExamplesOfConfigurations(t *testing.T) {
 	if diff := cmp.Diff(known, found); diff != "" {
 		t.Errorf("examples that this test knows and those that there are (-known +found):\n%s", diff)
 	}
+	f.defineExamples(t)
 	for name, values := range variables {
 		if values == nil {
 			continue
@@ -138,6 +144,35 @@ func TestExamplesOfConfigurations(t *testing.T) {
 					{ProtoV6ProviderFactories: providerFactories(), ConfigDirectory: folder, ConfigVariables: values, ConfigPlanChecks: emptyPlan()},
 				},
 			})
+		})
+	}
+}
+
+// defineExamples puts the types of the platform team onto the hub, which examples use.
+func (f *fleet) defineExamples(t *testing.T) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(examples, "definitions", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no definitions found (error: %v)", err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(content, &object.Object); err != nil {
+			t.Fatalf("read %s: %v", file, err)
+		}
+		kind := v1beta1.GroupVersion.WithResource(strings.ToLower(object.GetKind()) + "s")
+		client := f.on(t, v1alpha1.LocalCluster, kind).Namespace(object.GetNamespace())
+		if _, err := client.Create(t.Context(), object, metav1.CreateOptions{FieldManager: "kubectl-create"}); err != nil {
+			t.Fatalf("create what %s holds: %v", file, err)
+		}
+		t.Cleanup(func() {
+			if err := client.Delete(context.Background(), object.GetName(), metav1.DeleteOptions{}); err != nil {
+				t.Errorf("delete what %s holds: %v", file, err)
+			}
 		})
 	}
 }
