@@ -64,7 +64,7 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 			"metadata.namespace: %q is reserved (kube-*, %s, vela-system, open-cluster-management*): put the application into a namespace of its team",
 			app.Namespace, v1alpha1.SystemNamespace)}
 	}
-	components, uses, problem := decode(app, s.library)
+	components, policies, uses, problem := decode(app, s.library)
 	if problem != nil {
 		return delivery.Request{}, nil, problem
 	}
@@ -75,7 +75,7 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 	revision := nextRevision(app)
 	return delivery.Request{
 		Owner: ownerOf(app), Source: s.source, Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
-		Revision: revision.Name, RevisionNumber: revision.Revision, ClusterVersion: s.version,
+		Revision: revision.Name, RevisionNumber: revision.Revision, ClusterVersion: s.version, Treat: policies.Treat,
 	}, warnings, nil
 }
 
@@ -120,25 +120,25 @@ func ignored(warnings []string, plan *delivery.Plan) []string {
 // decode reads the spec. What is wrong with it comes first; then it refuses what
 // is accepted and not implemented: to pass it over could deliver to the wrong
 // place or in the wrong order.
-func decode(app *v1beta1.Application, library *definition.Library) ([]render.Component, []policy.EnvironmentUse, *delivery.Problem) {
+func decode(app *v1beta1.Application, library *definition.Library) ([]render.Component, *policy.Policies, []policy.EnvironmentUse, *delivery.Problem) {
 	spec := app.Spec
 	components, err := policy.Components(spec)
 	if err != nil {
-		return nil, nil, malformed(err, delivery.ReasonInvalidParameters)
+		return nil, nil, nil, malformed(err, delivery.ReasonInvalidParameters)
 	}
 	policies, err := policy.Read(spec, library)
 	if err != nil {
-		return nil, nil, malformed(err, reasonInvalidPolicy)
+		return nil, nil, nil, malformed(err, reasonInvalidPolicy)
 	}
 	if fields := append(unsupportedAnnotations(app), policy.NotImplemented(spec)...); len(fields) > 0 {
-		return nil, nil, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
+		return nil, nil, nil, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
 			Message: "nothing is delivered, since this version does not implement: " + strings.Join(fields, "; ")}
 	}
 	uses, err := policies.Uses()
 	if err != nil {
-		return nil, nil, malformed(err, reasonInvalidPolicy)
+		return nil, nil, nil, malformed(err, reasonInvalidPolicy)
 	}
-	return components, uses, nil
+	return components, policies, uses, nil
 }
 
 func malformed(err error, reason string) *delivery.Problem {

@@ -91,8 +91,8 @@ func TestDecode(t *testing.T) {
 		{"the nesting is too deep", "TooLarge", with(func(a *v1beta1.Application) { a.Spec.Components[0].Properties.Raw = deep })},
 		{"a list is no set of properties", "InvalidParameters", with(func(a *v1beta1.Application) { a.Spec.Components[0].Properties.Raw = []byte(`[]`) })},
 		{"two components of a name", "InvalidParameters", with(func(a *v1beta1.Application) { a.Spec.Components = append(a.Spec.Components, a.Spec.Components[0]) })},
-		{"the policy decides how objects are removed", "NotImplemented", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"order":"dependency"}`) })},
-		{"what is wrong with a policy counts more than that it has no effect", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"ordre":"dependency"}`) })},
+		{"how objects are removed is decided with the plan", "", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"order":"dependency"}`) })},
+		{"the policy has no such parameter", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"ordre":"dependency"}`) })},
 		{"nobody knows the type", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("topologi", `{}`) })},
 		{"a topology is resolved when the plan is made", "", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{"clusters":["c1"]}`) })},
 		{"overrides are merged when the plan is made", "", with(func(a *v1beta1.Application) {
@@ -106,7 +106,7 @@ func TestDecode(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		_, _, problem := decode(test.app, definition.Builtin())
+		_, _, _, problem := decode(test.app, definition.Builtin())
 		got := ""
 		if problem != nil {
 			got = problem.Reason

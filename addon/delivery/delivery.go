@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -52,6 +53,8 @@ type Unit struct {
 	Result *render.Result
 	// Layers that were merged into the component, the later ones over the earlier ones.
 	Layers []Layer
+	// Treatments of the objects of Result, in their order; see Treatment.
+	Treatments []policy.Treatment
 }
 
 // TenantKey identifies a tenant: a target namespace on a cluster.

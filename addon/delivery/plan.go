@@ -28,6 +28,8 @@ type Request struct {
 	RevisionNumber int64
 	// ClusterVersion is the version of Kubernetes of a cluster; nil when none is known.
 	ClusterVersion func(cluster string) render.ClusterVersion
+	// Treat is what the application's policies say of an object; nil when it has none.
+	Treat func(policy.Resource) policy.Treatment
 }
 
 // Renderer renders one component in one context.
@@ -85,6 +87,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 			}
 		}
 	}
+	plan.treat(request.Treat)
 	return plan, nil
 }
 

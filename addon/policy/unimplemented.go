@@ -30,20 +30,9 @@ func NotImplemented(spec v1beta1.ApplicationSpec) []string {
 // remedyOf says what to do about a policy that has no effect; empty for one that has.
 func remedyOf(kind string) string {
 	switch kind {
-	case EnvironmentType, TopologyType, OverrideType, ReplicationType:
+	case EnvironmentType, TopologyType, OverrideType, ReplicationType,
+		GarbageCollectType, ApplyOnceType, SharedResourceType, TakeOverType, ReadOnlyType, ResourceUpdateType:
 		return ""
-	case GarbageCollectType:
-		return "remove it: what the application no longer has is removed as soon as its new version is delivered"
-	case ApplyOnceType:
-		return "remove it: what others change in delivered objects is put back"
-	case SharedResourceType:
-		return "remove it, and let one application have the object"
-	case TakeOverType:
-		return "remove it: an object that exists already is left alone until it is removed or the component renamed"
-	case ReadOnlyType:
-		return "remove it, and the component whose objects are only to be read"
-	case ResourceUpdateType:
-		return "remove it: objects are updated by server-side apply, and none is made anew"
 	}
 	return "remove it: objects that policies of your own make are not delivered; let a component make them"
 }
