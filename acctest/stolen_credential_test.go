@@ -271,4 +271,3 @@ func printable(text string) string {
 	}
 	return ""
 }
-
