@@ -144,8 +144,14 @@ func TestForgedFeedback(t *testing.T) {
 	for _, forgery := range forgeries() {
 		t.Run(forgery.reason, func(t *testing.T) { w.forge(t, forgery) })
 	}
-	if grown := s.memory(t) - memory; grown > forgeryGrowsBy && runtime.GOOS == "linux" && !raceDetector {
-		t.Errorf("the manager grew by %d KiB, want at most %d", grown>>10, forgeryGrowsBy>>10)
+	if runtime.GOOS == "linux" && !raceDetector {
+		// What was only read is garbage, which goes at the next collection.
+		eventually(t, patience, "the manager to be as small as before", func() error {
+			if grown := s.memory(t) - memory; grown > forgeryGrowsBy {
+				return fmt.Errorf("it grew by %d KiB, want at most %d", grown>>10, forgeryGrowsBy>>10)
+			}
+			return nil
+		})
 	}
 	if diff := cmp.Diff(before, w.others(t)); diff != "" {
 		t.Errorf("what is not cluster1's (-before +after):\n%s", diff)
