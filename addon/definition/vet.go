@@ -178,7 +178,7 @@ func topFields(decls []ast.Decl) map[string]*ast.Field {
 // results are the fields that each kind of definition is evaluated for.
 func results(k Kind) []string {
 	switch k {
-	case Component:
+	case Component, Policy:
 		return []string{"output", "outputs", "errs"}
 	case Trait:
 		return []string{"patch", "patchOutputs", "outputs", "errs"}
@@ -189,8 +189,8 @@ func results(k Kind) []string {
 // template checks the fields of a template.
 func (v *vetting) template(file *ast.File) {
 	wanted := results(v.definition.Kind)
-	if wanted == nil {
-		return
+	if wanted == nil || v.definition.Kind == Policy && !v.definition.Foreign {
+		return // what built-in policies do is code; their templates have parameters alone
 	}
 	fields := topFields(file.Decls)
 	if f := fields["processing"]; f != nil {
@@ -198,6 +198,9 @@ func (v *vetting) template(file *ast.File) {
 	}
 	if v.definition.Kind == Component && fields["output"] == nil {
 		v.fail(TemplatePart, token.NoPos, "the template has no field output, which is the workload; write it")
+	}
+	if v.definition.Kind == Policy && fields["output"] == nil {
+		v.fail(TemplatePart, token.NoPos, "the template has no field output, which is the object that the policy makes; write it")
 	}
 	if v.definition.Kind == Trait && !slices.ContainsFunc(wanted, func(name string) bool { return fields[name] != nil }) {
 		v.warn(TemplatePart, token.NoPos, "the template has none of the fields %s, so the trait does nothing", list(wanted))
@@ -307,10 +310,15 @@ func (v *vetting) judgement(part Part, file *ast.File) {
 }
 
 // contextFields are the names that templates, and health and status, may read.
-func contextFields(part Part) []string {
+func contextFields(kind Kind, part Part) []string {
 	names := []string{
-		"name", "appName", "namespace", "cluster", "appRevision", "appRevisionNum", "revision", "appLabels", "appAnnotations", "components",
-		"componentType", "replicaKey", "publishVersion", "workflowName", "clusterVersion", "output", "outputs", "config", "artifacts", "objects",
+		"name", "appName", "namespace", "cluster", "appRevision", "appRevisionNum", "appLabels", "appAnnotations", "components",
+		"publishVersion", "workflowName", "clusterVersion", "output", "outputs",
+	}
+	if kind == Policy {
+		names = append(names, "artifacts")
+	} else {
+		names = append(names, "revision", "componentType", "replicaKey", "config", "objects")
 	}
 	if part != TemplatePart {
 		names = append(names, "status", "parameter")
@@ -320,10 +328,10 @@ func contextFields(part Part) []string {
 
 // context names what is read of the context and never there.
 func (v *vetting) context(part Part, file *ast.File) {
-	if k := v.definition.Kind; k != Component && k != Trait {
+	if k := v.definition.Kind; k != Component && k != Trait && k != Policy {
 		return
 	}
-	known := contextFields(part)
+	known := contextFields(v.definition.Kind, part)
 	ast.Walk(file, func(n ast.Node) bool {
 		s, ok := n.(*ast.SelectorExpr)
 		if !ok {

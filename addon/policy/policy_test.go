@@ -220,7 +220,6 @@ func TestNotImplemented(t *testing.T) {
 		"spec.components[1].scopes: it has no effect in this version; remove it",
 		"spec.components[1].replicaKey: it has no effect in this version; use a policy of type \"replication\"",
 		`spec.policies[4]: policies of type "apply-once" have no effect in this version; remove it: what others change in delivered objects is put back`,
-		`spec.policies[5]: policies of type "our-own" have no effect in this version; remove it: objects that policies of your own make are not delivered; let a component make them`,
 		"spec.workflow: workflows have no effect in this version; remove it, the application is then delivered to all its environments",
 	}
 	if diff := cmp.Diff(want, policy.NotImplemented(spec)); diff != "" {

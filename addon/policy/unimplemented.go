@@ -30,8 +30,6 @@ func NotImplemented(spec v1beta1.ApplicationSpec) []string {
 // remedyOf says what to do about a policy that has no effect; empty for one that has.
 func remedyOf(kind string) string {
 	switch kind {
-	case EnvironmentType, TopologyType, OverrideType, ReplicationType:
-		return ""
 	case GarbageCollectType:
 		return "remove it: what the application no longer has is removed as soon as its new version is delivered"
 	case ApplyOnceType:
@@ -45,7 +43,7 @@ func remedyOf(kind string) string {
 	case ResourceUpdateType:
 		return "remove it: objects are updated by server-side apply, and none is made anew"
 	}
-	return "remove it: objects that policies of your own make are not delivered; let a component make them"
+	return ""
 }
 
 // unusedOf lists the fields of a component.

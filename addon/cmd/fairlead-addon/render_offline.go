@@ -87,7 +87,7 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	if err != nil {
 		return nil, nil, wrong(err)
 	}
-	found, errs := renderer.Check(components, func(render.Component) bool { return true })
+	found, errs := renderer.Check(slices.Concat(components, policies.Objects()), func(c render.Component) bool { return !c.Policy })
 	warnings := textsOf(name, found)
 	if len(errs) > 0 {
 		return nil, warnings, joined(wrong, errs)
@@ -95,7 +95,7 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	world, placeholders := o.world(app, uses)
 	plan, err := delivery.MakePlan(world, referring{Renderer: renderer, documents: o.documents, namespace: app.Namespace}, delivery.Request{
 		Owner: delivery.Owner{Namespace: app.Namespace, Name: app.Name}, Source: o.source(app.Namespace),
-		Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
+		Uses: uses, Components: components, Policies: policies.Objects(), Labels: app.Labels, Annotations: app.Annotations,
 		Revision: app.Name + "-v1", RevisionNumber: 1, ClusterVersion: func(string) render.ClusterVersion { return o.version },
 	}, func(string) bool { return false })
 	if err != nil {
@@ -239,12 +239,12 @@ func (o offline) selected(t policy.Topology) ([]string, map[string]map[string]st
 	return []string{name}, map[string]map[string]string{name: t.ClusterLabelSelector}
 }
 
-// groupsOf sorts the units of a plan by place, then by component.
+// groupsOf sorts the units of a plan by place, then by component, policies first.
 func groupsOf(application string, plan *delivery.Plan) []group {
 	units := slices.SortedStableFunc(slices.Values(plan.Units), func(a, b delivery.Unit) int {
 		return cmp.Or(
 			cmp.Compare(a.Place.Environment, b.Place.Environment), cmp.Compare(a.Place.Cluster, b.Place.Cluster),
-			cmp.Compare(a.Place.Namespace, b.Place.Namespace), strings.Compare(a.Component, b.Component),
+			cmp.Compare(a.Place.Namespace, b.Place.Namespace), comparePolicies(a.Component, b.Component), strings.Compare(a.Component, b.Component),
 		)
 	})
 	var out []group
@@ -256,4 +256,15 @@ func groupsOf(application string, plan *delivery.Plan) []group {
 		last.units = append(last.units, u)
 	}
 	return out
+}
+
+// comparePolicies puts units of policies before those of components.
+func comparePolicies(a, b string) int {
+	switch {
+	case delivery.IsPolicy(a) == delivery.IsPolicy(b):
+		return 0
+	case delivery.IsPolicy(a):
+		return -1
+	}
+	return 1
 }
