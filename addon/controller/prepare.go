@@ -138,7 +138,7 @@ func decode(app *v1beta1.Application, library *definition.Library) (decoded, *de
 	if err != nil {
 		return decoded{}, malformed(err, reasonInvalidPolicy)
 	}
-	if fields := append(unsupportedAnnotations(app), policy.NotImplemented(spec)...); len(fields) > 0 {
+	if fields := append(policy.NotImplementedAnnotations(app.Annotations), policy.NotImplemented(spec)...); len(fields) > 0 {
 		return decoded{}, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
 			Message: "nothing is delivered, since this version does not implement: " + strings.Join(fields, "; ")}
 	}
@@ -155,21 +155,6 @@ func malformed(err error, reason string) *delivery.Problem {
 		reason = reasonTooLarge
 	}
 	return &delivery.Problem{Reason: reason, Message: err.Error()}
-}
-
-// unsupportedAnnotations are those that would hold or restart a delivery on
-// the existing OAM controller.
-func unsupportedAnnotations(app *v1beta1.Application) []string {
-	var found []string
-	for _, name := range []string{
-		v1beta1.AnnotationPublishVersion, "app.oam.dev/autoUpdate", "app.oam.dev/pause", "app.oam.dev/reconcile-interval",
-		"app.oam.dev/restart-workflow", "app.oam.dev/skip-resume", "app.oam.dev/workflowName",
-	} {
-		if app.Annotations[name] != "" {
-			found = append(found, "metadata.annotations["+name+"]: remove it")
-		}
-	}
-	return found
 }
 
 // check looks each type up and validates its properties, so that errors speak

@@ -75,6 +75,10 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	if err != nil {
 		return nil, nil, wrong(err)
 	}
+	notices, err := o.passedOver(app, spec)
+	if err != nil {
+		return nil, nil, wrong(err)
+	}
 	components, err := policy.Components(spec)
 	if err != nil {
 		return nil, nil, wrong(err)
@@ -88,7 +92,7 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 		return nil, nil, wrong(err)
 	}
 	found, errs := renderer.Check(slices.Concat(components, policies.Objects()), func(c render.Component) bool { return !c.Policy })
-	warnings := textsOf(name, found)
+	warnings := append(notices, textsOf(name, found)...)
 	if len(errs) > 0 {
 		return nil, warnings, joined(wrong, errs)
 	}
@@ -105,6 +109,20 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 		warnings = append(warnings, textsOf(name, unit.Result.Warnings)...)
 	}
 	return groupsOf(name, plan), unique(append(warnings, placeholders...)), joinedProblems(wrong, plan.Problems)
+}
+
+// passedOver are the fields that have no part in what is rendered, and for which
+// the addon would deliver nothing. Fields that have a part are an error, unless
+// they are to be passed over: without them other objects are shown.
+func (o offline) passedOver(app v1beta1.Application, spec v1beta1.ApplicationSpec) ([]string, error) {
+	if fields := policy.NotRendered(spec); len(fields) > 0 && !o.lenient {
+		return nil, fmt.Errorf("%s; or see the objects without it with --lenient", strings.Join(fields, "; "))
+	}
+	var out []string
+	for _, field := range append(policy.NotImplementedAnnotations(app.Annotations), policy.NotImplemented(spec)...) {
+		out = append(out, fmt.Sprintf("application %s/%s: the addon does not deliver it as it is: %s", app.Namespace, app.Name, field))
+	}
+	return out, nil
 }
 
 func joined(wrong func(error) error, errs []*render.Error) error {
@@ -168,6 +186,9 @@ func (o offline) world(app v1beta1.Application, uses []policy.EnvironmentUse) (d
 		environment, ok := world[b.Spec.Environment]
 		if !ok {
 			continue
+		}
+		for _, field := range delivery.BindingNotImplemented(b.Spec) {
+			placeholders = append(placeholders, fmt.Sprintf("ClusterBinding %q: the addon delivers nothing through it as it is: %s is not implemented; remove it", b.Name, field))
 		}
 		resolved := delivery.Binding{Name: b.Name, Overrides: b.Spec.Overrides, Clusters: slices.Sorted(slices.Values(b.Spec.Clusters))}
 		if b.Spec.Placement != nil {
