@@ -124,18 +124,6 @@ func readObject(object map[string]any) (*Definition, error) {
 	return d, nil
 }
 
-// identify is the type that an object defines, without reading all of it.
-func identify(object map[string]any) (kind Kind, name string, archived bool) {
-	if !IsObject(object) {
-		return "", "", false
-	}
-	if kind := kindOfObject(text(object["kind"])); kind != "" {
-		return kind, nameOf(object), false
-	}
-	manifest, kept := keptIn(object)
-	return kindOfObject(manifest), nameOf(kept), true
-}
-
 // keptIn is the definition that a DefinitionRevision keeps, and its kind of objects.
 func keptIn(object map[string]any) (string, map[string]any) {
 	spec, _ := object["spec"].(map[string]any)

@@ -15,6 +15,8 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
 // Remark is one thing that is to be said of a definition.
@@ -161,7 +163,7 @@ func topFields(decls []ast.Decl) map[string]*ast.Field {
 	for _, d := range decls {
 		switch d := d.(type) {
 		case *ast.Field:
-			if name := labelName(d); name != "" && out[name] == nil {
+			if name := program.LabelOf(d); name != "" && out[name] == nil {
 				out[name] = d
 			}
 		case *ast.Comprehension:
@@ -284,7 +286,7 @@ func (s *schema) allNames() []string {
 func positionOf(file *ast.File, parameter *ast.Field, name string) token.Pos {
 	at := parameter.Pos()
 	find := func(n ast.Node) bool {
-		if f, ok := n.(*ast.Field); ok && labelName(f) == name {
+		if f, ok := n.(*ast.Field); ok && program.LabelOf(f) == name {
 			at = f.Pos()
 			return false
 		}

@@ -82,6 +82,7 @@ var typicalApplications = []applicationCase{
 	{"platform", "Types of a platform team, one an object and one a CUE file.", nil},
 	{"node-agent", "A daemon on chosen nodes with bounds on what it uses.", nil},
 	{"regions", "One component, delivered once for each region.", nil},
+	{"guarded", "Policies of a platform team that make objects beside the components.", nil},
 	{"locked-down", "An account of its own, least privileges, and probes.", nil},
 	{"moved-over", "An application as it was written for KubeVela, with all that people use there.", []string{"--kube-version", "1.34", "--lenient"}},
 }
