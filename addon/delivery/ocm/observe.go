@@ -57,6 +57,18 @@ func notApplied(work *workv1.ManifestWork) delivery.Observation {
 	return delivery.Observation{State: delivery.Applying, Message: "the cluster could not apply it yet"}
 }
 
+// firstFailed is why the first object could not be applied that was not; nil
+// when all were.
+func firstFailed(work *workv1.ManifestWork) *metav1.Condition {
+	for i := range work.Status.ResourceStatus.Manifests {
+		applied := meta.FindStatusCondition(work.Status.ResourceStatus.Manifests[i].Conditions, workv1.ManifestApplied)
+		if applied != nil && applied.Status == metav1.ConditionFalse {
+			return applied
+		}
+	}
+	return nil
+}
+
 // awayOr is the observation, unless the cluster is away, which explains more.
 func (t *Target) awayOr(ctx context.Context, cluster string, observation delivery.Observation) (delivery.Observation, error) {
 	away, err := t.away(ctx, cluster)
@@ -92,7 +104,11 @@ func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observatio
 func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.ManifestWork) (delivery.Observation, error) {
 	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}, Feedback: true}
 	feedback := health.Feedback(unit.Result)
+	held := phases(work)
 	for i, object := range unit.Result.Objects {
+		if _, ok := held[identify(object.Content)]; !ok {
+			continue // it is in another work of the unit
+		}
 		manifest := find(work, object)
 		if manifest == nil || !available(manifest) {
 			return t.repair(ctx, work, object, difference{is: "the cluster does not have it", late: "not reported yet", after: settle})
