@@ -108,6 +108,9 @@ type Observation struct {
 	Outputs map[string]map[string]any
 	// Feedback says that the objects are known by the feedback of an agent alone.
 	Feedback bool
+	// Reported is when the cluster last reported on it, by the hub's clock; zero when
+	// it never did, and where the target sees for itself.
+	Reported time.Time
 	// RetryAfter asks for another look, when no event can be expected; 0 means none.
 	RetryAfter time.Duration
 }

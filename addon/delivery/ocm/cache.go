@@ -64,6 +64,7 @@ func stripWork(object any) (any, error) {
 	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta, Status: work.Status}
 	stripped.ManagedFields = nil
 	stripped.Annotations = map[string]string{v1alpha1.AnnotationHash: work.Annotations[v1alpha1.AnnotationHash], observedDigest: digest}
+	keepTimes(stripped, work)
 	for _, manifest := range work.Spec.Workload.Manifests {
 		stripped.Spec.Workload.Manifests = append(stripped.Spec.Workload.Manifests, workv1.Manifest{
 			RawExtension: runtime.RawExtension{Raw: identityOnly(manifest.Raw)},

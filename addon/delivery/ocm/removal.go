@@ -197,6 +197,7 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 	defer t.mu.Unlock()
 	key := client.ObjectKeyFromObject(work)
 	delete(t.kept, key)
+	delete(t.unseen, key)
 	if work.Labels[LabelPurpose] != PurposeTenant {
 		return
 	}
