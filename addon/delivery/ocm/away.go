@@ -26,10 +26,13 @@ const (
 	observedReport = "fairlead.dev/observed report"
 )
 
-// keepTimes puts into a stripped work when it was written and last reported on.
+// keepTimes puts into a stripped work when it was written, on its way out, and
+// last reported on.
 func keepTimes(stripped, work *workv1.ManifestWork) {
-	if written, ok := timeIn(work, annotationWritten); ok {
-		stripped.Annotations[annotationWritten] = stampOf(written)
+	for _, key := range []string{annotationWritten, annotationLeaving} {
+		if at, ok := timeIn(work, key); ok {
+			stripped.Annotations[key] = stampOf(at)
+		}
 	}
 	var last time.Time
 	for i := range work.ManagedFields {

@@ -30,6 +30,7 @@ const (
 	indexTenant   = "fairlead.tenant"   // cluster/namespace of application works
 	indexSource   = "fairlead.source"   // hub namespace of tenant works
 	indexManifest = "fairlead.manifest" // cluster and identity of each delivered object
+	indexLeft     = "fairlead.left"     // hub namespace, and environment, of works that were left
 )
 
 // CacheOptions say how OCM's kinds are cached: of works only ours and without
@@ -70,6 +71,7 @@ func stripWork(object any) (any, error) {
 			RawExtension: runtime.RawExtension{Raw: identityOnly(manifest.Raw)},
 		})
 	}
+	stripped.Spec.DeleteOption = work.Spec.DeleteOption
 	return stripped, nil
 }
 
@@ -127,6 +129,7 @@ func IndexFields(ctx context.Context, indexer client.FieldIndexer) error {
 		indexTenant:   tenantKeys,
 		indexSource:   sourceKeys,
 		indexManifest: manifestKeys,
+		indexLeft:     leftKeys,
 	} {
 		extract := func(object client.Object) []string {
 			work, ok := object.(*workv1.ManifestWork)
@@ -147,7 +150,7 @@ func ownerKeys(work *workv1.ManifestWork) []string {
 }
 
 func tenantKeys(work *workv1.ManifestWork) []string {
-	if work.Labels[LabelPurpose] != PurposeApplication {
+	if !holdsObjects(work) {
 		return nil
 	}
 	return []string{tenantIndexKey(work.Namespace, work.Labels[LabelTargetNamespace])}
@@ -158,7 +161,7 @@ func sourceKeys(work *workv1.ManifestWork) []string {
 }
 
 func manifestKeys(work *workv1.ManifestWork) []string {
-	if work.Labels[LabelPurpose] != PurposeApplication {
+	if !holdsObjects(work) {
 		return nil
 	}
 	keys := make([]string, 0, len(work.Spec.Workload.Manifests))

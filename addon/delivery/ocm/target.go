@@ -432,6 +432,9 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 		if apierrors.IsAlreadyExists(err) {
 			return t.reclaim(ctx, wanted)
 		}
+		if ending := namespaceEnds(key, err); ending != nil {
+			return *ending, nil
+		}
 		return refusedOrError("create", key, err)
 	}
 	t.wrote(key)
