@@ -127,6 +127,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		}
 	}
 	report, err := r.engine.Carry(ctx, plan)
+	r.tellLeft(ctx, app, report)
 	if isUnavailable(err) {
 		// The status says what was found last, until the health can be judged.
 		return nil, err
@@ -156,7 +157,12 @@ func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Appli
 	if !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
-	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)))
+	world, err := r.world.read(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)).In(world))
+	r.tellLeft(ctx, app, report)
 	if err == nil && report.Gone() {
 		return ctrl.Result{}, r.release(ctx, app)
 	}

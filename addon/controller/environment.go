@@ -37,6 +37,8 @@ type EnvironmentReconciler struct {
 	clock  clock.PassiveClock
 	world  *worldReader
 	engine *delivery.Engine
+	// left counts what was left on clusters that are away.
+	left func(ctx context.Context, environment string) (int, error)
 }
 
 var _ reconcile.Reconciler = (*EnvironmentReconciler)(nil)
@@ -79,6 +81,11 @@ func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha
 	if err != nil {
 		return status, err
 	}
+	left, err := r.left(ctx, environment.Name)
+	if err != nil {
+		return status, err
+	}
+	status.Left = int32(left)
 	status.Applications = int32(using)
 	status.Clusters = int32(len(clustersOf(known)))
 	setEnvironmentConditions(&status, environment.Generation, known, metav1.NewTime(r.clock.Now()))
@@ -158,7 +165,7 @@ func (r *EnvironmentReconciler) finalize(ctx context.Context, environment *v1alp
 	if !controllerutil.ContainsFinalizer(environment, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
-	left, err := r.left(ctx, environment)
+	left, err := r.remaining(ctx, environment)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -177,8 +184,8 @@ func (r *EnvironmentReconciler) finalize(ctx context.Context, environment *v1alp
 	return ctrl.Result{RequeueAfter: emptyCheck}, nil
 }
 
-// left says what is still delivered to the environment; empty when nothing is.
-func (r *EnvironmentReconciler) left(ctx context.Context, environment *v1alpha1.Environment) (string, error) {
+// remaining says what is still delivered to the environment; empty when nothing is.
+func (r *EnvironmentReconciler) remaining(ctx context.Context, environment *v1alpha1.Environment) (string, error) {
 	places, err := r.engine.Places(ctx, environment.Name)
 	if err != nil {
 		return "", err

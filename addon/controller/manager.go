@@ -157,14 +157,11 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		Reader: manager.GetCache(), Writer: manager.GetClient(), Tenant: tenants, Mapper: manager.GetRESTMapper(), Kinds: kinds, Clock: time,
 		Written: func(kind string) { metrics.objects.WithLabelValues(kind).Inc() },
 	}
-	engine := &delivery.Engine{
-		Local: onHub,
-		OCM: &ocm.Target{
-			Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
-			Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
-		},
-		TenantWanted: world.tenantWanted,
+	onClusters := &ocm.Target{
+		Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
+		Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
 	}
+	engine := &delivery.Engine{Local: onHub, OCM: onClusters, TenantWanted: world.tenantWanted}
 	controllers := &controllers{
 		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, config: config,
 		application: &ApplicationReconciler{
@@ -174,7 +171,8 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 			referenced:  onHub.Referenced,
 			statuses:    &statusWriter{client: manager.GetClient(), clock: time}, metrics: metrics,
 		},
-		environment: &EnvironmentReconciler{client: manager.GetClient(), clock: time, world: world, engine: engine},
+		environment: &EnvironmentReconciler{client: manager.GetClient(), clock: time, world: world, engine: engine, left: onClusters.LeftIn},
+		left:        &leftReconciler{works: onClusters, engine: engine},
 		binding: &ClusterBindingReconciler{
 			client: manager.GetClient(), clock: time, world: world, engine: engine,
 			placements: &ocm.Placements{Reader: works, Writer: manager.GetClient()},

@@ -185,7 +185,7 @@ func summarize(away, waiting, unhealthy []string) verdict {
 
 func removalText(removal delivery.Removal) string {
 	return fmt.Sprintf("%s: %s: being removed: %s", removal.Record.Place, delivery.Title(removal.Record.Component),
-		cmp.Or(removal.Observe.Message, "tried again"))
+		cmp.Or(removal.Observe.Message, "tried again")+lastReport(removal.Observe))
 }
 
 // enumerate joins the first texts and counts the rest.
@@ -216,10 +216,23 @@ func (o *outcome) phase(app *v1beta1.Application, verdict verdict) v1beta1.Appli
 }
 
 func messageOf(unit delivery.UnitReport) string {
+	message := unit.Verdict.Message
 	if unit.Observe.State != delivery.Delivered {
-		return unit.Observe.Message
+		message = unit.Observe.Message
 	}
-	return unit.Verdict.Message
+	if unit.Healthy() {
+		return message
+	}
+	return message + lastReport(unit.Observe)
+}
+
+// lastReport says when the cluster last reported: a time and no age, which
+// would change the status every second.
+func lastReport(observation delivery.Observation) string {
+	if observation.Reported.IsZero() {
+		return ""
+	}
+	return "; last report " + observation.Reported.UTC().Format(time.RFC3339)
 }
 
 // services are the places with the unhealthy first, bounded, and their counts.

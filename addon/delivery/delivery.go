@@ -106,8 +106,14 @@ type Observation struct {
 	// Output is the observed workload, Outputs are the other observed objects by resource name.
 	Output  map[string]any
 	Outputs map[string]map[string]any
+	// Left says that something stays behind on a cluster that is away, where the
+	// target looks after it on its own account; Message names it.
+	Left bool
 	// Feedback says that the objects are known by the feedback of an agent alone.
 	Feedback bool
+	// Reported is when the cluster last reported on it, by the hub's clock; zero when
+	// it never did, and where the target sees for itself.
+	Reported time.Time
 	// RetryAfter asks for another look, when no event can be expected; 0 means none.
 	RetryAfter time.Duration
 }
@@ -122,6 +128,19 @@ type Record struct {
 	// Object is the ObjectID of the one object that the record stands for; empty
 	// when it stands for its whole unit.
 	Object string
+}
+
+// RemoveOptions say how something is removed.
+type RemoveOptions struct {
+	// Leave lets the objects go instead of deleting them: they stay where they are.
+	Leave bool
+	// Final means that the application goes, or its environment: what a policy keeps
+	// as long as the application is there goes too.
+	Final bool
+	// Abandon leaves the objects on a cluster that is away, instead of waiting for it.
+	Abandon bool
+	// Patience is how long a cluster that is away is waited for; 0 means for ever.
+	Patience time.Duration
 }
 
 // ObjectID identifies an object on a cluster for people, such as "Deployment.apps shop/web".
@@ -140,8 +159,9 @@ type Target interface {
 	Records(ctx context.Context, owner Owner) ([]Record, error)
 	// Places lists where something is kept for an environment.
 	Places(ctx context.Context, environment string) ([]Place, error)
-	// Remove removes what a record stands for. Delivered means that it is gone.
-	Remove(ctx context.Context, record Record) (Observation, error)
+	// Remove removes what a record stands for. Delivered means that it is gone, or
+	// that it stays as its policy has it.
+	Remove(ctx context.Context, record Record, options RemoveOptions) (Observation, error)
 	// IdleTenants lists the tenants that a hub namespace has here and in which
 	// nothing is delivered.
 	IdleTenants(ctx context.Context, sourceNamespace string) ([]TenantKey, error)

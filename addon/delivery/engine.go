@@ -54,7 +54,9 @@ type Report struct {
 	Units []UnitReport
 	// Removals are the records that are not gone yet.
 	Removals []Removal
-	// Tenants that are not released yet.
+	// Left are the records that were left on clusters that are away.
+	Left []Removal
+	// Tenants that are not released yet, but for those on clusters that are away.
 	Tenants []TenantKey
 	// Problems of the plan.
 	Problems []Problem
@@ -185,7 +187,7 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 			if plan.Wants(record) || report.unwritten(record) {
 				continue
 			}
-			if err := remove(ctx, target, record, report); err != nil {
+			if err := remove(ctx, target, record, plan.removeOptions(record), report); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -193,13 +195,16 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 	return errors.Join(errs...)
 }
 
-func remove(ctx context.Context, target Target, record Record, report *Report) error {
-	observation, err := target.Remove(ctx, record)
+func remove(ctx context.Context, target Target, record Record, options RemoveOptions, report *Report) error {
+	observation, err := target.Remove(ctx, record, options)
 	if err != nil {
 		report.Removals = append(report.Removals, Removal{Record: record})
 		return fmt.Errorf("remove %s from %s: %w", record.ID, record.Place, err)
 	}
 	report.retry(observation.RetryAfter)
+	if observation.Left {
+		report.Left = append(report.Left, Removal{Record: record, Observe: observation})
+	}
 	if observation.State != Delivered {
 		report.Removals = append(report.Removals, Removal{Record: record, Observe: observation})
 	}
@@ -238,6 +243,9 @@ func (e *Engine) releaseTenant(ctx context.Context, target Target, plan *Plan, k
 	}
 	observation, err := target.ReleaseTenant(ctx, key)
 	report.retry(observation.RetryAfter)
+	if err == nil && observation.State == Away {
+		return nil // it is released when the cluster returns, by whoever looks after it then
+	}
 	if err != nil || observation.State != Delivered {
 		report.Tenants = append(report.Tenants, key)
 	}

@@ -25,6 +25,8 @@ type scripted struct {
 	removes map[string]Observation
 	release Observation
 	records []Record
+	// options are those of all removals.
+	options []RemoveOptions
 	idle    []TenantKey
 	places  []Place
 	// fails are the calls that end with an error.
@@ -64,7 +66,8 @@ func (s *scripted) Places(context.Context, string) ([]Place, error) {
 	return s.places, s.note("places")
 }
 
-func (s *scripted) Remove(_ context.Context, record Record) (Observation, error) {
+func (s *scripted) Remove(_ context.Context, record Record, options RemoveOptions) (Observation, error) {
+	s.options = append(s.options, options)
 	return or(s.removes, record.ID), s.note("remove %s", record.ID)
 }
 

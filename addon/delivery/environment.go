@@ -159,11 +159,6 @@ func NotImplemented(spec v1alpha1.EnvironmentSpec) []string {
 		add(len(options.ImagePullSecrets) > 0, "spec.namespaceOptions.imagePullSecrets")
 		add(len(options.Objects) > 0, "spec.namespaceOptions.objects")
 	}
-	if deletion := spec.Deletion; deletion != nil {
-		add(deletion.Policy == "Orphan", "spec.deletion.policy: Orphan")
-		add(deletion.Unreachable == "Orphan", "spec.deletion.unreachable: Orphan")
-		add(deletion.Timeout != nil, "spec.deletion.timeout")
-	}
 	return fields
 }
 

@@ -147,7 +147,7 @@ func TestNotImplemented(t *testing.T) {
 				AfterPolicy: "Skip", Approval: &v1alpha1.ApprovalPolicy{Message: "unused"},
 				Constraints: &v1alpha1.Constraints{}, Permissions: "fairlead-deployer",
 				NamespaceOptions: &v1alpha1.NamespaceOptions{Adopt: true, Create: ptr.To(false), Labels: map[string]string{"a": "b"}},
-				Deletion:         &v1alpha1.DeletionPolicy{Protection: true, Policy: "Delete", Unreachable: "Wait"},
+				Deletion:         &v1alpha1.DeletionPolicy{Protection: true, Policy: "Orphan", Unreachable: "Orphan", Timeout: &metav1.Duration{}},
 			},
 		},
 		{
@@ -158,11 +158,10 @@ func TestNotImplemented(t *testing.T) {
 				NamespaceOptions: &v1alpha1.NamespaceOptions{
 					ImagePullSecrets: []string{"s"}, Objects: []runtime.RawExtension{{Raw: []byte(`{}`)}},
 				},
-				Deletion: &v1alpha1.DeletionPolicy{Policy: "Orphan", Unreachable: "Orphan", Timeout: &metav1.Duration{}},
 			},
 			want: []string{
 				"spec.after", "spec.approval", "spec.propagation", "spec.constraints", "spec.namespaceOptions.imagePullSecrets",
-				"spec.namespaceOptions.objects", "spec.deletion.policy: Orphan", "spec.deletion.unreachable: Orphan", "spec.deletion.timeout",
+				"spec.namespaceOptions.objects",
 			},
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
@@ -62,6 +63,10 @@ type Plan struct {
 	away func(cluster string) bool
 	// wanted are the units by environment, cluster, namespace and component.
 	wanted map[unitKey]*render.Result
+	// final says that the application goes.
+	final bool
+	// deletions say how environments want what leaves them to go.
+	deletions map[string]v1alpha1.DeletionPolicy
 }
 
 type unitKey struct {
@@ -81,6 +86,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 	for name, env := range world {
 		plan.leaving[name] = env.Deleting
 	}
+	plan.In(world)
 	for _, use := range request.Uses {
 		for _, placed := range plan.placements(world, request.Source, use) {
 			placed.components = placed.use.Components(request.Components)
@@ -106,12 +112,13 @@ type placement struct {
 
 // RemovalPlan is the plan of an application that goes away: it wants nothing.
 func RemovalPlan(owner Owner) *Plan {
-	return &Plan{Owner: owner}
+	return &Plan{Owner: owner, final: true}
 }
 
 // Wants says whether a record belongs to something that is to stay as it is or
 // as it will be written. A cluster that left an environment while it is away
-// keeps what it has: lost contact must not empty a cluster.
+// keeps what it has, unless the environment says otherwise: lost contact must
+// not empty a cluster.
 func (p *Plan) Wants(record Record) bool {
 	environment, cluster := record.Place.Environment, record.Place.Cluster
 	if p.unresolved[environment] {
@@ -124,7 +131,7 @@ func (p *Plan) Wants(record Record) bool {
 		return true
 	}
 	clusters, delivered := p.clusters[environment]
-	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster)
+	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster) && p.deletions[environment].Unreachable != orphan
 }
 
 func holds(result *render.Result, object string) bool {

@@ -348,7 +348,11 @@ func (t *Target) removeOwn(ctx context.Context, object client.Object, key types.
 }
 
 // Remove deletes an object that is labelled as the owner's.
-func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.Observation, error) {
+func (t *Target) Remove(ctx context.Context, record delivery.Record, options delivery.RemoveOptions) (delivery.Observation, error) {
+	if options.Leave {
+		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNotImplemented,
+			Message: record.Object + " stays: spec.deletion.policy Orphan is not implemented on the hub itself"}, nil
+	}
 	key, err := parse(record)
 	if err != nil {
 		return delivery.Observation{}, err

@@ -185,7 +185,7 @@ func (h *hub) removeAll(t *testing.T) {
 		t.Errorf("used %t, %v: a tenant with objects is released", used, err)
 	}
 	for _, record := range records {
-		observation, err := h.Remove(t.Context(), record)
+		observation, err := h.Remove(t.Context(), record, delivery.RemoveOptions{})
 		if err != nil || observation.State != delivery.Delivered {
 			t.Errorf("remove %s: %+v, %v", record.ID, observation, err)
 		}
@@ -424,7 +424,7 @@ func TestRemoveUnwatched(t *testing.T) {
 			h := newTenantHub(t)
 			h.deliver(t, unitWith(settings("b")))
 			h.requests()
-			got, err := h.Remove(t.Context(), test.record)
+			got, err := h.Remove(t.Context(), test.record, delivery.RemoveOptions{})
 			if err != nil || got.State != delivery.Delivered {
 				t.Errorf("%+v, %v, since %s", got, err, test.reason)
 			}

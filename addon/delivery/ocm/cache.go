@@ -33,6 +33,7 @@ const (
 	indexSource   = "fairlead.source"   // hub namespace of tenant works
 	indexManifest = "fairlead.manifest" // cluster and identity of each delivered object
 	indexUnit     = "fairlead.unit"     // cluster, application, component and environment
+	indexLeft     = "fairlead.left"     // hub namespace, and environment, of works that were left
 )
 
 // CacheOptions say how OCM's kinds are cached: of works only ours and without
@@ -67,6 +68,7 @@ func stripWork(object any) (any, error) {
 	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta}
 	stripped.ManagedFields = nil
 	stripped.Annotations = map[string]string{v1alpha1.AnnotationHash: work.Annotations[v1alpha1.AnnotationHash], observedDigest: digest}
+	keepTimes(stripped, work)
 	for _, manifest := range work.Spec.Workload.Manifests {
 		stripped.Spec.Workload.Manifests = append(stripped.Spec.Workload.Manifests, workv1.Manifest{
 			RawExtension: runtime.RawExtension{Raw: stripManifest(manifest.Raw)},
@@ -167,6 +169,7 @@ func IndexFields(ctx context.Context, indexer client.FieldIndexer) error {
 		indexSource:   sourceKeys,
 		indexManifest: manifestKeys,
 		indexUnit:     unitKeys,
+		indexLeft:     leftKeys,
 	} {
 		extract := func(object client.Object) []string {
 			work, ok := object.(*workv1.ManifestWork)
@@ -187,7 +190,7 @@ func ownerKeys(work *workv1.ManifestWork) []string {
 }
 
 func tenantKeys(work *workv1.ManifestWork) []string {
-	if work.Labels[LabelPurpose] != PurposeApplication {
+	if !holdsObjects(work) {
 		return nil
 	}
 	return []string{tenantIndexKey(work.Namespace, work.Labels[LabelTargetNamespace])}
@@ -211,7 +214,7 @@ func sourceKeys(work *workv1.ManifestWork) []string {
 }
 
 func manifestKeys(work *workv1.ManifestWork) []string {
-	if work.Labels[LabelPurpose] != PurposeApplication {
+	if !holdsObjects(work) {
 		return nil
 	}
 	keys := make([]string, 0, len(work.Spec.Workload.Manifests))

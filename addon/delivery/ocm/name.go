@@ -61,7 +61,7 @@ func indexOf(labels map[string]string) string {
 
 // sameWorkByLabels says that two works are of one unit, tenant or cluster.
 func sameWorkByLabels(a, b map[string]string) bool {
-	if a[LabelPurpose] != b[LabelPurpose] {
+	if purposeOf(a) != purposeOf(b) {
 		return false
 	}
 	if a[LabelPurpose] == PurposeTenant {

@@ -68,7 +68,7 @@ func (h *hub) delivered(t *testing.T, u delivery.Unit) string {
 	if err := h.client.Create(t.Context(), work); err != nil {
 		t.Fatal(err)
 	}
-	h.pass(time.Minute)
+	h.pass(30 * time.Second) // longer than a write may be held, shorter than its agent may take
 	h.writes = nil
 	return WorkName(u.Owner, u.Component, u.Place.Environment, "0")
 }
@@ -104,18 +104,18 @@ func TestObserve(t *testing.T) {
 		// age of Applied; a minute when zero.
 		age time.Duration
 	}{
-		{name: "silent", reason: "no agent has seen it", want: "applying: waiting for the cluster to fetch it"},
+		{name: "silent", reason: "no agent has seen it", want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second},
 		{
 			name: "ready", reason: "applied, there, and of this version", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "delivered",
 		},
 		{
 			name: "available before applied", reason: "Available takes the new generation before anything is applied", generation: 0,
-			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it",
+			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second,
 		},
 		{
 			name: "applied of another generation", reason: "that was another version", generation: 7, applied: "True",
-			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it",
+			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second,
 		},
 		{
 			name: "old feedback", reason: "feedback of the previous version stands beside Applied of this one", generation: 1, applied: "True",

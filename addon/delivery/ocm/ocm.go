@@ -34,6 +34,9 @@ const (
 const (
 	// PurposeApplication is a work with objects of a component.
 	PurposeApplication = "application"
+	// PurposeLeft is a work of a component that was left on a cluster that is away: its
+	// application counts it no more, and it goes when the cluster returns.
+	PurposeLeft = "left"
 	// PurposeTenant is a work with a namespace, its deployer account and rights.
 	PurposeTenant = "tenant"
 	// PurposeRoles is the one work per cluster with the deployer's ClusterRoles.

@@ -265,7 +265,7 @@ func (s *spoke) removeAll(t *testing.T) {
 			return
 		}
 		for _, record := range records {
-			if _, err := s.Remove(t.Context(), record); err != nil {
+			if _, err := s.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -70,6 +70,8 @@ type Target struct {
 	// kept are the digests of works whose spec the API server changed: an OCM that
 	// does not know a field drops it, and that is nobody's edit.
 	kept map[types.NamespacedName]keptSpec
+	// unseen are works that were not reported and do not say when they were written.
+	unseen map[types.NamespacedName]unseenSpec
 	// gone are the UIDs of the tenant works that were deleted last, by their names.
 	gone map[types.NamespacedName]types.UID
 	// release lets one tenant be released at a time.
@@ -571,9 +573,13 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: wait}, nil
 	}
 	digest := wanted.Annotations[v1alpha1.AnnotationHash]
+	t.stamp(wanted, nil)
 	if err := t.Writer.Create(ctx, wanted); err != nil {
 		if apierrors.IsAlreadyExists(err) {
 			return t.reclaim(ctx, wanted)
+		}
+		if ending := namespaceEnds(key, err); ending != nil {
+			return *ending, nil
 		}
 		return refusedOrError("create", key, err)
 	}
@@ -620,11 +626,12 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	}
 	if drops(wanted, current) {
 		if settled, wait := t.settled(current); !settled {
-			return t.awayOr(ctx, wanted.Namespace, delivery.Observation{
+			return t.awayOr(ctx, wanted.Namespace, t.orOverdue(current, delivery.Observation{
 				State: delivery.Waiting, RetryAfter: wait,
-				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"})
+				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"}))
 		}
 	}
+	t.stamp(wanted, current)
 	update := current.DeepCopy()
 	update.Spec, update.Annotations = wanted.Spec, wanted.Annotations
 	// The cluster's agent may change its own works; a foreign owner would have the work garbage collected.

@@ -51,7 +51,7 @@ func TestShrinkGate(t *testing.T) {
 	}{
 		{
 			name: "never applied", reason: "the agent may be applying it now", before: []render.Object{web, expose}, after: []render.Object{web},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it",
+			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
 		},
 		{
 			name: "applied failed", reason: "some of it may be there", before: []render.Object{web, expose}, after: []render.Object{web},
@@ -65,7 +65,7 @@ func TestShrinkGate(t *testing.T) {
 			prepare: func(t *testing.T, h *hub) {
 				h.setStatus(t, webWork, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(0, "True", time.Minute)}})
 			},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it",
+			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
 		},
 		{
 			name: "just applied", reason: "the agent records what it applied after it reported it", before: []render.Object{web, expose}, after: []render.Object{web},
@@ -84,7 +84,7 @@ func TestShrinkGate(t *testing.T) {
 		},
 		{
 			name: "renamed", reason: "to rename is to drop", before: []render.Object{web}, after: []render.Object{deployment("web2", "nginx:1")},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it",
+			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
 		},
 		{
 			name: "grown", reason: "nothing is dropped", before: []render.Object{web}, after: []render.Object{web, expose},
