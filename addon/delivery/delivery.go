@@ -124,6 +124,15 @@ type Record struct {
 	Object string
 }
 
+// RemoveOptions say how something is removed.
+type RemoveOptions struct {
+	// Leave lets the objects go instead of deleting them: they stay where they are.
+	Leave bool
+	// Final means that the application goes, or its environment: what a policy keeps
+	// as long as the application is there goes too.
+	Final bool
+}
+
 // ObjectID identifies an object on a cluster for people, such as "Deployment.apps shop/web".
 func ObjectID(kind schema.GroupKind, namespace, name string) string {
 	return kind.String() + " " + namespace + "/" + name
@@ -140,8 +149,9 @@ type Target interface {
 	Records(ctx context.Context, owner Owner) ([]Record, error)
 	// Places lists where something is kept for an environment.
 	Places(ctx context.Context, environment string) ([]Place, error)
-	// Remove removes what a record stands for. Delivered means that it is gone.
-	Remove(ctx context.Context, record Record) (Observation, error)
+	// Remove removes what a record stands for. Delivered means that it is gone, or
+	// that it stays as its policy has it.
+	Remove(ctx context.Context, record Record, options RemoveOptions) (Observation, error)
 	// IdleTenants lists the tenants that a hub namespace has here and in which
 	// nothing is delivered.
 	IdleTenants(ctx context.Context, sourceNamespace string) ([]TenantKey, error)

@@ -185,7 +185,7 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 			if plan.Wants(record) || report.unwritten(record) {
 				continue
 			}
-			if err := remove(ctx, target, record, report); err != nil {
+			if err := remove(ctx, target, record, plan.removeOptions(record), report); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -193,8 +193,8 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 	return errors.Join(errs...)
 }
 
-func remove(ctx context.Context, target Target, record Record, report *Report) error {
-	observation, err := target.Remove(ctx, record)
+func remove(ctx context.Context, target Target, record Record, options RemoveOptions, report *Report) error {
+	observation, err := target.Remove(ctx, record, options)
 	if err != nil {
 		report.Removals = append(report.Removals, Removal{Record: record})
 		return fmt.Errorf("remove %s from %s: %w", record.ID, record.Place, err)

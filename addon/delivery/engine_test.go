@@ -64,7 +64,7 @@ func (s *scripted) Places(context.Context, string) ([]Place, error) {
 	return s.places, s.note("places")
 }
 
-func (s *scripted) Remove(_ context.Context, record Record) (Observation, error) {
+func (s *scripted) Remove(_ context.Context, record Record, _ RemoveOptions) (Observation, error) {
 	return or(s.removes, record.ID), s.note("remove %s", record.ID)
 }
 

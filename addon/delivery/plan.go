@@ -60,6 +60,8 @@ type Plan struct {
 	away func(cluster string) bool
 	// wanted are the units by environment, cluster, namespace and component.
 	wanted map[unitKey]*render.Result
+	// final says that the application goes.
+	final bool
 }
 
 type unitKey struct {
@@ -101,7 +103,12 @@ type placement struct {
 
 // RemovalPlan is the plan of an application that goes away: it wants nothing.
 func RemovalPlan(owner Owner) *Plan {
-	return &Plan{Owner: owner}
+	return &Plan{Owner: owner, final: true}
+}
+
+// removeOptions say how something is removed that is not wanted.
+func (p *Plan) removeOptions(record Record) RemoveOptions {
+	return RemoveOptions{Final: p.final || p.leaving[record.Place.Environment]}
 }
 
 // Wants says whether a record belongs to something that is to stay as it is or

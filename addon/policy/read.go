@@ -130,6 +130,7 @@ func (p *Policy) read(v values, at string) error {
 		p.GarbageCollect = readGarbageCollect(v)
 	case ApplyOnceType:
 		p.ApplyOnce = readApplyOnce(v)
+		return p.ApplyOnce.check(at)
 	case SharedResourceType:
 		p.SharedResource = readResourceRules(v)
 	case TakeOverType:
@@ -138,6 +139,7 @@ func (p *Policy) read(v values, at string) error {
 		p.ReadOnly = readResourceRules(v)
 	case ResourceUpdateType:
 		p.ResourceUpdate = readResourceUpdate(v)
+		return p.ResourceUpdate.check(at)
 	}
 	return nil
 }

@@ -38,6 +38,8 @@ type hub struct {
 	clock  *clocktesting.FakePassiveClock
 	tenant *dynamicfake.FakeDynamicClient
 	writes []string
+	// managers are the field managers of all patches, kept what keepers applied.
+	managers, kept []string
 }
 
 type builderIndexer struct{ builder *fake.ClientBuilder }
@@ -224,14 +226,14 @@ func TestRemoveRestoresRights(t *testing.T) {
 		return false, nil, nil
 	})
 	record := recordOf(unit.Owner, webKey.gvk, deployedIn("shop", "web"))
-	observation, err := h.Remove(t.Context(), record)
+	observation, err := h.Remove(t.Context(), record, delivery.RemoveOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if observation.State != delivery.Waiting || observation.RetryAfter == 0 {
 		t.Errorf("got %+v, want to wait for the rights and to try again", observation)
 	}
-	if observation, err = h.Remove(t.Context(), record); err != nil || observation.State != delivery.Applying {
+	if observation, err = h.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil || observation.State != delivery.Applying {
 		t.Errorf("got %+v, %v, want it to be on its way out", observation, err)
 	}
 	if _, err := h.tenant.Resource(appsv1.SchemeGroupVersion.WithResource("deployments")).Namespace("shop").Get(t.Context(), "web", metav1.GetOptions{}); !apierrors.IsNotFound(err) {

@@ -76,7 +76,7 @@ func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Pla
 
 // Remove deletes a work; its agent removes the objects, and the work is gone
 // only after they are.
-func (t *Target) Remove(ctx context.Context, record delivery.Record) (delivery.Observation, error) {
+func (t *Target) Remove(ctx context.Context, record delivery.Record, _ delivery.RemoveOptions) (delivery.Observation, error) {
 	namespace, name, _ := strings.Cut(record.ID, "/")
 	return t.delete(ctx, types.NamespacedName{Namespace: namespace, Name: name})
 }

@@ -66,7 +66,7 @@ func TestRemove(t *testing.T) {
 			h.deliver(t, deployment("web", "nginx:1"))
 			test.prepare(t, h)
 			h.writes = nil
-			got, err := h.Remove(t.Context(), h.recordOfWeb(t))
+			got, err := h.Remove(t.Context(), h.recordOfWeb(t), delivery.RemoveOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,10 +95,10 @@ func TestRemoveOfAGoneWork(t *testing.T) {
 	h.deliver(t, deployment("web", "nginx:1"))
 	record := h.recordOfWeb(t)
 	h.pass(time.Minute)
-	if _, err := h.Remove(t.Context(), record); err != nil {
+	if _, err := h.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := h.Remove(t.Context(), record)
+	got, err := h.Remove(t.Context(), record, delivery.RemoveOptions{})
 	if err != nil || got.State != delivery.Delivered {
 		t.Errorf("got %s, %v: want delivered, since the work is gone", said(got), err)
 	}
@@ -117,7 +117,7 @@ func TestRemoveFromAwayCluster(t *testing.T) {
 	if err := h.client.Create(t.Context(), managedCluster("c1", metav1.ConditionUnknown)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := h.Remove(t.Context(), record)
+	got, err := h.Remove(t.Context(), record, delivery.RemoveOptions{})
 	if err != nil || got.State != delivery.Away || got.RetryAfter == 0 {
 		t.Errorf("got %s, retry after %s, %v: want away", said(got), got.RetryAfter, err)
 	}
@@ -129,7 +129,7 @@ func TestRemoveLosesARace(t *testing.T) {
 	record := h.recordOfWeb(t)
 	h.pass(time.Minute)
 	h.failNext = apierrors.NewConflict(schema.GroupResource{Resource: "manifestworks"}, webWork, errors.New("changed"))
-	got, err := h.Remove(t.Context(), record)
+	got, err := h.Remove(t.Context(), record, delivery.RemoveOptions{})
 	if err != nil || got.State != delivery.Applying || got.RetryAfter != coalesce {
 		t.Errorf("got %s, retry after %s, %v", said(got), got.RetryAfter, err)
 	}
