@@ -164,6 +164,7 @@ func (p *Policy) read(v values, at string) error {
 		p.GarbageCollect = readGarbageCollect(v)
 	case ApplyOnceType:
 		p.ApplyOnce = readApplyOnce(v)
+		return p.ApplyOnce.check(at)
 	case SharedResourceType:
 		p.SharedResource = readResourceRules(v)
 	case TakeOverType:
@@ -172,6 +173,7 @@ func (p *Policy) read(v values, at string) error {
 		p.ReadOnly = readResourceRules(v)
 	case ResourceUpdateType:
 		p.ResourceUpdate = readResourceUpdate(v)
+		return p.ResourceUpdate.check(at)
 	}
 	return nil
 }

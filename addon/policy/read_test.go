@@ -105,6 +105,18 @@ func TestReadErrors(t *testing.T) {
 			reason: "A value out of a list.", policy: of("garbage-collect", `{"rules":[{"selector":{},"strategy":"onAppDelet"}]}`),
 			want: `spec.policies[0].properties.rules[0].strategy: the value is not one of those that the policy type "garbage-collect" takes; did you mean "onAppDelete"? Use one of: "onAppUpdate", "onAppDelete", "never"`,
 		},
+		"BadPath": {
+			reason: "A path that leads nowhere.", policy: of("apply-once", `{"enable":true,"rules":[{"selector":{"componentNames":["web"]},"strategy":{"path":["spec..replicas"]}}]}`),
+			want: `spec.policies[0].properties.rules[0].strategy.path[0]: path "spec..replicas": want the name of a field at character 5`,
+		},
+		"PathOfIdentity": {
+			reason: "No object can be written without its name.", policy: of("apply-once", `{"enable":true,"rules":[{"selector":{"componentNames":["web"]},"strategy":{"path":["*","metadata"]}}]}`),
+			want: `spec.policies[0].properties.rules[0].strategy.path[1]: path "metadata": every object is written with it; name a field beside apiVersion, kind and metadata, or one label or annotation such as metadata.annotations[example.com/a]`,
+		},
+		"BadRecreate": {
+			reason: "A path that leads nowhere.", policy: of("resource-update", `{"rules":[{"selector":{"componentNames":["web"]},"strategy":{"recreateFields":["a["]}}]}`),
+			want: `spec.policies[0].properties.rules[0].strategy.recreateFields[0]: path "a[": want an index or a field in brackets at character 2`,
+		},
 		"BadOAMType": {
 			reason: "A value in a shared part.", policy: of("read-only", `{"rules":[{"selector":{"oamTypes":["TRAITS"]}}]}`),
 			want: `spec.policies[0].properties.rules[0].selector.oamTypes[0]: the value is not one of those that the policy type "read-only" takes; did you mean "TRAIT"? Use one of: "WORKLOAD", "COMPONENT", "TRAIT"`,
