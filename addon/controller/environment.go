@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -101,9 +100,8 @@ func setEnvironmentConditions(status *v1alpha1.EnvironmentStatus, generation int
 }
 
 func environmentProblem(environment *delivery.Environment) *delivery.Problem {
-	if fields := delivery.NotImplemented(environment.Spec); len(fields) > 0 {
-		return &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
-			"nothing is delivered here, since this version does not implement: %s; remove it", strings.Join(fields, ", "))}
+	if problem := environment.Unusable(); problem != nil {
+		return problem
 	}
 	for i := range environment.Bindings {
 		if problems := environment.Bindings[i].Problems; len(problems) > 0 {

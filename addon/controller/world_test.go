@@ -301,7 +301,7 @@ func TestEnvironmentProblem(t *testing.T) {
 		{"a binding is wrong", delivery.Environment{Name: "prod", Bindings: []delivery.Binding{bound, broken}}, "ClusterNotFound: no c9", false},
 		{
 			"it asks for what does not work yet", delivery.Environment{Name: "prod", Spec: v1alpha1.EnvironmentSpec{After: []string{"dev"}}, Bindings: []delivery.Binding{broken}},
-			"NotImplemented: nothing is delivered here, since this version does not implement: spec.after; remove it", false,
+			`NotImplemented: environment "prod" uses spec.after, which this version does not implement: nothing is delivered there until it is removed`, false,
 		},
 	}
 	for _, test := range tests {

@@ -51,6 +51,8 @@ const (
 	ReasonApplyFailed          = "ApplyFailed"
 	ReasonForbidden            = "Forbidden"
 	ReasonClusterAway          = "ClusterAway"
+	ReasonConstraintViolated   = "ConstraintViolated"
+	ReasonInvalidEnvironment   = "InvalidEnvironment"
 )
 
 // Binding is a ClusterBinding with the clusters that it stands for now.
@@ -153,7 +155,6 @@ func NotImplemented(spec v1alpha1.EnvironmentSpec) []string {
 	add(len(spec.After) > 0, "spec.after")
 	add(spec.Approval != nil && spec.Approval.Required, "spec.approval")
 	add(spec.Propagation != nil, "spec.propagation")
-	add(hasConstraints(spec.Constraints), "spec.constraints")
 	if options := spec.NamespaceOptions; options != nil {
 		add(len(options.ImagePullSecrets) > 0, "spec.namespaceOptions.imagePullSecrets")
 		add(len(options.Objects) > 0, "spec.namespaceOptions.objects")
@@ -166,12 +167,19 @@ func NotImplemented(spec v1alpha1.EnvironmentSpec) []string {
 	return fields
 }
 
-func hasConstraints(c *v1alpha1.Constraints) bool {
-	if c == nil {
-		return false
+// Unusable says why nothing may be delivered to an environment as it is written:
+// it uses what is not implemented, or what cannot be read. nil when it is fine.
+func (e *Environment) Unusable() *Problem {
+	if fields := NotImplemented(e.Spec); len(fields) > 0 {
+		return &Problem{Reason: ReasonNotImplemented, Message: fmt.Sprintf(
+			"environment %q uses %s, which this version does not implement: nothing is delivered there until it is removed",
+			e.Name, strings.Join(fields, ", "))}
 	}
-	return len(c.AllowedRegistries) > 0 || c.RequireImageDigest || len(c.AllowedKinds) > 0 ||
-		len(c.DeniedKinds) > 0 || c.AllowClusterScoped || c.MaxReplicas != nil
+	if _, err := constraintsOf(e); err != nil {
+		return &Problem{Reason: ReasonInvalidEnvironment, Message: fmt.Sprintf(
+			"environment %q: %v; nothing is delivered there until it is corrected", e.Name, err)}
+	}
+	return nil
 }
 
 // BindingNotImplemented is NotImplemented for a ClusterBinding.

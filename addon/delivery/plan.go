@@ -87,6 +87,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 			}
 		}
 	}
+	plan.constrain(world)
 	plan.treat(request.Treat)
 	return plan, nil
 }
@@ -172,10 +173,8 @@ func admit(world World, source SourceNamespace, use policy.EnvironmentUse) (*Env
 			"%s: environment %q does not admit namespace %q: ask the platform team to add it to spec.applicationNamespaces, or use one of: %s",
 			pathOf(use), use.Environment, source.Name, enumerate(world.admitting(source)))}
 	}
-	if fields := NotImplemented(env.Spec); len(fields) > 0 {
-		return nil, &Problem{Reason: ReasonNotImplemented, Message: fmt.Sprintf(
-			"environment %q uses %s, which this version does not implement: nothing is delivered there until it is removed",
-			env.Name, strings.Join(fields, ", "))}
+	if problem := env.Unusable(); problem != nil {
+		return nil, problem
 	}
 	return env, nil
 }
