@@ -74,7 +74,7 @@ func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha
 	if !ok {
 		return status, errors.New("the caches of environments differ; tried again")
 	}
-	using, err := r.world.using(ctx, world, environment.Name, applications)
+	using, err := r.world.using(ctx, world, environment.Name, applications, r.engine.Delivered)
 	if err != nil {
 		return status, err
 	}

@@ -248,7 +248,11 @@ func environmentsOf(application *v1beta1.Application) []string {
 }
 
 // using counts the applications that use an environment, out of those that may.
-func (w *worldReader) using(ctx context.Context, world delivery.World, environment string, applications []v1beta1.Application) (int, error) {
+// delivered says where an application is already.
+func (w *worldReader) using(
+	ctx context.Context, world delivery.World, environment string, applications []v1beta1.Application,
+	delivered func(context.Context, delivery.Owner) ([]delivery.Place, error),
+) (int, error) {
 	count := 0
 	for i := range applications {
 		application := &applications[i]
@@ -263,7 +267,13 @@ func (w *worldReader) using(ctx context.Context, world delivery.World, environme
 		if err := w.label(ctx, world, uses); err != nil {
 			return 0, err
 		}
-		if slices.Contains(world.Reached(source, uses), environment) {
+		var places []delivery.Place
+		if delivery.HasTopology(uses) {
+			if places, err = delivered(ctx, ownerOf(application)); err != nil {
+				return 0, err
+			}
+		}
+		if slices.Contains(world.Reached(source, uses, places), environment) {
 			count++
 		}
 	}

@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -234,7 +235,7 @@ func TestUsing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := reader.using(t.Context(), world, test.environment, []v1beta1.Application{test.app})
+		got, err := reader.using(t.Context(), world, test.environment, []v1beta1.Application{test.app}, func(context.Context, delivery.Owner) ([]delivery.Place, error) { return nil, nil })
 		if err != nil || got != test.want {
 			t.Errorf("%s: got %d, %v, want %d: %s", test.environment, got, err, test.want, test.reason)
 		}

@@ -252,6 +252,30 @@ func (e *Engine) ReleaseTenants(ctx context.Context, namespace string) ([]Tenant
 	return report.Tenants, err
 }
 
+// Delivered lists where something of an application is.
+func (e *Engine) Delivered(ctx context.Context, owner Owner) ([]Place, error) {
+	found := map[Place]bool{}
+	for _, target := range []Target{e.Local, e.OCM} {
+		records, err := target.Records(ctx, owner)
+		if err != nil {
+			return nil, fmt.Errorf("list what application %s delivered: %w", owner, err)
+		}
+		for _, record := range records {
+			found[record.Place] = true
+		}
+	}
+	places := make([]Place, 0, len(found))
+	for place := range found {
+		places = append(places, place)
+	}
+	slices.SortFunc(places, comparePlaces)
+	return places, nil
+}
+
+func comparePlaces(a, b Place) int {
+	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Environment, b.Environment))
+}
+
 // Places lists where something is delivered for an environment.
 func (e *Engine) Places(ctx context.Context, environment string) ([]Place, error) {
 	var places []Place
@@ -262,9 +286,7 @@ func (e *Engine) Places(ctx context.Context, environment string) ([]Place, error
 		}
 		places = append(places, found...)
 	}
-	slices.SortFunc(places, func(a, b Place) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace))
-	})
+	slices.SortFunc(places, comparePlaces)
 	return places, nil
 }
 

@@ -30,6 +30,8 @@ type Request struct {
 	ClusterVersion func(cluster string) render.ClusterVersion
 	// Treat is what the application's policies say of an object; nil when it has none.
 	Treat func(policy.Resource) policy.Treatment
+	// Delivered is where the application is already; needed only where a use has a topology.
+	Delivered []Place
 }
 
 // Renderer renders one component in one context.
@@ -80,7 +82,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 		plan.leaving[name] = env.Deleting
 	}
 	for _, use := range request.Uses {
-		for _, placed := range plan.placements(world, request.Source, use) {
+		for _, placed := range plan.placements(world, request, use) {
 			placed.components = placed.use.Components(request.Components)
 			if err := plan.addEnvironment(world, renderer, request, placed); err != nil {
 				return nil, err
