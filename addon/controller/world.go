@@ -71,12 +71,16 @@ func (w *worldReader) bind(ctx context.Context, world delivery.World) error {
 	slices.SortFunc(sorted, func(a, b v1alpha1.ClusterBinding) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range sorted {
 		environment, ok := world[sorted[i].Spec.Environment]
-		if !ok || !sorted[i].DeletionTimestamp.IsZero() {
+		if !ok {
 			continue
 		}
 		binding, err := w.resolve(ctx, &sorted[i])
 		if err != nil {
 			return err
+		}
+		if !sorted[i].DeletionTimestamp.IsZero() {
+			environment.Released = append(environment.Released, binding.Clusters...)
+			continue
 		}
 		environment.Bindings = append(environment.Bindings, binding)
 	}
@@ -85,7 +89,7 @@ func (w *worldReader) bind(ctx context.Context, world delivery.World) error {
 
 // resolve finds the clusters of a binding.
 func (w *worldReader) resolve(ctx context.Context, binding *v1alpha1.ClusterBinding) (delivery.Binding, error) {
-	resolved := delivery.Binding{Name: binding.Name, Overrides: binding.Spec.Overrides}
+	resolved := delivery.Binding{Name: binding.Name, Overrides: binding.Spec.Overrides, SurgeFirst: surgeFirst(binding.Spec)}
 	if fields := delivery.BindingNotImplemented(binding.Spec); len(fields) > 0 {
 		resolved.Unresolved = true
 		resolved.Problems = append(resolved.Problems, delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
@@ -109,6 +113,12 @@ func (w *worldReader) resolve(ctx context.Context, binding *v1alpha1.ClusterBind
 	}
 	resolved.Clusters = clusters
 	return resolved, nil
+}
+
+// surgeFirst says whether a cluster that the binding no longer chooses waits for
+// those that it chooses. What is named is taken away by removing its name.
+func surgeFirst(spec v1alpha1.ClusterBindingSpec) bool {
+	return spec.Placement != nil && (spec.Rollout == nil || spec.Rollout.Replacement != "DeleteFirst")
 }
 
 func withoutOCM(resolved delivery.Binding, field string) delivery.Binding {

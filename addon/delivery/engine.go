@@ -75,6 +75,19 @@ func (r *Report) unwritten(record Record) bool {
 	})
 }
 
+// successor is a cluster on which the record's component is not healthy yet;
+// empty when it is on all.
+func (r *Report) successor(record Record, clusters []string) string {
+	at := slices.IndexFunc(r.Units, func(u UnitReport) bool {
+		return u.Unit.Component == record.Component && u.Unit.Place.Environment == record.Place.Environment &&
+			slices.Contains(clusters, u.Unit.Place.Cluster) && !u.Healthy()
+	})
+	if at < 0 {
+		return ""
+	}
+	return r.Units[at].Unit.Place.Cluster
+}
+
 func (r *Report) retry(after time.Duration) {
 	if after > 0 && (r.RetryAfter == 0 || after < r.RetryAfter) {
 		r.RetryAfter = after
@@ -183,6 +196,11 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 		}
 		for _, record := range records {
 			if plan.Wants(record) || report.unwritten(record) {
+				continue
+			}
+			if waiting := report.successor(record, plan.successors(record)); waiting != "" {
+				report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{State: Waiting, Message: fmt.Sprintf(
+					"cluster %s left environment %q and keeps component %q until it is healthy on cluster %s", record.Place.Cluster, record.Place.Environment, record.Component, waiting)}})
 				continue
 			}
 			if err := remove(ctx, target, record, report); err != nil {

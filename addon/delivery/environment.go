@@ -64,6 +64,9 @@ type Binding struct {
 	Overrides []v1alpha1.ClusterOverride
 	// Problems of the binding; Clusters is complete in spite of them unless Unresolved.
 	Problems []Problem
+	// SurgeFirst means that a cluster which the binding chose no more keeps what it
+	// has until the others are healthy.
+	SurgeFirst bool
 	// Unresolved means that the clusters are not known now, so that nothing may be concluded from their absence.
 	Unresolved bool
 }
@@ -74,6 +77,9 @@ type Environment struct {
 	Spec     v1alpha1.EnvironmentSpec
 	Deleting bool
 	Bindings []Binding
+	// Released are clusters of bindings that are being deleted: somebody gave them
+	// up, so that nothing replaces them.
+	Released []string
 	// ClusterLabels are the labels of bound clusters by name, as far as they are
 	// known; needed only where a topology selects clusters by labels.
 	ClusterLabels map[string]map[string]string
@@ -191,9 +197,17 @@ func BindingNotImplemented(spec v1alpha1.ClusterBindingSpec) []string {
 	if spec.Rollout.Type != "" && spec.Rollout.Type != "All" {
 		fields = append(fields, "spec.rollout.type: "+spec.Rollout.Type)
 	}
-	if spec.Rollout.MinSuccessTime != nil || spec.Rollout.ProgressDeadline != nil || spec.Rollout.MaxFailures != nil ||
-		spec.Rollout.StallAfter != nil || spec.Rollout.Replacement == "DeleteFirst" {
-		fields = append(fields, "spec.rollout")
+	for _, field := range []struct {
+		name string
+		used bool
+	}{
+		{"minSuccessTime", spec.Rollout.MinSuccessTime != nil},
+		{"progressDeadline", spec.Rollout.ProgressDeadline != nil},
+		{"maxFailures", spec.Rollout.MaxFailures != nil},
+	} {
+		if field.used {
+			fields = append(fields, "spec.rollout."+field.name)
+		}
 	}
 	return fields
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -183,8 +184,11 @@ func TestBindingNotImplemented(t *testing.T) {
 		{name: "none", reason: "all clusters at once is what happens"},
 		{name: "all", reason: "all at once, as it is", rollout: &v1alpha1.RolloutPolicy{Type: "All", Replacement: "SurgeFirst"}},
 		{name: "progressive", reason: "waves", rollout: &v1alpha1.RolloutPolicy{Type: "Progressive"}, want: []string{"spec.rollout.type: Progressive"}},
-		{name: "stall", reason: "a bound of waves", rollout: &v1alpha1.RolloutPolicy{Type: "All", StallAfter: &metav1.Duration{}}, want: []string{"spec.rollout"}},
-		{name: "delete first", reason: "another order of moving", rollout: &v1alpha1.RolloutPolicy{Replacement: "DeleteFirst"}, want: []string{"spec.rollout"}},
+		{name: "no waves", reason: "these hold without waves as well", rollout: &v1alpha1.RolloutPolicy{Type: "All", StallAfter: &metav1.Duration{}, Replacement: "DeleteFirst"}},
+		{
+			name: "bounds of waves", reason: "each is named", rollout: &v1alpha1.RolloutPolicy{MinSuccessTime: &metav1.Duration{}, ProgressDeadline: &metav1.Duration{}, MaxFailures: &intstr.IntOrString{}},
+			want: []string{"spec.rollout.minSuccessTime", "spec.rollout.progressDeadline", "spec.rollout.maxFailures"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -52,6 +52,9 @@ type Plan struct {
 	unresolved map[string]bool
 	// clusters of each environment that is not being deleted.
 	clusters map[string][]string
+	// surge are the clusters of each environment that must be healthy before one
+	// that was chosen before them is cleaned; released those that nothing replaces.
+	surge, released map[string][]string
 	// kept are clusters, and keepAll all, of which nothing is concluded, since a
 	// topology that may mean them cannot be resolved.
 	kept    map[string]bool
@@ -76,10 +79,15 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 	plan := &Plan{
 		Owner: request.Owner, Tenants: map[TenantKey]Tenant{},
 		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
-		kept: map[string]bool{}, leaving: map[string]bool{},
+		kept: map[string]bool{}, leaving: map[string]bool{}, surge: map[string][]string{}, released: map[string][]string{},
 	}
 	for name, env := range world {
-		plan.leaving[name] = env.Deleting
+		plan.leaving[name], plan.released[name] = env.Deleting, env.Released
+		for _, binding := range env.Bindings {
+			if binding.SurgeFirst {
+				plan.surge[name] = append(plan.surge[name], binding.Clusters...)
+			}
+		}
 	}
 	for _, use := range request.Uses {
 		for _, placed := range plan.placements(world, request, use) {
@@ -123,6 +131,18 @@ func (p *Plan) Wants(record Record) bool {
 	}
 	clusters, delivered := p.clusters[environment]
 	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster)
+}
+
+// successors are the clusters that must be healthy before a record goes: those
+// that stand for one that a placement chose before. A cluster of a placement
+// leaves because of a decision, one of a list or of a deleted binding by a word.
+func (p *Plan) successors(record Record) []string {
+	environment, cluster := record.Place.Environment, record.Place.Cluster
+	clusters, delivered := p.clusters[environment]
+	if !delivered || slices.Contains(clusters, cluster) || slices.Contains(p.released[environment], cluster) {
+		return nil
+	}
+	return p.surge[environment]
 }
 
 func holds(result *render.Result, object string) bool {
