@@ -155,6 +155,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 	world := &worldReader{reader: manager.GetCache(), fleet: fleet, hub: hub}
 	onHub := &local.Target{
 		Reader: manager.GetCache(), Writer: manager.GetClient(), Tenant: tenants, Mapper: manager.GetRESTMapper(), Kinds: kinds, Clock: time,
+		Live:    manager.GetAPIReader(),
 		Written: func(kind string) { metrics.objects.WithLabelValues(kind).Inc() },
 	}
 	engine := &delivery.Engine{
@@ -163,6 +164,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 			Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
 			Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
 		},
+		PullSecrets:  &delivery.PullSecrets{Read: readSystemSecret(manager.GetAPIReader()), Clock: time},
 		TenantWanted: world.tenantWanted,
 	}
 	controllers := &controllers{

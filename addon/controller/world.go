@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,7 +57,7 @@ func (w *worldReader) read(ctx context.Context) (delivery.World, error) {
 	for i := range environments.Items {
 		environment := &environments.Items[i]
 		world[environment.Name] = &delivery.Environment{
-			Name: environment.Name, Spec: environment.Spec, Deleting: !environment.DeletionTimestamp.IsZero(),
+			Name: environment.Name, Generation: environment.Generation, Spec: environment.Spec, Deleting: !environment.DeletionTimestamp.IsZero(),
 		}
 	}
 	return world, w.bind(ctx, world)
@@ -310,4 +311,14 @@ func (w *worldReader) label(ctx context.Context, world delivery.World, uses []po
 		}
 	}
 	return nil
+}
+
+// readSystemSecret reads one Secret of the system namespace by name. Secrets are
+// neither listed nor watched.
+func readSystemSecret(live client.Reader) func(context.Context, string) (*corev1.Secret, error) {
+	return func(ctx context.Context, name string) (*corev1.Secret, error) {
+		secret := &corev1.Secret{}
+		err := live.Get(ctx, types.NamespacedName{Namespace: v1alpha1.SystemNamespace, Name: name}, secret)
+		return secret, err
+	}
 }

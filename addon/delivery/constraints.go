@@ -372,7 +372,7 @@ func integer(value any) (int64, bool) {
 	return 0, false
 }
 
-func sortedKeys(content map[string]any) []string {
+func sortedKeys[V any](content map[string]V) []string {
 	keys := make([]string, 0, len(content))
 	for key := range content {
 		keys = append(keys, key)

@@ -23,6 +23,8 @@ type Engine struct {
 	Local Target
 	// OCM delivers to managed clusters.
 	OCM Target
+	// PullSecrets reads the Secrets that are copied to tenants.
+	PullSecrets *PullSecrets
 	// TenantWanted says whether an application other than the owner is to be
 	// delivered to a tenant, though nothing is there yet.
 	TenantWanted func(ctx context.Context, owner Owner, tenant TenantKey) (bool, error)
@@ -117,7 +119,7 @@ func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) 
 	observed := make(map[TenantKey]Observation, len(plan.Tenants))
 	var errs []error
 	for _, key := range sortedTenants(plan.Tenants) {
-		observation, err := e.target(key.Cluster).EnsureTenant(ctx, plan.Tenants[key])
+		observation, err := e.ensureTenant(ctx, plan.Tenants[key])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err))
 			observation = Observation{State: Waiting, Message: fmt.Sprintf("namespace %q is not prepared yet: %s", key.Namespace, Bounded(err))}
@@ -126,6 +128,22 @@ func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) 
 		report.retry(observation.RetryAfter)
 	}
 	return observed, errors.Join(errs...)
+}
+
+func (e *Engine) ensureTenant(ctx context.Context, tenant Tenant) (Observation, error) {
+	again := time.Duration(0)
+	if len(tenant.PullSecrets) > 0 {
+		completed, observation, err := e.PullSecrets.complete(ctx, tenant)
+		if err != nil || observation.State != Delivered {
+			return observation, err
+		}
+		tenant, again = completed, observation.RetryAfter
+	}
+	observation, err := e.target(tenant.Cluster).EnsureTenant(ctx, tenant)
+	if again > 0 && (observation.RetryAfter == 0 || again < observation.RetryAfter) {
+		observation.RetryAfter = again
+	}
+	return observation, err
 }
 
 func sortedTenants[V any](tenants map[TenantKey]V) []TenantKey {

@@ -73,10 +73,12 @@ type Binding struct {
 
 // Environment is an Environment with its bindings, sorted by name.
 type Environment struct {
-	Name     string
-	Spec     v1alpha1.EnvironmentSpec
-	Deleting bool
-	Bindings []Binding
+	Name string
+	// Generation of the spec.
+	Generation int64
+	Spec       v1alpha1.EnvironmentSpec
+	Deleting   bool
+	Bindings   []Binding
 	// Released are clusters of bindings that are being deleted: somebody gave them
 	// up, so that nothing replaces them.
 	Released []string
@@ -161,10 +163,6 @@ func NotImplemented(spec v1alpha1.EnvironmentSpec) []string {
 	add(len(spec.After) > 0, "spec.after")
 	add(spec.Approval != nil && spec.Approval.Required, "spec.approval")
 	add(spec.Propagation != nil, "spec.propagation")
-	if options := spec.NamespaceOptions; options != nil {
-		add(len(options.ImagePullSecrets) > 0, "spec.namespaceOptions.imagePullSecrets")
-		add(len(options.Objects) > 0, "spec.namespaceOptions.objects")
-	}
 	if deletion := spec.Deletion; deletion != nil {
 		add(deletion.Policy == "Orphan", "spec.deletion.policy: Orphan")
 		add(deletion.Unreachable == "Orphan", "spec.deletion.unreachable: Orphan")
@@ -181,7 +179,11 @@ func (e *Environment) Unusable() *Problem {
 			"environment %q uses %s, which this version does not implement: nothing is delivered there until it is removed",
 			e.Name, strings.Join(fields, ", "))}
 	}
-	if _, err := constraintsOf(e); err != nil {
+	_, err := constraintsOf(e)
+	if err == nil {
+		_, err = namespaceObjects(e.Spec.NamespaceOptions)
+	}
+	if err != nil {
 		return &Problem{Reason: ReasonInvalidEnvironment, Message: fmt.Sprintf(
 			"environment %q: %v; nothing is delivered there until it is corrected", e.Name, err)}
 	}
@@ -212,27 +214,6 @@ func BindingNotImplemented(spec v1alpha1.ClusterBindingSpec) []string {
 	return fields
 }
 
-// Tenant is what must exist in a target namespace on a cluster for the
-// environments that deliver there from the source namespace. It depends on the
-// environments alone, so that two applications never ask for different tenants.
-func (w World) Tenant(source SourceNamespace, key TenantKey) (Tenant, *Problem) {
-	tenant := Tenant{TenantKey: key, SourceNamespace: source.Name}
-	for _, name := range w.Names() {
-		env := w[name]
-		if !env.Delivers(source, key) {
-			continue
-		}
-		if tenant.Role != "" && tenant.Role != env.role() {
-			return tenant, &Problem{Reason: ReasonPlacementConflict, Message: fmt.Sprintf(
-				"environment %q: spec.permissions is %q, while another environment gives %q in namespace %q of cluster %q: use one, or another target namespace",
-				name, env.role(), tenant.Role, key.Namespace, key.Cluster)}
-		}
-		tenant.Role = env.role()
-		tenant.merge(env.Spec.NamespaceOptions)
-	}
-	return tenant, nil
-}
-
 // Names of the environments, sorted.
 func (w World) Names() []string {
 	names := make([]string, 0, len(w))
@@ -260,17 +241,6 @@ func (e *Environment) role() string {
 		return v1alpha1.DeployerRole
 	}
 	return e.Spec.Permissions
-}
-
-func (t *Tenant) merge(options *v1alpha1.NamespaceOptions) {
-	if options == nil {
-		t.Create = true
-		return
-	}
-	t.Create = t.Create || options.Create == nil || *options.Create
-	t.Adopt = t.Adopt || options.Adopt
-	t.Labels = mergeStrings(t.Labels, options.Labels)
-	t.Annotations = mergeStrings(t.Annotations, options.Annotations)
 }
 
 func mergeStrings(base, over map[string]string) map[string]string {

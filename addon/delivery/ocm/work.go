@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -119,7 +120,7 @@ func tenantWork(tenant delivery.Tenant) (*workv1.ManifestWork, error) {
 			SelectivelyOrphan: &workv1.SelectivelyOrphan{OrphaningRules: []workv1.OrphaningRule{orphan}},
 		}
 	}
-	for _, object := range delivery.AccountObjects(tenant) {
+	for _, object := range slices.Concat(delivery.AccountObjects(tenant), tenant.Objects) {
 		if err := addManifest(work, object, nil); err != nil {
 			return nil, err
 		}
