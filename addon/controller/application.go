@@ -108,6 +108,11 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 	if err := r.world.label(ctx, scene.world, request.Uses); err != nil {
 		return nil, err
 	}
+	if delivery.HasTopology(request.Uses) {
+		if request.Delivered, err = r.engine.Delivered(ctx, request.Owner); err != nil {
+			return nil, err
+		}
+	}
 	renderer := newReferring(ctx, scene.renderer, r.referenced, app.Namespace)
 	plan, err := delivery.MakePlan(scene.world, renderer, request, r.world.away(ctx))
 	if err == nil {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -77,7 +76,7 @@ func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha
 	if !ok {
 		return status, errors.New("the caches of environments differ; tried again")
 	}
-	using, err := r.world.using(ctx, world, environment.Name, applications)
+	using, err := r.world.using(ctx, world, environment.Name, applications, r.engine.Delivered)
 	if err != nil {
 		return status, err
 	}
@@ -108,9 +107,8 @@ func setEnvironmentConditions(status *v1alpha1.EnvironmentStatus, generation int
 }
 
 func environmentProblem(environment *delivery.Environment) *delivery.Problem {
-	if fields := delivery.NotImplemented(environment.Spec); len(fields) > 0 {
-		return &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
-			"nothing is delivered here, since this version does not implement: %s; remove it", strings.Join(fields, ", "))}
+	if problem := environment.Unusable(); problem != nil {
+		return problem
 	}
 	for i := range environment.Bindings {
 		if problems := environment.Bindings[i].Problems; len(problems) > 0 {

@@ -155,13 +155,17 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 	world := &worldReader{reader: manager.GetCache(), fleet: fleet, hub: hub}
 	onHub := &local.Target{
 		Reader: manager.GetCache(), Writer: manager.GetClient(), Tenant: tenants, Mapper: manager.GetRESTMapper(), Kinds: kinds, Clock: time,
+		Live:    manager.GetAPIReader(),
 		Written: func(kind string) { metrics.objects.WithLabelValues(kind).Inc() },
 	}
 	onClusters := &ocm.Target{
 		Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
 		Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
 	}
-	engine := &delivery.Engine{Local: onHub, OCM: onClusters, TenantWanted: world.tenantWanted}
+	engine := &delivery.Engine{
+		Local: onHub, OCM: onClusters, TenantWanted: world.tenantWanted,
+		PullSecrets: &delivery.PullSecrets{Read: readSystemSecret(manager.GetAPIReader()), Clock: time},
+	}
 	controllers := &controllers{
 		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, config: config,
 		application: &ApplicationReconciler{

@@ -75,6 +75,13 @@ type Tenant struct {
 	// Labels and Annotations of the namespace.
 	Labels      map[string]string
 	Annotations map[string]string
+	// PullSecrets are names of Secrets in the system namespace that are copied here.
+	PullSecrets []string
+	// Objects of the namespace, with their labels; the copies of the Secrets among
+	// them when the tenant is made.
+	Objects []map[string]any
+	// Version changes with the environments.
+	Version string
 	// Role is the ClusterRole that the deployer account is bound to.
 	Role string
 }

@@ -84,7 +84,7 @@ func (p *plan) identify(s step, o *Object) error {
 	if problems := nameProblems(gvk.Kind, o.Name()); len(problems) > 0 {
 		return p.invalidObject(s, o.field(), fmt.Sprintf("has the name %q: %s", o.Name(), problems[0]))
 	}
-	if isClusterScoped(gvk) {
+	if IsClusterScoped(gvk) {
 		delete(metadata, "namespace")
 		return nil
 	}

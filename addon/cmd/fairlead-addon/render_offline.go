@@ -214,11 +214,19 @@ func shippedEnvironment(namespace string) *delivery.Environment {
 	}
 }
 
+// unboundedEnvironment stands for one that is not given: what it would refuse is
+// not known, so that every object is shown.
+func unboundedEnvironment(namespace string) *delivery.Environment {
+	environment := shippedEnvironment(namespace)
+	environment.Spec.Constraints = &v1alpha1.Constraints{AllowClusterScoped: true}
+	return environment
+}
+
 // assumed is the world without any environment among the files: the default
 // one, bound also to the clusters that topologies name, and one more for each
 // further namespace that they name.
 func (o offline) assumed(app v1beta1.Application, uses []policy.EnvironmentUse) (delivery.World, []string) {
-	world := delivery.World{v1alpha1.DefaultEnvironment: shippedEnvironment(app.Namespace)}
+	world := delivery.World{v1alpha1.DefaultEnvironment: unboundedEnvironment(app.Namespace)}
 	var placeholders []string
 	for _, use := range uses {
 		if use.Topology == nil {
@@ -226,7 +234,7 @@ func (o offline) assumed(app v1beta1.Application, uses []policy.EnvironmentUse) 
 		}
 		environment := world[v1alpha1.DefaultEnvironment]
 		if ns := use.Topology.Namespace; ns != "" && ns != app.Namespace {
-			environment = shippedEnvironment(app.Namespace)
+			environment = unboundedEnvironment(app.Namespace)
 			environment.Name, environment.Spec.TargetNamespace = ns, &v1alpha1.TargetNamespace{Name: ns}
 			if known := world[ns]; known != nil {
 				environment = known

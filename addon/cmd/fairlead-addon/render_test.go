@@ -345,6 +345,7 @@ func TestWrongInputs(t *testing.T) {
 		{"missing-file", "A file that does not exist.", "", file("does-not-exist.yaml")},
 		{"twice", "One application twice.", "", file("usual.yaml", "usual.yaml")},
 		{"not-admitted", "An environment that does not admit the namespace.", "", file("usual.yaml", "not-admitted.yaml")},
+		{"constrained", "An environment whose constraints are not kept.", "", file("constrained.yaml")},
 		{"no-environment", "An environment that is not given.", "", file("no-environment.yaml", "not-admitted.yaml")},
 		{"not-bound", "A cluster that belongs to no environment.", "", file("topology.yaml", "bound.yaml")},
 		{"no-cluster", "An environment without clusters.", "", file("no-cluster.yaml")},

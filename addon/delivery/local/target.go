@@ -72,6 +72,8 @@ type Target struct {
 	Mapper meta.RESTMapper
 	// Kinds that are watched. Objects of others are read from time to time.
 	Kinds []schema.GroupVersionKind
+	// Live reads the objects of tenants' namespaces by name, from the API server.
+	Live client.Reader
 	// Clock is the time.
 	Clock clock.PassiveClock
 	// Written is called after each write, for metrics.
@@ -86,6 +88,8 @@ type Target struct {
 	looks       map[objectKey]look
 	inventories map[inventoryKey]inventory
 	tenants     map[delivery.TenantKey]tenantWrite
+	// objects are those of tenants' namespaces as they were looked at last.
+	objects map[string]objectsLook
 	// changes counts what the cache showed of tenants that others changed.
 	changes map[delivery.TenantKey]uint64
 	// tenantMu lets one of the applications of a new namespace prepare it for all.

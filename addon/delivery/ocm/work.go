@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -142,7 +143,7 @@ func tenantWork(tenant delivery.Tenant) (*workv1.ManifestWork, error) {
 			SelectivelyOrphan: &workv1.SelectivelyOrphan{OrphaningRules: []workv1.OrphaningRule{orphan}},
 		}
 	}
-	for _, object := range delivery.AccountObjects(tenant) {
+	for _, object := range slices.Concat(delivery.AccountObjects(tenant), tenant.Objects) {
 		if err := addManifest(work, object, nil); err != nil {
 			return nil, err
 		}
