@@ -219,7 +219,10 @@ func messageOf(unit delivery.UnitReport) string {
 	if unit.Observe.State != delivery.Delivered {
 		return unit.Observe.Message
 	}
-	return unit.Verdict.Message
+	if unit.Healthy() || unit.Cause == "" {
+		return unit.Verdict.Message
+	}
+	return strings.TrimPrefix(unit.Verdict.Message+"; "+unit.Cause, "; ")
 }
 
 // services are the places with the unhealthy first, bounded, and their counts.

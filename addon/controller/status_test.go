@@ -455,3 +455,26 @@ func TestCut(t *testing.T) {
 		}
 	}
 }
+
+// TestCauseInMessage checks that the message of a place says why it is not healthy.
+func TestCauseInMessage(t *testing.T) {
+	caused := func(unit delivery.UnitReport, message string) delivery.UnitReport {
+		unit.Cause, unit.Verdict.Message = "pod web-1: Evicted", message
+		return unit
+	}
+	tests := []struct {
+		reason string
+		unit   delivery.UnitReport
+		want   string
+	}{
+		{"the counts come first", caused(ill("c1"), "Ready:0/2"), "Ready:0/2; pod web-1: Evicted"},
+		{"a type without a message", caused(ill("c1"), ""), "pod web-1: Evicted"},
+		{"what is healthy needs no excuse", caused(well("c1"), "Ready:2/2"), "Ready:2/2"},
+		{"what is not there has another reason", caused(at("c1", delivery.Applying, "", "soon"), ""), "soon"},
+	}
+	for _, test := range tests {
+		if got := messageOf(test.unit); got != test.want {
+			t.Errorf("got %q, want %q: %s", got, test.want, test.reason)
+		}
+	}
+}

@@ -87,6 +87,8 @@ type Target struct {
 	looks       map[objectKey]look
 	inventories map[inventoryKey]inventory
 	tenants     map[delivery.TenantKey]tenantWrite
+	// causes are why units are not healthy.
+	causes map[unitKey]cause
 	// changes counts what the cache showed of tenants that others changed.
 	changes map[delivery.TenantKey]uint64
 	// tenantMu lets one of the applications of a new namespace prepare it for all.
