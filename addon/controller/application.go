@@ -45,6 +45,7 @@ type ApplicationReconciler struct {
 	// referenced reads what components refer to.
 	referenced referenceReader
 	statuses   *statusWriter
+	stalls     *stallClock
 	metrics    *metrics
 }
 
@@ -131,7 +132,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		// The status says what was found last, until the health can be judged.
 		return nil, err
 	}
-	return &outcome{report: report, warnings: warnings, again: again}, err
+	return &outcome{report: report, warnings: warnings, again: again, stall: r.stalls.look(app, report)}, err
 }
 
 // passing says that rendering failed for what the application cannot change.
@@ -173,6 +174,7 @@ func (r *ApplicationReconciler) release(ctx context.Context, app *v1beta1.Applic
 	}
 	r.metrics.forget(types.NamespacedName{Namespace: app.Namespace, Name: app.Name})
 	r.statuses.forget(app.UID)
+	r.stalls.forget(app.UID)
 	return nil
 }
 

@@ -172,7 +172,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 			ownership: &ownership{reader: manager.GetCache()}, renderer: renderer, engine: engine,
 			definitions: &definitionReader{reader: manager.GetCache(), runner: options.Runner},
 			referenced:  onHub.Referenced,
-			statuses:    &statusWriter{client: manager.GetClient(), clock: time}, metrics: metrics,
+			statuses:    &statusWriter{client: manager.GetClient(), clock: time}, stalls: &stallClock{clock: time}, metrics: metrics,
 		},
 		environment: &EnvironmentReconciler{client: manager.GetClient(), clock: time, world: world, engine: engine},
 		binding: &ClusterBindingReconciler{

@@ -52,12 +52,14 @@ type outcome struct {
 	warnings []string
 	// again is when what the components refer to is read again; 0 when they refer to nothing.
 	again time.Duration
+	// stall is what does not get on.
+	stall stall
 }
 
 func (o *outcome) retryAfter() time.Duration {
-	after := o.again
-	if o.report != nil && o.report.RetryAfter > 0 && (after == 0 || o.report.RetryAfter < after) {
-		after = o.report.RetryAfter
+	after := sooner(o.again, o.stall.again)
+	if o.report != nil {
+		after = sooner(after, o.report.RetryAfter)
 	}
 	if after == 0 {
 		return 0
@@ -141,24 +143,28 @@ func (o *outcome) verdict() verdict {
 
 // unitsVerdict looks at the places. What is refused stalls at once; a cluster
 // that is away stalls only when nothing else is under way, so that it never
-// hides the progress of the others.
+// hides the progress of the others. What waits there for something else waits for the cluster.
 func (o *outcome) unitsVerdict() verdict {
 	var away, waiting, unhealthy []string
+	isAway := awayClusters(o.report)
 	for _, unit := range o.report.Units {
-		text := fmt.Sprintf("%s: component %s: %s", unit.Unit.Place, unit.Unit.Component, messageOf(unit))
+		text := unitText(unit)
 		switch {
 		case unit.Healthy():
 		case unit.Unjudged:
 			return verdict{stalled: &delivery.Problem{Reason: delivery.ReasonHealthFailed, Message: text}}
 		case unit.Observe.State == delivery.Refused:
 			return verdict{stalled: &delivery.Problem{Reason: unit.Observe.Reason, Message: text}}
-		case unit.Observe.State == delivery.Away:
+		case isAway[unit.Unit.Place.Cluster]:
 			away = append(away, text)
 		case unit.Observe.State == delivery.Delivered:
 			unhealthy = append(unhealthy, text)
 		default:
 			waiting = append(waiting, text)
 		}
+	}
+	if len(o.stall.units) > 0 {
+		return verdict{stalled: &delivery.Problem{Reason: delivery.ReasonNotProgressing, Message: o.stall.message(o.report)}}
 	}
 	for _, problem := range o.report.Problems {
 		waiting = append(waiting, problem.Message)
@@ -167,6 +173,10 @@ func (o *outcome) unitsVerdict() verdict {
 		waiting = append(waiting, removalText(removal))
 	}
 	return summarize(away, waiting, unhealthy)
+}
+
+func unitText(unit delivery.UnitReport) string {
+	return fmt.Sprintf("%s: component %s: %s", unit.Unit.Place, unit.Unit.Component, messageOf(unit))
 }
 
 func summarize(away, waiting, unhealthy []string) verdict {

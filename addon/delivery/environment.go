@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -51,6 +52,7 @@ const (
 	ReasonApplyFailed          = "ApplyFailed"
 	ReasonForbidden            = "Forbidden"
 	ReasonClusterAway          = "ClusterAway"
+	ReasonNotProgressing       = "NotProgressing"
 )
 
 // Binding is a ClusterBinding with the clusters that it stands for now.
@@ -60,6 +62,8 @@ type Binding struct {
 	Clusters []string
 	// Overrides of the binding.
 	Overrides []v1alpha1.ClusterOverride
+	// StallAfter is how long a place that is not healthy may stay as it is; 0 when the binding does not say.
+	StallAfter time.Duration
 	// Problems of the binding; Clusters is complete in spite of them unless Unresolved.
 	Problems []Problem
 	// Unresolved means that the clusters are not known now, so that nothing may be concluded from their absence.
@@ -184,7 +188,7 @@ func BindingNotImplemented(spec v1alpha1.ClusterBindingSpec) []string {
 		fields = append(fields, "spec.rollout.type: "+spec.Rollout.Type)
 	}
 	if spec.Rollout.MinSuccessTime != nil || spec.Rollout.ProgressDeadline != nil || spec.Rollout.MaxFailures != nil ||
-		spec.Rollout.StallAfter != nil || spec.Rollout.Replacement == "DeleteFirst" {
+		spec.Rollout.Replacement == "DeleteFirst" {
 		fields = append(fields, "spec.rollout")
 	}
 	return fields
@@ -231,6 +235,20 @@ func (e *Environment) Delivers(source SourceNamespace, key TenantKey) bool {
 		return false
 	}
 	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return slices.Contains(b.Clusters, key.Cluster) })
+}
+
+// stallAfter is the least that a binding says which selects the cluster; 0 when none says it.
+func (e *Environment) stallAfter(cluster string) time.Duration {
+	var least time.Duration
+	for _, binding := range e.Bindings {
+		if binding.StallAfter <= 0 || !slices.Contains(binding.Clusters, cluster) {
+			continue
+		}
+		if least == 0 || binding.StallAfter < least {
+			least = binding.StallAfter
+		}
+	}
+	return least
 }
 
 func (e *Environment) role() string {

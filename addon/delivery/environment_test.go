@@ -6,6 +6,7 @@ package delivery
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -184,6 +185,18 @@ func TestNotImplemented(t *testing.T) {
 	}
 }
 
+func TestStallAfter(t *testing.T) {
+	env := &Environment{Bindings: []Binding{
+		{Clusters: []string{"c1"}}, {Clusters: []string{"c1", "c2"}, StallAfter: 5 * time.Minute},
+		{Clusters: []string{"c1"}, StallAfter: time.Minute}, {Clusters: []string{"c2"}, StallAfter: -time.Minute},
+	}}
+	for cluster, want := range map[string]time.Duration{"c1": time.Minute, "c2": 5 * time.Minute, "c3": 0} {
+		if got := env.stallAfter(cluster); got != want {
+			t.Errorf("%s: got %s, want %s: the least of the bindings that select it", cluster, got, want)
+		}
+	}
+}
+
 func TestBindingNotImplemented(t *testing.T) {
 	tests := []struct {
 		name, reason string
@@ -193,7 +206,8 @@ func TestBindingNotImplemented(t *testing.T) {
 		{name: "none", reason: "all clusters at once is what happens"},
 		{name: "all", reason: "all at once, as it is", rollout: &v1alpha1.RolloutPolicy{Type: "All", Replacement: "SurgeFirst"}},
 		{name: "progressive", reason: "waves", rollout: &v1alpha1.RolloutPolicy{Type: "Progressive"}, want: []string{"spec.rollout.type: Progressive"}},
-		{name: "stall", reason: "a bound of waves", rollout: &v1alpha1.RolloutPolicy{Type: "All", StallAfter: &metav1.Duration{}}, want: []string{"spec.rollout"}},
+		{name: "stall", reason: "it bounds any delivery", rollout: &v1alpha1.RolloutPolicy{Type: "All", StallAfter: &metav1.Duration{}}},
+		{name: "deadline", reason: "a bound of waves", rollout: &v1alpha1.RolloutPolicy{ProgressDeadline: &metav1.Duration{}}, want: []string{"spec.rollout"}},
 		{name: "delete first", reason: "another order of moving", rollout: &v1alpha1.RolloutPolicy{Replacement: "DeleteFirst"}, want: []string{"spec.rollout"}},
 	}
 	for _, test := range tests {

@@ -85,6 +85,9 @@ func (f *Failure) ending() string {
 		return fmt.Sprintf("Stopped waiting after %s: it was deleted, or is being deleted.", short(waited))
 	case f.Progress.Outcome == Superseded:
 		return fmt.Sprintf("Stopped waiting after %s: it carries revision %s by now, and %s was waited for.", short(waited), f.Progress.Live, f.Target.Revision)
+	case f.Progress.Outcome == Stalled && stalledReason(f.Progress.App) == reasonNotProgressing:
+		return fmt.Sprintf("Stopped waiting after %s of %s: nothing changed for as long as rollout.stall_after of the cluster binding allows (90s when it is not set).",
+			short(waited), short(limit))
 	case f.Progress.Outcome == Stalled:
 		return fmt.Sprintf("Stopped waiting after %s of %s: waiting cannot repair this.", short(waited), short(limit))
 	}
@@ -102,6 +105,9 @@ func (f *Failure) remedy() string {
 	case stalledReason(f.Progress.App) == reasonClusterAway:
 		return "The application was accepted and is in the state. Clusters that are away get this revision when they are back; nothing on them is deleted until then. " +
 			"Apply again then, or take them out of the binding."
+	case stalledReason(f.Progress.App) == reasonNotProgressing:
+		return "The application was accepted and is in the state; fix what is named above and apply again. " +
+			"If it is only slow, give it more time: raise rollout.stall_after of the cluster binding."
 	case f.Progress.Outcome == Waiting && !observed(f.Progress.App):
 		return "The application was accepted and is in the state. Check that the addon runs: kubectl -n fairlead-system get pods. Then apply again."
 	}
