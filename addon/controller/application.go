@@ -82,11 +82,9 @@ func result(after time.Duration, err, writeErr error) (ctrl.Result, error) {
 	if errors.Is(writeErr, errSuperseded) {
 		return ctrl.Result{RequeueAfter: minRetry}, err
 	}
-	if errors.Is(writeErr, errCoalesced) {
-		if after == 0 || after > coalesceStatus {
-			after = coalesceStatus
-		}
-		return ctrl.Result{RequeueAfter: after}, err
+	var coalesced *coalescedError
+	if errors.As(writeErr, &coalesced) {
+		return ctrl.Result{RequeueAfter: sooner(after, coalesced.after)}, err
 	}
 	return ctrl.Result{RequeueAfter: after}, errors.Join(err, writeErr)
 }

@@ -103,11 +103,11 @@ func fit(status *v1beta1.ApplicationStatus) {
 	rest := *status
 	rest.Services, rest.AppliedResources = nil, nil
 	room := maxStatus - sizeOf(rest) - len(`"services":,"appliedResources":,"omitted":2147483647,`)
-	kept := fitting(status.Services, room*2/3)
+	kept, omitted := bounded(status.Services, room*2/3)
+	status.Services = kept
 	if status.Summary != nil {
-		status.Summary.Omitted += int32(len(status.Services) - kept)
+		status.Summary.Omitted += int32(omitted)
 	}
-	status.Services = status.Services[:kept]
 	status.AppliedResources = status.AppliedResources[:fitting(status.AppliedResources, room-sizeOf(status.Services))]
 }
 
@@ -235,7 +235,7 @@ func messageOf(unit delivery.UnitReport) string {
 	return strings.TrimPrefix(unit.Verdict.Message+"; "+unit.Cause, "; ")
 }
 
-// services are the places with the unhealthy first, bounded, and their counts.
+// services are the places with the unhealthy first, and their counts.
 func services(report *delivery.Report) ([]v1beta1.ApplicationComponentStatus, *v1beta1.ApplicationSummary) {
 	summary := &v1beta1.ApplicationSummary{Places: int32(len(report.Units))}
 	list := make([]v1beta1.ApplicationComponentStatus, 0, len(report.Units))
@@ -248,10 +248,6 @@ func services(report *delivery.Report) ([]v1beta1.ApplicationComponentStatus, *v
 	slices.SortStableFunc(list, func(a, b v1beta1.ApplicationComponentStatus) int {
 		return cmp.Compare(rank(a.Healthy), rank(b.Healthy))
 	})
-	if len(list) > maxEntries {
-		summary.Omitted = int32(len(list) - maxEntries)
-		list = list[:maxEntries]
-	}
 	return list, summary
 }
 
@@ -417,9 +413,7 @@ func removalStatus(app *v1beta1.Application, report *delivery.Report, now metav1
 	var waiting []string
 	for _, removal := range report.Removals {
 		waiting = append(waiting, removalText(removal))
-		if len(status.Services) < maxEntries {
-			status.Services = append(status.Services, leaving(removal))
-		}
+		status.Services = append(status.Services, leaving(removal))
 	}
 	for _, tenant := range report.Tenants {
 		waiting = append(waiting, fmt.Sprintf("cluster %s: the deployer account of namespace %s is being removed", tenant.Cluster, tenant.Namespace))

@@ -352,11 +352,11 @@ func TestStatusIsBounded(t *testing.T) {
 				t.Errorf("%d services and %d resources, want %d to %d, since %s", len(got.Services), len(got.AppliedResources), test.least, test.most, test.reason)
 			}
 			unhealthy := int32(test.places / 25)
-			want := v1beta1.ApplicationSummary{Places: int32(test.places), Healthy: int32(test.places) - unhealthy, Omitted: int32(test.places - len(got.Services))}
+			want := v1beta1.ApplicationSummary{Places: int32(test.places), Healthy: int32(test.places) - unhealthy, Omitted: int32(test.places - told(got.Services))}
 			if diff := cmp.Diff(want, *got.Summary); diff != "" {
 				t.Errorf("summary (-want +got):\n%s", diff)
 			}
-			for i, service := range got.Services {
+			for i, service := range got.Services[:told(got.Services)] {
 				if service.Healthy != (int32(i) >= unhealthy) {
 					t.Errorf("service %d: healthy %t: the unhealthy come first", i, service.Healthy)
 					break
@@ -364,6 +364,17 @@ func TestStatusIsBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// told is how many of the services stand for one place.
+func told(services []v1beta1.ApplicationComponentStatus) int {
+	count := 0
+	for _, service := range services {
+		if service.Cluster != "" {
+			count++
+		}
+	}
+	return count
 }
 
 func TestRemovalStatus(t *testing.T) {

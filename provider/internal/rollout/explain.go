@@ -150,7 +150,8 @@ func messageLines(reason, message string) []string {
 // placeLines tells of each place, those that are not healthy before the others
 // where there is not room for all.
 func placeLines(app *v1beta1.Application) []string {
-	services := slices.Clone(app.Status.Services)
+	// What the addon leaves out is counted by an entry without a cluster; it is counted below.
+	services := slices.DeleteFunc(slices.Clone(app.Status.Services), isSum)
 	slices.SortStableFunc(services, func(a, b v1beta1.ApplicationComponentStatus) int {
 		return cmp.Compare(rank(a), rank(b))
 	})
@@ -165,6 +166,12 @@ func placeLines(app *v1beta1.Application) []string {
 		lines = append(lines, fmt.Sprintf("  and %d more %s (%d of all %d are healthy)", left, plural(left, "place"), healthy, total))
 	}
 	return lines
+}
+
+// isSum says that an entry stands for several places, those of an environment
+// for which the status has no room.
+func isSum(service v1beta1.ApplicationComponentStatus) bool {
+	return service.Cluster == "" && service.Env != ""
 }
 
 func rank(service v1beta1.ApplicationComponentStatus) int {
