@@ -62,6 +62,9 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		return r.finalize(ctx, app)
 	}
 	ours, err := r.ownership.handles(ctx, app)
+	if err == nil && !ours {
+		r.metrics.forget(request.NamespacedName) // another controller's is none of ours to count
+	}
 	if err != nil || !ours {
 		return ctrl.Result{}, err
 	}
@@ -69,6 +72,7 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if err != nil && outcome == nil {
 		return again(err)
 	}
+	r.metrics.deny(request.NamespacedName, outcome.denied())
 	wanted := outcome.status(app, metav1.NewTime(r.clock.Now()))
 	if r.ownership.shared(ctx) {
 		dropForeign(&wanted)
@@ -108,7 +112,9 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		return nil, err
 	}
 	renderer := newReferring(ctx, scene.renderer, r.referenced, app.Namespace)
+	began := r.clock.Now()
 	plan, err := delivery.MakePlan(scene.world, renderer, request, r.world.away(ctx))
+	r.metrics.render.Observe(r.clock.Since(began).Seconds())
 	if err == nil {
 		err = inspected(plan)
 	}

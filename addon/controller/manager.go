@@ -148,6 +148,10 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		return fmt.Errorf("make the client that applies as tenants: %w", err)
 	}
 	time := clock.RealClock{}
+	onFleet, err := newFleetMetrics(options.Registry, fleet.Clusters, time)
+	if err != nil {
+		return fmt.Errorf("register the metrics of clusters: %w", err)
+	}
 	hub, err := hubVersion(config)
 	if err != nil {
 		return err
@@ -161,12 +165,12 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		Local: onHub,
 		OCM: &ocm.Target{
 			Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
-			Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
+			Written: onFleet.wrote,
 		},
 		TenantWanted: world.tenantWanted,
 	}
 	controllers := &controllers{
-		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, config: config,
+		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, metrics: onFleet, config: config,
 		application: &ApplicationReconciler{
 			client: manager.GetClient(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
 			ownership: &ownership{reader: manager.GetCache()}, renderer: renderer, engine: engine,
