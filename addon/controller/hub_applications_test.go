@@ -40,7 +40,7 @@ func TestHub(t *testing.T) {
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
 			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
-			"definitions": testDefinitions,
+			"definitions": testDefinitions, "crash": testCrash, "quota": testQuota,
 		}},
 		{"deletion", deletionOrders()},
 		{"restart", map[string]func(*testing.T, *hub){"restart": testRestart}},
