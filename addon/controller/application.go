@@ -45,6 +45,7 @@ type ApplicationReconciler struct {
 	// referenced reads what components refer to.
 	referenced referenceReader
 	statuses   *statusWriter
+	stalls     *stallClock
 	metrics    *metrics
 }
 
@@ -61,6 +62,9 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		return r.finalize(ctx, app)
 	}
 	ours, err := r.ownership.handles(ctx, app)
+	if err == nil && !ours {
+		r.metrics.forget(request.NamespacedName) // another controller's is none of ours to count
+	}
 	if err != nil || !ours {
 		return ctrl.Result{}, err
 	}
@@ -68,6 +72,7 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if err != nil && outcome == nil {
 		return again(err)
 	}
+	r.metrics.deny(request.NamespacedName, outcome.denied())
 	wanted := outcome.status(app, metav1.NewTime(r.clock.Now()))
 	if r.ownership.shared(ctx) {
 		dropForeign(&wanted)
@@ -81,11 +86,9 @@ func result(after time.Duration, err, writeErr error) (ctrl.Result, error) {
 	if errors.Is(writeErr, errSuperseded) {
 		return ctrl.Result{RequeueAfter: minRetry}, err
 	}
-	if errors.Is(writeErr, errCoalesced) {
-		if after == 0 || after > coalesceStatus {
-			after = coalesceStatus
-		}
-		return ctrl.Result{RequeueAfter: after}, err
+	var coalesced *coalescedError
+	if errors.As(writeErr, &coalesced) {
+		return ctrl.Result{RequeueAfter: sooner(after, coalesced.after)}, err
 	}
 	return ctrl.Result{RequeueAfter: after}, errors.Join(err, writeErr)
 }
@@ -114,7 +117,9 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		}
 	}
 	renderer := newReferring(ctx, scene.renderer, r.referenced, app.Namespace)
+	began := r.clock.Now()
 	plan, err := delivery.MakePlan(scene.world, renderer, request, r.world.away(ctx))
+	r.metrics.render.Observe(r.clock.Since(began).Seconds())
 	if err == nil {
 		err = inspected(plan)
 	}
@@ -137,7 +142,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		// The status says what was found last, until the health can be judged.
 		return nil, err
 	}
-	return &outcome{report: report, warnings: warnings, again: again}, err
+	return &outcome{report: report, warnings: warnings, again: again, stall: r.stalls.look(app, report)}, err
 }
 
 // passing says that rendering failed for what the application cannot change.
@@ -184,6 +189,7 @@ func (r *ApplicationReconciler) release(ctx context.Context, app *v1beta1.Applic
 	}
 	r.metrics.forget(types.NamespacedName{Namespace: app.Namespace, Name: app.Name})
 	r.statuses.forget(app.UID)
+	r.stalls.forget(app.UID)
 	return nil
 }
 

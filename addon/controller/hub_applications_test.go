@@ -40,7 +40,7 @@ func TestHub(t *testing.T) {
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
 			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
-			"definitions": testDefinitions,
+			"definitions": testDefinitions, "crash": testCrash, "quota": testQuota,
 		}},
 		{"deletion", deletionOrders()},
 		{"restart", map[string]func(*testing.T, *hub){"restart": testRestart}},
@@ -121,8 +121,8 @@ func testSteadyState(t *testing.T, h *hub) {
 	}
 }
 
-// settled waits until the status of the application store says the same as a
-// second before: the last details are written a second late.
+// settled waits until the status of the application store says the same as
+// some seconds before: the last details are written that late.
 func (h *hub) settled(t *testing.T, namespace string, from int64) {
 	t.Helper()
 	seen, looks := -1, 0
@@ -132,7 +132,7 @@ func (h *hub) settled(t *testing.T, namespace string, from int64) {
 			seen, looks = now, 0
 		}
 		looks++
-		if looks > int(2*coalesceStatus/poll) {
+		if looks > int(2*lastGather/poll) {
 			return "", nil
 		}
 		return fmt.Sprintf("%d writes", now), nil

@@ -148,6 +148,10 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		return fmt.Errorf("make the client that applies as tenants: %w", err)
 	}
 	time := clock.RealClock{}
+	onFleet, err := newFleetMetrics(options.Registry, fleet.Clusters, time)
+	if err != nil {
+		return fmt.Errorf("register the metrics of clusters: %w", err)
+	}
 	hub, err := hubVersion(config)
 	if err != nil {
 		return err
@@ -160,20 +164,20 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 	}
 	onClusters := &ocm.Target{
 		Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
-		Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
+		Written: onFleet.wrote,
 	}
 	engine := &delivery.Engine{
 		Local: onHub, OCM: onClusters, TenantWanted: world.tenantWanted,
 		PullSecrets: &delivery.PullSecrets{Read: readSystemSecret(manager.GetAPIReader()), Clock: time},
 	}
 	controllers := &controllers{
-		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, config: config,
+		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, metrics: onFleet, config: config,
 		application: &ApplicationReconciler{
 			client: manager.GetClient(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
 			ownership: &ownership{reader: manager.GetCache()}, renderer: renderer, engine: engine,
 			definitions: &definitionReader{reader: manager.GetCache(), runner: options.Runner},
 			referenced:  onHub.Referenced,
-			statuses:    &statusWriter{client: manager.GetClient(), clock: time}, metrics: metrics,
+			statuses:    &statusWriter{client: manager.GetClient(), clock: time}, stalls: &stallClock{clock: time}, metrics: metrics,
 		},
 		environment: &EnvironmentReconciler{client: manager.GetClient(), clock: time, world: world, engine: engine, left: onClusters.LeftIn},
 		left:        &leftReconciler{works: onClusters, engine: engine},

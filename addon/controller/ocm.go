@@ -116,10 +116,10 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		handler handler.EventHandler
 		when    []predicate.Predicate
 	}{
-		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.applicationsOfWork), nil},
+		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.applicationsOfWork), []predicate.Predicate{c.metrics.noting()}},
 		{c.built.application.Watch, kinds.Decision, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
 		{c.built.application.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
-		{c.built.application.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.applicationsOfCluster), []predicate.Predicate{availabilityChanged()}},
+		{c.built.application.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.applicationsOfCluster), []predicate.Predicate{c.metrics.noting(), availabilityChanged()}},
 		{c.built.application.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.applicationsByLabels), []predicate.Predicate{labelsChanged()}},
 		{c.built.binding.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.bindingOfPlacement), nil},
 		{c.built.binding.Watch, kinds.Decision, handler.EnqueueRequestsFromMapFunc(c.bindingOfPlacement), nil},

@@ -52,12 +52,14 @@ type outcome struct {
 	warnings []string
 	// again is when what the components refer to is read again; 0 when they refer to nothing.
 	again time.Duration
+	// stall is what does not get on.
+	stall stall
 }
 
 func (o *outcome) retryAfter() time.Duration {
-	after := o.again
-	if o.report != nil && o.report.RetryAfter > 0 && (after == 0 || o.report.RetryAfter < after) {
-		after = o.report.RetryAfter
+	after := sooner(o.again, o.stall.again)
+	if o.report != nil {
+		after = sooner(after, o.report.RetryAfter)
 	}
 	if after == 0 {
 		return 0
@@ -101,11 +103,11 @@ func fit(status *v1beta1.ApplicationStatus) {
 	rest := *status
 	rest.Services, rest.AppliedResources = nil, nil
 	room := maxStatus - sizeOf(rest) - len(`"services":,"appliedResources":,"omitted":2147483647,`)
-	kept := fitting(status.Services, room*2/3)
+	kept, omitted := bounded(status.Services, room*2/3)
+	status.Services = kept
 	if status.Summary != nil {
-		status.Summary.Omitted += int32(len(status.Services) - kept)
+		status.Summary.Omitted += int32(omitted)
 	}
-	status.Services = status.Services[:kept]
 	status.AppliedResources = status.AppliedResources[:fitting(status.AppliedResources, room-sizeOf(status.Services))]
 }
 
@@ -141,24 +143,28 @@ func (o *outcome) verdict() verdict {
 
 // unitsVerdict looks at the places. What is refused stalls at once; a cluster
 // that is away stalls only when nothing else is under way, so that it never
-// hides the progress of the others.
+// hides the progress of the others. What waits there for something else waits for the cluster.
 func (o *outcome) unitsVerdict() verdict {
 	var away, waiting, unhealthy []string
+	isAway := awayClusters(o.report)
 	for _, unit := range o.report.Units {
-		text := fmt.Sprintf("%s: %s: %s", unit.Unit.Place, delivery.Title(unit.Unit.Component), messageOf(unit))
+		text := unitText(unit)
 		switch {
 		case unit.Healthy():
 		case unit.Unjudged:
 			return verdict{stalled: &delivery.Problem{Reason: delivery.ReasonHealthFailed, Message: text}}
 		case unit.Observe.State == delivery.Refused:
 			return verdict{stalled: &delivery.Problem{Reason: unit.Observe.Reason, Message: text}}
-		case unit.Observe.State == delivery.Away:
+		case isAway[unit.Unit.Place.Cluster]:
 			away = append(away, text)
 		case unit.Observe.State == delivery.Delivered:
 			unhealthy = append(unhealthy, text)
 		default:
 			waiting = append(waiting, text)
 		}
+	}
+	if len(o.stall.units) > 0 {
+		return verdict{stalled: &delivery.Problem{Reason: delivery.ReasonNotProgressing, Message: o.stall.message(o.report)}}
 	}
 	for _, problem := range o.report.Problems {
 		waiting = append(waiting, problem.Message)
@@ -167,6 +173,10 @@ func (o *outcome) unitsVerdict() verdict {
 		waiting = append(waiting, removalText(removal))
 	}
 	return summarize(away, waiting, unhealthy)
+}
+
+func unitText(unit delivery.UnitReport) string {
+	return fmt.Sprintf("%s: %s: %s", unit.Unit.Place, delivery.Title(unit.Unit.Component), messageOf(unit))
 }
 
 func summarize(away, waiting, unhealthy []string) verdict {
@@ -223,6 +233,9 @@ func messageOf(unit delivery.UnitReport) string {
 	if unit.Healthy() {
 		return message
 	}
+	if unit.Cause != "" {
+		message = strings.TrimPrefix(message+"; "+unit.Cause, "; ")
+	}
 	return message + lastReport(unit.Observe)
 }
 
@@ -235,7 +248,7 @@ func lastReport(observation delivery.Observation) string {
 	return "; last report " + observation.Reported.UTC().Format(time.RFC3339)
 }
 
-// services are the places with the unhealthy first, bounded, and their counts.
+// services are the places with the unhealthy first, and their counts.
 func services(report *delivery.Report) ([]v1beta1.ApplicationComponentStatus, *v1beta1.ApplicationSummary) {
 	summary := &v1beta1.ApplicationSummary{}
 	list := make([]v1beta1.ApplicationComponentStatus, 0, len(report.Units))
@@ -252,10 +265,6 @@ func services(report *delivery.Report) ([]v1beta1.ApplicationComponentStatus, *v
 	slices.SortStableFunc(list, func(a, b v1beta1.ApplicationComponentStatus) int {
 		return cmp.Compare(rank(a.Healthy), rank(b.Healthy))
 	})
-	if len(list) > maxEntries {
-		summary.Omitted = int32(len(list) - maxEntries)
-		list = list[:maxEntries]
-	}
 	return list, summary
 }
 
@@ -421,7 +430,7 @@ func removalStatus(app *v1beta1.Application, report *delivery.Report, now metav1
 	var waiting []string
 	for _, removal := range report.Removals {
 		waiting = append(waiting, removalText(removal))
-		if len(status.Services) < maxEntries && !delivery.IsPolicy(removal.Record.Component) {
+		if !delivery.IsPolicy(removal.Record.Component) {
 			status.Services = append(status.Services, leaving(removal))
 		}
 	}

@@ -369,11 +369,11 @@ func TestStatusIsBounded(t *testing.T) {
 				t.Errorf("%d services and %d resources, want %d to %d, since %s", len(got.Services), len(got.AppliedResources), test.least, test.most, test.reason)
 			}
 			unhealthy := int32(test.places / 25)
-			want := v1beta1.ApplicationSummary{Places: int32(test.places), Healthy: int32(test.places) - unhealthy, Omitted: int32(test.places - len(got.Services))}
+			want := v1beta1.ApplicationSummary{Places: int32(test.places), Healthy: int32(test.places) - unhealthy, Omitted: int32(test.places - told(got.Services))}
 			if diff := cmp.Diff(want, *got.Summary); diff != "" {
 				t.Errorf("summary (-want +got):\n%s", diff)
 			}
-			for i, service := range got.Services {
+			for i, service := range got.Services[:told(got.Services)] {
 				if service.Healthy != (int32(i) >= unhealthy) {
 					t.Errorf("service %d: healthy %t: the unhealthy come first", i, service.Healthy)
 					break
@@ -381,6 +381,17 @@ func TestStatusIsBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// told is how many of the services stand for one place.
+func told(services []v1beta1.ApplicationComponentStatus) int {
+	count := 0
+	for _, service := range services {
+		if service.Cluster != "" {
+			count++
+		}
+	}
+	return count
 }
 
 func TestRemovalStatus(t *testing.T) {
@@ -469,6 +480,29 @@ func TestCut(t *testing.T) {
 		}
 		if got := cutter("short"); got != "short" {
 			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// TestCauseInMessage checks that the message of a place says why it is not healthy.
+func TestCauseInMessage(t *testing.T) {
+	caused := func(unit delivery.UnitReport, message string) delivery.UnitReport {
+		unit.Cause, unit.Verdict.Message = "pod web-1: Evicted", message
+		return unit
+	}
+	tests := []struct {
+		reason string
+		unit   delivery.UnitReport
+		want   string
+	}{
+		{"the counts come first", caused(ill("c1"), "Ready:0/2"), "Ready:0/2; pod web-1: Evicted"},
+		{"a type without a message", caused(ill("c1"), ""), "pod web-1: Evicted"},
+		{"what is healthy needs no excuse", caused(well("c1"), "Ready:2/2"), "Ready:2/2"},
+		{"what is not there has another reason", caused(at("c1", delivery.Applying, "", "soon"), ""), "soon"},
+	}
+	for _, test := range tests {
+		if got := messageOf(test.unit); got != test.want {
+			t.Errorf("got %q, want %q: %s", got, test.want, test.reason)
 		}
 	}
 }

@@ -26,12 +26,23 @@ type statusWriter struct {
 
 	mu    sync.Mutex
 	last  map[types.UID]statusWrite
-	times map[types.UID]time.Time
+	paces map[types.UID]pace
 }
 
-// coalesceStatus gathers changes that only say more of the same state: while
-// many clusters report, each of their messages would be a write of its own.
-const coalesceStatus = time.Second
+// Changes that only say more of the same state are gathered: while many
+// clusters report, each of their messages would be a write of its own. The
+// longer that goes on, the more are gathered.
+const (
+	firstGather = time.Second
+	lastGather  = 5 * time.Second
+)
+
+// pace is how often an application's status is written.
+type pace struct {
+	last time.Time
+	// gather is how long details are gathered from last on.
+	gather time.Duration
+}
 
 // statusWrite is the last write: what was wanted, and what the API server made
 // of it. A CRD of another controller drops fields that it does not know, and
@@ -41,21 +52,26 @@ type statusWrite struct {
 	result v1beta1.ApplicationStatus
 }
 
-// errCoalesced says that the status differs in details and is written later.
-var errCoalesced = errors.New("details of the status are written later")
+// coalescedError says that the status differs in details and is written later.
+type coalescedError struct{ after time.Duration }
+
+func (e *coalescedError) Error() string {
+	return fmt.Sprintf("details of the status are written in %s", e.after)
+}
 
 // errSuperseded says that the application changed since it was read.
 var errSuperseded = errors.New("the application changed meanwhile")
 
 // write writes the status if it differs, and says whether it did. It
-// returns errSuperseded when it lost against another write, and errCoalesced
-// when it is to be tried again after coalesceStatus.
+// returns errSuperseded when it lost against another write, and a
+// *coalescedError when it is to be tried again later.
 func (w *statusWriter) write(ctx context.Context, app *v1beta1.Application, wanted v1beta1.ApplicationStatus) (bool, error) {
 	if equality.Semantic.DeepEqual(app.Status, wanted) || w.repeats(app, wanted) {
 		return false, nil
 	}
-	if sameState(app.Status, wanted) && w.early(app.UID) {
-		return false, errCoalesced
+	same := sameState(app.Status, wanted)
+	if after := w.early(app.UID); same && after > 0 {
+		return false, &coalescedError{after: after}
 	}
 	update := app.DeepCopy()
 	update.Status = wanted
@@ -66,7 +82,7 @@ func (w *statusWriter) write(ctx context.Context, app *v1beta1.Application, want
 	if err != nil {
 		return false, fmt.Errorf("write the status of application %s/%s: %w", app.Namespace, app.Name, err)
 	}
-	w.remember(app.UID, statusWrite{wanted: wanted, result: update.Status})
+	w.remember(app.UID, statusWrite{wanted: wanted, result: update.Status}, same)
 	return true, nil
 }
 
@@ -84,12 +100,15 @@ func sameState(before, after v1beta1.ApplicationStatus) bool {
 	return true
 }
 
-// early says that the last write was less than coalesceStatus ago.
-func (w *statusWriter) early(uid types.UID) bool {
+// early is how long details are still gathered; not positive when they are to be written.
+func (w *statusWriter) early(uid types.UID) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	last, ok := w.times[uid]
-	return ok && w.clock.Since(last) < coalesceStatus
+	before, ok := w.paces[uid]
+	if !ok {
+		return 0
+	}
+	return before.gather - w.clock.Since(before.last)
 }
 
 func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.ApplicationStatus) bool {
@@ -100,10 +119,10 @@ func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.Applicat
 }
 
 // remember keeps a write only where the API server changed it.
-func (w *statusWriter) remember(uid types.UID, last statusWrite) {
+func (w *statusWriter) remember(uid types.UID, last statusWrite, same bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.note(uid)
+	w.note(uid, same)
 	if equality.Semantic.DeepEqual(last.wanted, last.result) {
 		delete(w.last, uid)
 		return
@@ -119,18 +138,24 @@ func (w *statusWriter) forget(uid types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.last, uid)
+	delete(w.paces, uid)
 }
 
 // note keeps the time of a write, and forgets those that no longer matter.
-func (w *statusWriter) note(uid types.UID) {
+// Writes of details alone become rarer while they go on.
+func (w *statusWriter) note(uid types.UID, same bool) {
 	now := w.clock.Now()
-	if w.times == nil {
-		w.times = map[types.UID]time.Time{}
+	if w.paces == nil {
+		w.paces = map[types.UID]pace{}
 	}
-	for other, last := range w.times {
-		if now.Sub(last) > coalesceStatus {
-			delete(w.times, other)
+	for other, before := range w.paces {
+		if now.Sub(before.last) > 2*lastGather {
+			delete(w.paces, other)
 		}
 	}
-	w.times[uid] = now
+	gather := firstGather
+	if before, ok := w.paces[uid]; ok && same {
+		gather = min(2*before.gather, lastGather)
+	}
+	w.paces[uid] = pace{last: now, gather: gather}
 }

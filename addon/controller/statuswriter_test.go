@@ -115,7 +115,7 @@ func TestDetailsAreCoalesced(t *testing.T) {
 	}
 	later := 0
 	for i := range 9 {
-		if err := pass(i, outcome{report: of(ill("c1"))}); errors.Is(err, errCoalesced) {
+		if err := pass(i, outcome{report: of(ill("c1"))}); errors.As(err, new(*coalescedError)) {
 			later++
 		} else if err != nil {
 			t.Fatal(err)
@@ -127,7 +127,7 @@ func TestDetailsAreCoalesced(t *testing.T) {
 	if err := pass(9, outcome{report: of(well("c1"))}); err != nil || *writes != 2 {
 		t.Errorf("running: %v, %d writes: want it told at once", err, *writes)
 	}
-	clock.SetTime(clock.Now().Add(coalesceStatus))
+	clock.SetTime(clock.Now().Add(firstGather))
 	if err := pass(10, outcome{report: of(well("c1"))}); err != nil || *writes != 3 {
 		t.Errorf("details a second later: %v, %d writes", err, *writes)
 	}

@@ -42,6 +42,7 @@ type controllers struct {
 	kinds   []schema.GroupVersionKind
 	works   *lateReader
 	fleet   *ocm.Fleet
+	metrics *fleetMetrics
 
 	application *ApplicationReconciler
 	environment *EnvironmentReconciler

@@ -76,7 +76,7 @@ func TestDelivered(t *testing.T) {
 func TestStatusWriterForgets(t *testing.T) {
 	writer := &statusWriter{clock: clock.RealClock{}}
 	app := types.UID("u1")
-	writer.remember(app, statusWrite{wanted: v1beta1.ApplicationStatus{ObservedRevision: "dropped by the CRD"}})
+	writer.remember(app, statusWrite{wanted: v1beta1.ApplicationStatus{ObservedRevision: "dropped by the CRD"}}, false)
 	if len(writer.last) != 1 {
 		t.Fatal("a status that the API server changed is not remembered")
 	}

@@ -91,6 +91,9 @@ func (w *worldReader) bind(ctx context.Context, world delivery.World) error {
 // resolve finds the clusters of a binding.
 func (w *worldReader) resolve(ctx context.Context, binding *v1alpha1.ClusterBinding) (delivery.Binding, error) {
 	resolved := delivery.Binding{Name: binding.Name, Overrides: binding.Spec.Overrides, SurgeFirst: surgeFirst(binding.Spec)}
+	if rollout := binding.Spec.Rollout; rollout != nil && rollout.StallAfter != nil {
+		resolved.StallAfter = rollout.StallAfter.Duration
+	}
 	if fields := delivery.BindingNotImplemented(binding.Spec); len(fields) > 0 {
 		resolved.Unresolved = true
 		resolved.Problems = append(resolved.Problems, delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(

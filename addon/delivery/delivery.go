@@ -55,6 +55,8 @@ type Unit struct {
 	Layers []Layer
 	// Treatments of the objects of Result, in their order; see Treatment.
 	Treatments []policy.Treatment
+	// StallAfter is how long the unit may stay as it is while it is not healthy; 0 when no binding says it.
+	StallAfter time.Duration
 }
 
 // TenantKey identifies a tenant: a target namespace on a cluster.

@@ -38,6 +38,8 @@ type UnitReport struct {
 	Verdict health.Verdict
 	// Unjudged says that the CUE that judges was ended, since it took more than it may.
 	Unjudged bool
+	// Cause says in a line why it is not healthy, as far as the target could find out.
+	Cause string
 }
 
 // Healthy says that exactly the wanted content is there and healthy.
@@ -177,6 +179,7 @@ func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[Tenan
 		} else if err != nil {
 			errs = append(errs, fmt.Errorf("health of component %q in %s: %w", unit.Component, unit.Place, err))
 		}
+		report.retry(e.explain(ctx, &unitReport))
 		report.Units = append(report.Units, unitReport)
 		report.retry(observation.RetryAfter)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 )
 
 var errBroken = errors.New("broken")
@@ -400,5 +402,40 @@ func TestDroppedWhileReplacing(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(fleet.calls, ","), "remove left") {
 		t.Error("it stays, though nothing replaces it")
+	}
+}
+
+// explaining is a Target that knows why its units are not healthy.
+type explaining struct{ *scripted }
+
+func (e *explaining) Explain(_ context.Context, unit Unit, _ Observation) (string, time.Duration) {
+	return "pod of " + unit.Component, 7 * time.Second
+}
+
+// TestCause checks that only units that are there and not healthy are explained.
+func TestCause(t *testing.T) {
+	unjudgeable := Observation{State: Delivered}
+	tests := []struct {
+		reason   string
+		target   Target
+		observed Observation
+		want     string
+		again    time.Duration
+	}{
+		{"there, and not healthy", &explaining{&scripted{}}, unjudgeable, "pod of web", 7 * time.Second},
+		{"not there: what it waits for says more", &explaining{&scripted{}}, Observation{State: Applying}, "", 0},
+		{"the target has nothing to add", &scripted{}, unjudgeable, "", 0},
+	}
+	for _, test := range tests {
+		engine := &Engine{Local: test.target}
+		report := UnitReport{Unit: Unit{Component: "web", Place: Place{Cluster: "local"}}, Observe: test.observed}
+		again := engine.explain(t.Context(), &report)
+		if report.Cause != test.want || again != test.again {
+			t.Errorf("got %q after %s, want %q after %s: %s", report.Cause, again, test.want, test.again, test.reason)
+		}
+	}
+	healthy := UnitReport{Unit: Unit{Place: Place{Cluster: "local"}}, Observe: unjudgeable, Verdict: health.Verdict{Healthy: true}}
+	if again := (&Engine{Local: &explaining{&scripted{}}}).explain(t.Context(), &healthy); healthy.Cause != "" || again != 0 {
+		t.Errorf("a healthy unit is explained: %q, again after %s", healthy.Cause, again)
 	}
 }

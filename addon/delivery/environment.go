@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -54,6 +55,7 @@ const (
 	ReasonClusterAway          = "ClusterAway"
 	ReasonConstraintViolated   = "ConstraintViolated"
 	ReasonInvalidEnvironment   = "InvalidEnvironment"
+	ReasonNotProgressing       = "NotProgressing"
 )
 
 // Binding is a ClusterBinding with the clusters that it stands for now.
@@ -63,6 +65,8 @@ type Binding struct {
 	Clusters []string
 	// Overrides of the binding.
 	Overrides []v1alpha1.ClusterOverride
+	// StallAfter is how long a place that is not healthy may stay as it is; 0 when the binding does not say.
+	StallAfter time.Duration
 	// Problems of the binding; Clusters is complete in spite of them unless Unresolved.
 	Problems []Problem
 	// SurgeFirst means that a cluster which the binding chose no more keeps what it
@@ -230,6 +234,20 @@ func (e *Environment) Delivers(source SourceNamespace, key TenantKey) bool {
 		return false
 	}
 	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return slices.Contains(b.Clusters, key.Cluster) })
+}
+
+// stallAfter is the least that a binding says which selects the cluster; 0 when none says it.
+func (e *Environment) stallAfter(cluster string) time.Duration {
+	var least time.Duration
+	for _, binding := range e.Bindings {
+		if binding.StallAfter <= 0 || !slices.Contains(binding.Clusters, cluster) {
+			continue
+		}
+		if least == 0 || binding.StallAfter < least {
+			least = binding.StallAfter
+		}
+	}
+	return least
 }
 
 func (e *Environment) role() string {

@@ -6,6 +6,7 @@ package delivery
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -165,6 +166,18 @@ func TestNotImplemented(t *testing.T) {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
 			}
 		})
+	}
+}
+
+func TestStallAfter(t *testing.T) {
+	env := &Environment{Bindings: []Binding{
+		{Clusters: []string{"c1"}}, {Clusters: []string{"c1", "c2"}, StallAfter: 5 * time.Minute},
+		{Clusters: []string{"c1"}, StallAfter: time.Minute}, {Clusters: []string{"c2"}, StallAfter: -time.Minute},
+	}}
+	for cluster, want := range map[string]time.Duration{"c1": time.Minute, "c2": 5 * time.Minute, "c3": 0} {
+		if got := env.stallAfter(cluster); got != want {
+			t.Errorf("%s: got %s, want %s: the least of the bindings that select it", cluster, got, want)
+		}
 	}
 }
 

@@ -90,6 +90,8 @@ type Target struct {
 	tenants     map[delivery.TenantKey]tenantWrite
 	// objects are those of tenants' namespaces as they were looked at last.
 	objects map[string]objectsLook
+	// causes are why units are not healthy.
+	causes map[unitKey]cause
 	// changes counts what the cache showed of tenants that others changed.
 	changes map[delivery.TenantKey]uint64
 	// tenantMu lets one of the applications of a new namespace prepare it for all.

@@ -85,6 +85,9 @@ func (f *Failure) ending() string {
 		return fmt.Sprintf("Stopped waiting after %s: it was deleted, or is being deleted.", short(waited))
 	case f.Progress.Outcome == Superseded:
 		return fmt.Sprintf("Stopped waiting after %s: it carries revision %s by now, and %s was waited for.", short(waited), f.Progress.Live, f.Target.Revision)
+	case f.Progress.Outcome == Stalled && stalledReason(f.Progress.App) == reasonNotProgressing:
+		return fmt.Sprintf("Stopped waiting after %s of %s: nothing changed for as long as rollout.stall_after of the cluster binding allows (90s when it is not set).",
+			short(waited), short(limit))
 	case f.Progress.Outcome == Stalled:
 		return fmt.Sprintf("Stopped waiting after %s of %s: waiting cannot repair this.", short(waited), short(limit))
 	}
@@ -102,6 +105,9 @@ func (f *Failure) remedy() string {
 	case stalledReason(f.Progress.App) == reasonClusterAway:
 		return "The application was accepted and is in the state. Clusters that are away get this revision when they are back; nothing on them is deleted until then. " +
 			"Apply again then, or take them out of the binding."
+	case stalledReason(f.Progress.App) == reasonNotProgressing:
+		return "The application was accepted and is in the state; fix what is named above and apply again. " +
+			"If it is only slow, give it more time: raise rollout.stall_after of the cluster binding."
 	case f.Progress.Outcome == Waiting && !observed(f.Progress.App):
 		return "The application was accepted and is in the state. Check that the addon runs: kubectl -n fairlead-system get pods. Then apply again."
 	}
@@ -144,7 +150,8 @@ func messageLines(reason, message string) []string {
 // placeLines tells of each place, those that are not healthy before the others
 // where there is not room for all.
 func placeLines(app *v1beta1.Application) []string {
-	services := slices.Clone(app.Status.Services)
+	// What the addon leaves out is counted by an entry without a cluster; it is counted below.
+	services := slices.DeleteFunc(slices.Clone(app.Status.Services), isSum)
 	slices.SortStableFunc(services, func(a, b v1beta1.ApplicationComponentStatus) int {
 		return cmp.Compare(rank(a), rank(b))
 	})
@@ -159,6 +166,12 @@ func placeLines(app *v1beta1.Application) []string {
 		lines = append(lines, fmt.Sprintf("  and %d more %s (%d of all %d are healthy)", left, plural(left, "place"), healthy, total))
 	}
 	return lines
+}
+
+// isSum says that an entry stands for several places, those of an environment
+// for which the status has no room.
+func isSum(service v1beta1.ApplicationComponentStatus) bool {
+	return service.Cluster == "" && service.Env != ""
 }
 
 func rank(service v1beta1.ApplicationComponentStatus) int {

@@ -59,6 +59,7 @@ func TestFailureTexts(t *testing.T) {
 		interrupted  bool
 	}{
 		{name: "image-pull", reason: "two of three places are not healthy: each is told of, with what the pods say"},
+		{name: "not-progressing", reason: "nothing changes for long: the pods say why, and the wait does not last until the limit"},
 		{name: "cluster-away", reason: "what is healthy is delivered, and the cluster that is away is named"},
 		{name: "not-admitted", reason: "nothing is delivered, the condition says why"},
 		{name: "slow", reason: "the time is over while a place makes progress"},

@@ -27,6 +27,10 @@ const (
 // clusters that do not report.
 const reasonClusterAway = "ClusterAway"
 
+// reasonNotProgressing is the reason of Stalled when nothing changed for longer
+// than the binding's stallAfter.
+const reasonNotProgressing = "NotProgressing"
+
 // Outcome is what can be said of a rollout at a moment.
 type Outcome string
 

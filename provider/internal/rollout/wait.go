@@ -67,17 +67,29 @@ func (w *Waiter) Wait(ctx context.Context, target Target) error {
 	defer stop()
 	go w.report(reporting, target, seen)
 
-	err := w.settled(bounded, target, seen)
+	err := w.settled(bounded, target, seen, started)
 	return w.result(err, target, seen.get(), w.Clock.Since(started))
 }
 
+// patience is how long an application without progress is waited for at least:
+// it may have been so before the wait, and what held it up may be mended just now.
+const patience = 90 * time.Second
+
+// grace is how long a failure must last now before it is believed.
+func (w *Waiter) grace(progress Progress, started time.Time) time.Duration {
+	if progress.App == nil || stalledReason(progress.App) != reasonNotProgressing {
+		return w.Grace
+	}
+	return max(w.Grace, patience-w.Clock.Since(started))
+}
+
 // settled waits until the rollout is healthy, or has failed for the time of grace.
-func (w *Waiter) settled(ctx context.Context, target Target, seen *sighting) error {
+func (w *Waiter) settled(ctx context.Context, target Target, seen *sighting, started time.Time) error {
 	for {
 		if err := w.watch(ctx, target, seen, Waiting); err != nil || seen.get().Outcome != Stalled || w.Grace == 0 {
 			return err
 		}
-		grace, cancel := context.WithTimeout(ctx, w.Grace)
+		grace, cancel := context.WithTimeout(ctx, w.grace(seen.get(), started))
 		err := w.watch(grace, target, seen, Stalled)
 		cancel()
 		if hub.ReasonOf(err) == hub.TimedOut && ctx.Err() == nil {

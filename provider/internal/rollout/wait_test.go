@@ -19,6 +19,7 @@ import (
 	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
@@ -91,6 +92,40 @@ func TestWait(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGrace checks that an application that was stuck before the wait is given
+// the time to get on.
+func TestGrace(t *testing.T) {
+	fake := clocktesting.NewFakeClock(time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC))
+	waiter := &Waiter{Clock: fake, Grace: 5 * time.Second}
+	stuck, failed := Progress{App: application(t, "not-progressing")}, Progress{App: application(t, "image-pull")}
+	tests := []struct {
+		reason   string
+		progress Progress
+		waited   time.Duration
+		want     time.Duration
+	}{
+		{"what somebody has to change does not change by itself", failed, 0, 5 * time.Second},
+		{"it may get on just now", stuck, 0, 90 * time.Second},
+		{"some of the time is over", stuck, time.Minute, 30 * time.Second},
+		{"it was waited for", stuck, time.Hour, 5 * time.Second},
+		{"nothing is known of it", Progress{}, 0, 5 * time.Second},
+	}
+	for _, test := range tests {
+		if got := waiter.grace(test.progress, fake.Now().Add(-test.waited)); got != test.want {
+			t.Errorf("got %s, want %s: %s", got, test.want, test.reason)
+		}
+	}
+}
+
+func application(t *testing.T, name string) *v1beta1.Application {
+	t.Helper()
+	progress, err := Judge(loadApplication(t, name), "0123456789ab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return progress.App
 }
 
 // lockedBuffer is a buffer that a logger and a test may use at the same time.
