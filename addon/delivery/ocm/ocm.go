@@ -34,6 +34,8 @@ const (
 const (
 	// PurposeApplication is a work with objects of a component.
 	PurposeApplication = "application"
+	// PurposeKeep is a work that holds a field of an object while the object's own work lets go of it.
+	PurposeKeep = "keep"
 	// PurposeTenant is a work with a namespace, its deployer account and rights.
 	PurposeTenant = "tenant"
 	// PurposeRoles is the one work per cluster with the deployer's ClusterRoles.
