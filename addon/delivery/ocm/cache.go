@@ -64,7 +64,7 @@ func stripWork(object any) (any, error) {
 		// A work that cannot be read differs from any that is wanted, and is rewritten.
 		digest = "unreadable"
 	}
-	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta, Status: work.Status}
+	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta}
 	stripped.ManagedFields = nil
 	stripped.Annotations = map[string]string{v1alpha1.AnnotationHash: work.Annotations[v1alpha1.AnnotationHash], observedDigest: digest}
 	for _, manifest := range work.Spec.Workload.Manifests {
@@ -73,6 +73,7 @@ func stripWork(object any) (any, error) {
 		})
 	}
 	stripped.Spec.ManifestConfigs, stripped.Spec.DeleteOption = stripConfigs(work.Spec.ManifestConfigs), work.Spec.DeleteOption
+	stripped.Status = boundedStatus(stripped, &work.Status)
 	return stripped, nil
 }
 

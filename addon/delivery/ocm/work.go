@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -146,6 +147,9 @@ func manifestConfig(content map[string]any, feedback []health.Path) workv1.Manif
 // feedback needs no table.
 func feedbackName(path health.Path) string { return path.JSONPath() }
 
+// vowelBeforeY are kinds such as Gateway.
+var vowelBeforeY = regexp.MustCompile(`[aeiou]y$`)
+
 func identify(content map[string]any) workv1.ResourceIdentifier {
 	object := &metav1.PartialObjectMetadata{}
 	object.APIVersion, _ = content["apiVersion"].(string)
@@ -154,6 +158,9 @@ func identify(content map[string]any) workv1.ResourceIdentifier {
 	name, _ := metadata["name"].(string)
 	namespace, _ := metadata["namespace"].(string)
 	resource, _ := meta.UnsafeGuessKindToResource(object.GroupVersionKind())
+	if plural := strings.ToLower(object.Kind) + "s"; vowelBeforeY.MatchString(object.Kind) {
+		resource.Resource = plural // which the guess takes for gatewaies
+	}
 	return workv1.ResourceIdentifier{Group: resource.Group, Resource: resource.Resource, Name: name, Namespace: namespace}
 }
 
@@ -248,19 +255,4 @@ func describe(content map[string]any) string {
 		name = id.Namespace + "/" + id.Name
 	}
 	return fmt.Sprintf("%v %s", content["kind"], name)
-}
-
-// bounded cuts text that a cluster sent: a cluster is not trusted.
-func bounded(text string) string {
-	const most = 512
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "..."
 }
