@@ -91,7 +91,7 @@ type metadataOnly struct {
 }
 
 // keptAnnotations are those of delivered objects that say how they are treated.
-var keptAnnotations = []string{v1alpha1.AnnotationRevision, annotationHeld}
+var keptAnnotations = []string{v1alpha1.AnnotationRevision, annotationHeld, annotationRecreate, annotationRemoval}
 
 func stripManifest(raw []byte) []byte {
 	var object metadataOnly

@@ -69,43 +69,68 @@ func mark(field policy.HeldField, value any, found bool) string {
 func (t *Target) withheld(ctx context.Context, object render.Object, fields []policy.HeldField, works map[string]*workv1.ManifestWork) (render.Object, []handover, error) {
 	id := identify(object.Content)
 	work := holding(works, id)
-	before := strings.Split(noteOf(work, id), ",")
 	content := object.Content
 	var marks []string
 	var pending []handover
 	for _, field := range fields {
-		path, err := policy.ParseFieldPath(field.Path)
+		h, at, err := t.standing(ctx, object, field, work)
 		if err != nil {
 			return object, nil, fmt.Errorf("field of %s that is left to others: %w", describe(object.Content), err)
 		}
-		path = ownable(object.Content, path)
-		value, found := path.Value(object.Content)
-		known := slices.Contains(before, mark(field, value, found))
-		switch {
-		case known && (field.Omit || !isMissing(work, id)) || work == nil && field.Omit:
-			content, marks = path.Without(content), append(marks, mark(field, value, found))
-			continue
-		case work == nil || known || hasPath(before, field.Path) && found:
-			continue // it starts with the value, or gets a new one
+		switch at {
+		case isLet:
+			content, marks = h.path.Without(content), append(marks, h.mark)
+		case isPending:
+			content, _ = h.path.Set(content, h.value)
+			pending = append(pending, h)
 		}
-		noted := mark(field, value, found)
-		if !found {
-			if value, found, err = t.written(ctx, work, id, path); err != nil {
-				return object, nil, err
-			}
-		}
-		if !found {
-			marks = append(marks, noted)
-			continue
-		}
-		content, _ = path.Set(content, value)
-		pending = append(pending, handover{path: path, text: field.Path, mark: noted, value: value})
 	}
 	object.Content = noteHeld(content, marks)
 	for i := range pending {
 		pending[i].object = object
 	}
 	return object, pending, nil
+}
+
+// standing is how far the hand-over of a field has come.
+type standing int
+
+const (
+	isWritten standing = iota // with the object, as it starts or is to change
+	isPending                 // handed over as soon as the cluster has the object
+	isLet                     // left to others
+)
+
+// standing is how far the hand-over of a field has come, by what is noted on the
+// object in its work.
+func (t *Target) standing(ctx context.Context, object render.Object, field policy.HeldField, work *workv1.ManifestWork) (handover, standing, error) {
+	path, err := policy.ParseFieldPath(field.Path)
+	if err != nil {
+		return handover{}, isWritten, err
+	}
+	id := identify(object.Content)
+	path = ownable(object.Content, path)
+	value, found := path.Value(object.Content)
+	h := handover{path: path, text: field.Path, mark: mark(field, value, found), value: value}
+	before := strings.Split(noteOf(work, id, annotationHeld), ",")
+	if slices.Contains(before, h.mark) {
+		if field.Omit || !isMissing(work, id) {
+			return h, isLet, nil
+		}
+		return h, isWritten, nil // the object is made again as it was made at first
+	}
+	switch {
+	case work == nil && field.Omit:
+		return h, isLet, nil
+	case work == nil || hasPath(before, field.Path) && found:
+		return h, isWritten, nil
+	case found:
+		return h, isPending, nil
+	}
+	if h.value, found, err = t.written(ctx, work, id, path); err != nil || !found {
+		return h, isLet, err
+	}
+	return h, isPending, nil
 }
 
 // noteHeld puts the note of what is held on an object.
@@ -139,13 +164,13 @@ func holding(works map[string]*workv1.ManifestWork, id workv1.ResourceIdentifier
 }
 
 // noteOf is a note of an object in a work.
-func noteOf(work *workv1.ManifestWork, id workv1.ResourceIdentifier) string {
+func noteOf(work *workv1.ManifestWork, id workv1.ResourceIdentifier, key string) string {
 	if work == nil {
 		return ""
 	}
 	for _, content := range contents(work) {
 		if identify(content) == id {
-			return annotation(content, annotationHeld)
+			return annotation(content, key)
 		}
 	}
 	return ""
@@ -317,7 +342,7 @@ func (t *Target) handOver(ctx context.Context, unit delivery.Unit, pending []han
 		delete(keeps, h.index())
 		id := identify(h.object.Content)
 		work := holding(works, id)
-		if keep == nil && !(arrived(work, id) && revisions(work)[id] == h.object.Digest() && !isMissing(work, id)) {
+		if keep == nil && (!arrived(work, id) || revisions(work)[id] != h.object.Digest() || isMissing(work, id)) {
 			continue
 		}
 		wanted, err := keepWork(unit, h)

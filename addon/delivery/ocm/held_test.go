@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 var ourWeb = identity("store", "web", "prod")
@@ -292,5 +293,77 @@ func TestReadOnlyLater(t *testing.T) {
 	s.removeAll(t)
 	if s.objects[id] == nil {
 		t.Error("it was removed")
+	}
+}
+
+// TestLeftJustBeforeTheEnd checks that an object which is to stay since a moment
+// ago stays: its work goes only when the agent has let go of it.
+func TestLeftJustBeforeTheEnd(t *testing.T) {
+	s := newSpoke(t)
+	s.settle(t, version("nginx:1", policy.Treatment{}))
+	s.pass(time.Minute)
+	if _, err := s.Deliver(t.Context(), version("nginx:1", policy.Treatment{Removal: policy.RemoveNever})); err != nil {
+		t.Fatal(err)
+	}
+	s.removeAll(t)
+	if len(s.objects) != 1 {
+		t.Error("the object is gone")
+	}
+}
+
+// TestKeptUntilTheEnd checks objects that the application drops and that a policy
+// keeps until it goes.
+func TestKeptUntilTheEnd(t *testing.T) {
+	s := newSpoke(t)
+	web, expose := labelled(deployment("web", "nginx:1"), ourWeb), labelled(service("web"), ourWeb)
+	both := unit(web, expose)
+	both.Treatments = []policy.Treatment{{}, {Removal: policy.RemoveOnDelete}}
+	s.settle(t, both)
+	uid := s.objects[identify(expose.Content)].uid
+	for range 3 {
+		if diff := cmp.Diff("delivered", said(s.settle(t, unit(web)))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	if object := s.objects[identify(expose.Content)]; object == nil || object.uid != uid {
+		t.Fatal("the Service did not stay")
+	}
+	s.settle(t, both)
+	if object := s.objects[identify(expose.Content)]; object == nil || object.uid != uid {
+		t.Error("the Service was made anew when the application had it again")
+	}
+	s.settle(t, unit(web))
+	s.removeAll(t)
+	if len(s.objects) > 0 {
+		t.Errorf("%d objects stay after the application", len(s.objects))
+	}
+}
+
+// TestRecreate checks that an object is made anew when a field changes that a
+// policy names, alone in its work or not, and when no other field does.
+func TestRecreate(t *testing.T) {
+	const field = "spec.template.spec.containers[0].image"
+	for _, more := range [][]render.Object{nil, {labelled(service("web"), ourWeb)}} {
+		s := newSpoke(t)
+		made := func(image string, replicas int64) delivery.Unit {
+			web := labelled(deployment("web", image), ourWeb)
+			web.Content, _ = policy.FieldPath{"spec", "replicas"}.Set(web.Content, replicas)
+			u := unit(append([]render.Object{web}, more...)...)
+			u.Treatments = []policy.Treatment{{RecreateFields: []string{field}}, {}}
+			return u
+		}
+		s.settle(t, made("nginx:1", 1))
+		id := identify(deployment("web", "").Content)
+		uid := s.objects[id].uid
+		s.settle(t, made("nginx:1", 2))
+		if s.objects[id].uid != uid {
+			t.Error("it was made anew though the field is as it was")
+		}
+		if diff := cmp.Diff("delivered", said(s.settle(t, made("nginx:2", 2)))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if s.objects[id].uid == uid || imageOf(s.objects[id].content()) != "nginx:2" {
+			t.Error("it was not made anew")
+		}
 	}
 }

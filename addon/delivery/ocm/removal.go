@@ -114,7 +114,7 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 // begun to apply it.
 func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bool) {
 	if appliedCondition(work) != nil {
-		return 0, true
+		return 0, letsStay(work) // what comes is an event
 	}
 	if len(work.Finalizers) > 0 {
 		return unseenAge, false // its agent has begun, and its first report is an event
@@ -124,6 +124,24 @@ func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bo
 		return 0, true
 	}
 	return min(unseenAge-age, unseenAge), false
+}
+
+// letsStay says that the agent has let go of the objects of an application's work
+// that are to stay: before, it would delete them with the work.
+func letsStay(work *workv1.ManifestWork) bool {
+	option := work.Spec.DeleteOption
+	if work.Labels[LabelPurpose] != PurposeApplication || option == nil || option.SelectivelyOrphan == nil {
+		return true
+	}
+	held := phases(work)
+	for _, rule := range option.SelectivelyOrphan.OrphaningRules {
+		id := workv1.ResourceIdentifier(rule)
+		at, ok := held[id]
+		if ok && (at == phaseApply || at == phaseKeep) && !arrived(work, id) {
+			return false
+		}
+	}
+	return true
 }
 
 // IdleTenants lists the tenants of a hub namespace that no application work uses.

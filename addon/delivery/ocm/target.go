@@ -233,7 +233,12 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if unit, err = t.asWritten(ctx, unit, works, rights); err != nil {
 		return delivery.Observation{}, err
 	}
-	entries := entriesOf(unit, works)
+	entries, anew := anew(unit, entriesOf(unit, works), works)
+	legacy, err := t.legacy(ctx, unit, works)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	entries = append(entries, legacy...)
 	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
 		return deref(observation), err
 	}
@@ -241,7 +246,7 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if problem != nil || err != nil {
 		return deref(problem), err
 	}
-	observations := make([]delivery.Observation, 0, len(parts))
+	observations := anew
 	for _, part := range parts {
 		observation, err := t.deliverPart(ctx, unit, part, works[part.index], rights)
 		if err != nil {
@@ -306,11 +311,9 @@ func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[st
 	result.Objects = slices.Clone(result.Objects)
 	var pending []handover
 	for i, object := range result.Objects {
-		held := unit.Treatment(i).Held
-		if len(held) == 0 {
-			continue
-		}
-		written, more, err := t.withheld(ctx, object, held, works)
+		treatment := unit.Treatment(i)
+		object.Content = noted(object.Content, treatment)
+		written, more, err := t.withheld(ctx, object, treatment.Held, works)
 		if err != nil {
 			return unit, err
 		}
