@@ -93,6 +93,9 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 	if !work.DeletionTimestamp.IsZero() {
 		return t.awayOr(ctx, key.Namespace, removing)
 	}
+	if held, err := t.isHeld(ctx, work); err != nil || held {
+		return delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the work is gone that holds a field of it"}, err
+	}
 	if wait, ok := t.deletable(work); !ok {
 		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,
 			Message: "waiting until the cluster has applied it: a work that goes before can leave its objects behind"})
@@ -124,6 +127,20 @@ func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bo
 		return 0, true
 	}
 	return min(unseenAge-age, unseenAge), false
+}
+
+// isHeld says that a work holds a field of an object of this one. It would make
+// what is left of the object when that is gone, and goes before.
+func (t *Target) isHeld(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
+	if work.Labels[LabelPurpose] != PurposeApplication {
+		return false, nil
+	}
+	var keeps workv1.ManifestWorkList
+	err := t.Reader.List(ctx, &keeps, client.MatchingFields{indexUnit: keepIndexKey(unitIndexKey(work.Namespace, work.Labels))})
+	if err != nil {
+		return false, fmt.Errorf("list the works that hold fields of work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	return slices.ContainsFunc(keeps.Items, func(keep workv1.ManifestWork) bool { return genuine(&keep) }), nil
 }
 
 // letsStay says that the agent has let go of the objects of an application's work
