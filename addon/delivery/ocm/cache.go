@@ -93,7 +93,7 @@ type metadataOnly struct {
 }
 
 // keptAnnotations are those of delivered objects that say how they are treated.
-var keptAnnotations = []string{v1alpha1.AnnotationRevision}
+var keptAnnotations = []string{v1alpha1.AnnotationRevision, annotationHeld, annotationRecreate, annotationRemoval}
 
 func stripManifest(raw []byte) []byte {
 	var object metadataOnly
@@ -186,7 +186,7 @@ func IndexFields(ctx context.Context, indexer client.FieldIndexer) error {
 }
 
 func ownerKeys(work *workv1.ManifestWork) []string {
-	return labelKey(work, PurposeApplication, v1alpha1.LabelApplicationUID)
+	return append(labelKey(work, PurposeApplication, v1alpha1.LabelApplicationUID), labelKey(work, PurposeKeep, v1alpha1.LabelApplicationUID)...)
 }
 
 func tenantKeys(work *workv1.ManifestWork) []string {
@@ -197,11 +197,17 @@ func tenantKeys(work *workv1.ManifestWork) []string {
 }
 
 func unitKeys(work *workv1.ManifestWork) []string {
-	if work.Labels[LabelPurpose] != PurposeApplication {
-		return nil
+	key := unitIndexKey(work.Namespace, work.Labels)
+	switch work.Labels[LabelPurpose] {
+	case PurposeApplication:
+		return []string{key}
+	case PurposeKeep:
+		return []string{keepIndexKey(key)}
 	}
-	return []string{unitIndexKey(work.Namespace, work.Labels)}
+	return nil
 }
+
+func keepIndexKey(unit string) string { return "keep:" + unit }
 
 func unitIndexKey(cluster string, labels map[string]string) string {
 	return strings.Join([]string{
@@ -218,8 +224,10 @@ func manifestKeys(work *workv1.ManifestWork) []string {
 		return nil
 	}
 	keys := make([]string, 0, len(work.Spec.Workload.Manifests))
-	for _, id := range identities(work) {
-		keys = append(keys, manifestKey(work.Namespace, id))
+	for id, at := range phases(work) {
+		if at != phaseObserve {
+			keys = append(keys, manifestKey(work.Namespace, id))
+		}
 	}
 	return keys
 }

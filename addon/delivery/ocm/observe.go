@@ -111,14 +111,23 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 	feedback := health.Feedback(unit.Result)
 	held := phases(work)
 	for i, object := range unit.Result.Objects {
-		if _, ok := held[identify(object.Content)]; !ok {
+		at, ok := held[identify(object.Content)]
+		if !ok {
 			continue // it is in another work of the unit
 		}
 		manifest := find(work, object)
+		if at == phaseObserve && (manifest == nil || !available(manifest)) {
+			return delivery.Observation{State: delivery.Waiting, Message: describe(object.Content) +
+				": the cluster does not have it, and a policy of type \"read-only\" keeps it from being made"}, nil
+		}
 		if manifest == nil || !available(manifest) {
 			return t.repair(ctx, work, object, difference{is: "the cluster does not have it", late: "not reported yet", after: settle})
 		}
 		values := feedbackValues(manifest)
+		if at != phaseApply {
+			addObserved(&observation, object, values) // others may change it
+			continue
+		}
 		if values[revisionPath.JSONPath()] != object.Digest() {
 			return t.repair(ctx, work, object, difference{
 				is: "the cluster has another version of it", late: "waiting for feedback of this version", after: feedbackDelay})
@@ -127,14 +136,19 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			return t.repair(ctx, work, object, difference{
 				is: "somebody changed " + path + " on the cluster", late: "waiting for feedback of " + path, after: feedbackDelay})
 		}
-		observed := health.Overlay(object.Content, values)
-		if object.Resource == "" && object.Trait == "" {
-			observation.Output = observed
-			continue
-		}
-		observation.Outputs[object.Resource] = observed
+		addObserved(&observation, object, values)
 	}
 	return observation, nil
+}
+
+// addObserved adds an object to what was observed.
+func addObserved(observation *delivery.Observation, object render.Object, values map[string]any) {
+	observed := health.Overlay(object.Content, values)
+	if object.Resource == "" && object.Trait == "" {
+		observation.Output = observed
+		return
+	}
+	observation.Outputs[object.Resource] = observed
 }
 
 // drifted is a field of the spec that feedback shows to differ from what was

@@ -37,6 +37,8 @@ const (
 	// PurposeLeft is a work of a component that was left on a cluster that is away: its
 	// application counts it no more, and it goes when the cluster returns.
 	PurposeLeft = "left"
+	// PurposeKeep is a work that holds a field of an object while the object's own work lets go of it.
+	PurposeKeep = "keep"
 	// PurposeTenant is a work with a namespace, its deployer account and rights.
 	PurposeTenant = "tenant"
 	// PurposeRoles is the one work per cluster with the deployer's ClusterRoles.

@@ -86,6 +86,9 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 	if !work.DeletionTimestamp.IsZero() {
 		return t.awayOr(ctx, key.Namespace, removing)
 	}
+	if held, err := t.isHeld(ctx, work); err != nil || held {
+		return delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the work is gone that holds a field of it"}, err
+	}
 	if wait, ok := t.deletable(work); !ok {
 		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,
 			Message: "waiting until the cluster has applied it: a work that goes before can leave its objects behind"})
@@ -113,7 +116,7 @@ func (t *Target) deleteNow(ctx context.Context, work *workv1.ManifestWork) (deli
 // begun to apply it.
 func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bool) {
 	if appliedCondition(work) != nil {
-		return 0, true
+		return 0, letsStay(work) // what comes is an event
 	}
 	if len(work.Finalizers) > 0 {
 		return unseenAge, false // its agent has begun, and its first report is an event
@@ -123,6 +126,38 @@ func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bo
 		return 0, true
 	}
 	return min(unseenAge-age, unseenAge), false
+}
+
+// isHeld says that a work holds a field of an object of this one. It would make
+// what is left of the object when that is gone, and goes before.
+func (t *Target) isHeld(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
+	if work.Labels[LabelPurpose] != PurposeApplication {
+		return false, nil
+	}
+	var keeps workv1.ManifestWorkList
+	err := t.Reader.List(ctx, &keeps, client.MatchingFields{indexUnit: keepIndexKey(unitIndexKey(work.Namespace, work.Labels))})
+	if err != nil {
+		return false, fmt.Errorf("list the works that hold fields of work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	return slices.ContainsFunc(keeps.Items, func(keep workv1.ManifestWork) bool { return genuine(&keep) }), nil
+}
+
+// letsStay says that the agent has let go of the objects of an application's work
+// that are to stay: before, it would delete them with the work.
+func letsStay(work *workv1.ManifestWork) bool {
+	option := work.Spec.DeleteOption
+	if work.Labels[LabelPurpose] != PurposeApplication || option == nil || option.SelectivelyOrphan == nil {
+		return true
+	}
+	held := phases(work)
+	for _, rule := range option.SelectivelyOrphan.OrphaningRules {
+		id := workv1.ResourceIdentifier(rule)
+		at, ok := held[id]
+		if ok && (at == phaseApply || at == phaseKeep) && !arrived(work, id) {
+			return false
+		}
+	}
+	return true
 }
 
 // IdleTenants lists the tenants of a hub namespace that no application work uses.

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +54,53 @@ func (l *live) content() map[string]any {
 	metadata := out["metadata"].(map[string]any)
 	metadata["uid"] = l.uid
 	delete(metadata, "resourceVersion")
+	return relisted(out).(map[string]any)
+}
+
+// itemKey begins the keys of lists that are merged by the names of their items.
+const itemKey = "name="
+
+// keyed turns lists whose items have names into objects, as field managers see them.
+func keyed(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, v := range value {
+			out[key] = keyed(v)
+		}
+		return out
+	case []any:
+		out := map[string]any{}
+		for _, item := range value {
+			fields, _ := item.(map[string]any)
+			name, ok := fields["name"].(string)
+			if !ok {
+				return value
+			}
+			out[itemKey+name] = keyed(item)
+		}
+		return out
+	}
+	return value
+}
+
+// relisted is the reverse of keyed.
+func relisted(value any) any {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return value
+	}
+	out := map[string]any{}
+	var list []any
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		out[key] = relisted(fields[key])
+		if strings.HasPrefix(key, itemKey) {
+			list = append(list, out[key])
+		}
+	}
+	if list != nil {
+		return list
+	}
 	return out
 }
 
@@ -71,7 +120,7 @@ func mergeFields(into, from map[string]any) {
 func (s *spoke) create(object render.Object) workv1.ResourceIdentifier {
 	id := identify(object.Content)
 	s.made++
-	s.objects[id] = &live{fields: map[string]map[string]any{"somebody": object.Content}, owners: map[string]bool{}, uid: fmt.Sprint("u", s.made)}
+	s.objects[id] = &live{fields: map[string]map[string]any{"somebody": keyed(object.Content).(map[string]any)}, owners: map[string]bool{}, uid: fmt.Sprint("u", s.made)}
 	return id
 }
 
@@ -171,13 +220,59 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, i int, content map[string]an
 		s.own(work, id, object)
 		return ""
 	}
+	content = keyed(content).(map[string]any)
 	manager := "created"
 	if strategy.ServerSideApply != nil {
 		manager = strategy.ServerSideApply.FieldManager
 	}
+	for other, fields := range object.fields {
+		if other == manager || !differ(fields, content) {
+			continue
+		}
+		if strategy.ServerSideApply != nil && !strategy.ServerSideApply.Force {
+			return "Failed to apply manifest: Apply failed with 1 conflict: conflict with " + other
+		}
+		object.fields[other] = without(fields, content)
+	}
 	object.fields[manager] = content
 	s.own(work, id, object)
 	return ""
+}
+
+// differ says that two managers want a field to be different.
+func differ(a, b map[string]any) bool {
+	for key, value := range b {
+		other, found := a[key]
+		below, isObject := value.(map[string]any)
+		otherBelow, otherIsObject := other.(map[string]any)
+		if isObject && otherIsObject {
+			if differ(otherBelow, below) {
+				return true
+			}
+			continue
+		}
+		if found && key != "resourceVersion" && !reflect.DeepEqual(other, value) {
+			return true
+		}
+	}
+	return false
+}
+
+// without are fields less those that another manager wants to be different.
+func without(fields, other map[string]any) map[string]any {
+	left := map[string]any{}
+	for key, value := range fields {
+		theirs, found := other[key]
+		below, isObject := value.(map[string]any)
+		theirBelow, theirsIsObject := theirs.(map[string]any)
+		switch {
+		case isObject && theirsIsObject:
+			left[key] = without(below, theirBelow)
+		case !found || reflect.DeepEqual(value, theirs):
+			left[key] = value
+		}
+	}
+	return left
 }
 
 func (s *spoke) own(work *workv1.ManifestWork, id workv1.ResourceIdentifier, object *live) {

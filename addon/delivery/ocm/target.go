@@ -24,6 +24,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
 
 const (
@@ -227,19 +228,27 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if err != nil {
 		return delivery.Observation{}, err
 	}
-	entries := entriesOf(unit, works)
-	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
-		return deref(observation), err
-	}
 	rights, err := t.rights(ctx, unit.Place)
 	if err != nil {
 		return delivery.Observation{}, err
+	}
+	if unit, err = t.asWritten(ctx, unit, works, rights); err != nil {
+		return delivery.Observation{}, err
+	}
+	entries, anew := anew(unit, entriesOf(unit, works), works)
+	legacy, err := t.legacy(ctx, unit, works)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	entries = append(entries, legacy...)
+	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
+		return deref(observation), err
 	}
 	parts, problem, err := arrange(unit, entries, works, cmp.Or(t.limit, maxWork))
 	if problem != nil || err != nil {
 		return deref(problem), err
 	}
-	observations := make([]delivery.Observation, 0, len(parts))
+	observations := anew
 	for _, part := range parts {
 		observation, err := t.deliverPart(ctx, unit, part, works[part.index], rights)
 		if err != nil {
@@ -297,18 +306,78 @@ func (t *Target) rights(ctx context.Context, place delivery.Place) (string, erro
 	return tenant.Annotations[v1alpha1.AnnotationHash], nil
 }
 
+// asWritten is the unit with its objects as works are to have them now: without
+// the fields that are left to others.
+func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[string]*workv1.ManifestWork, rights string) (delivery.Unit, error) {
+	result := *unit.Result
+	result.Objects = slices.Clone(result.Objects)
+	var pending []handover
+	for i, object := range result.Objects {
+		treatment := unit.Treatment(i)
+		object.Content = noted(object.Content, treatment)
+		written, more, err := t.withheld(ctx, object, treatment.Held, works)
+		if err != nil {
+			return unit, err
+		}
+		result.Objects[i], pending = written, append(pending, more...)
+	}
+	taken, err := t.handOver(ctx, unit, pending, works, rights)
+	if err != nil {
+		return unit, err
+	}
+	for i, object := range result.Objects {
+		result.Objects[i] = letGo(object, pending, taken)
+	}
+	unit.Result = &result
+	return unit, nil
+}
+
 // entriesOf are the objects of a unit as its works are to have them now.
 func entriesOf(unit delivery.Unit, works map[string]*workv1.ManifestWork) []entry {
 	feedback := health.Feedback(unit.Result)
 	entries := make([]entry, 0, len(unit.Result.Objects))
 	for i, object := range unit.Result.Objects {
-		e := entry{content: delivery.WithRevision(object), phase: phaseApply, feedback: append([]health.Path{revisionPath}, feedback[i]...)}
-		if !unit.Treatment(i).TakeOver && !isKnown(unit, e.id(), works) {
-			e.phase = phaseProbe
-		}
+		e := entry{content: delivery.WithRevision(object), feedback: append([]health.Path{revisionPath}, feedback[i]...)}
+		treatment := unit.Treatment(i)
+		e.phase = phaseOf(unit, e, treatment, works)
+		e.orphan = treatment.ReadOnly || treatment.Removal == policy.RemoveNever || treatment.Propagation == propagationOrphan
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// propagationOrphan is the propagation by which what an object owns stays. An
+// agent deletes nothing in that way, so that the object stays too.
+const propagationOrphan = "orphan"
+
+// phaseOf is how an object is to be treated now.
+func phaseOf(unit delivery.Unit, e entry, treatment policy.Treatment, works map[string]*workv1.ManifestWork) phase {
+	id := e.id()
+	work := holding(works, id)
+	switch {
+	case treatment.ReadOnly && isOwned(work, id):
+		return phaseApply // until it is let go of
+	case treatment.ReadOnly:
+		return phaseObserve
+	case !treatment.TakeOver && !isKnown(unit, id, works):
+		return phaseProbe
+	case treatment.Once && work != nil:
+		return phaseKeep
+	case treatment.LeaveDrift && work != nil && revisions(work)[id] == annotation(e.content, v1alpha1.AnnotationRevision) &&
+		(phases(work)[id] == phaseKeep || arrived(work, id)):
+		return phaseKeep // this version was written once
+	}
+	return phaseApply
+}
+
+// isOwned says that a cluster may still delete an object with its work.
+func isOwned(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
+	if work == nil || phases(work)[id] == phaseObserve {
+		return false
+	}
+	option := work.Spec.DeleteOption
+	orphaned := option != nil && option.SelectivelyOrphan != nil && slices.Contains(option.SelectivelyOrphan.OrphaningRules, workv1.OrphaningRule(id))
+	return !orphaned || !arrived(work, id)
 }
 
 // isKnown says that an object was found to be the unit's.
@@ -383,6 +452,9 @@ func deref(observation *delivery.Observation) delivery.Observation {
 func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []entry) (*delivery.Observation, error) {
 	cluster := unit.Place.Cluster
 	for _, e := range entries {
+		if e.phase == phaseObserve {
+			continue // who only reads an object is in nobody's way
+		}
 		holder, err := t.holder(ctx, unit, manifestKey(cluster, e.id()))
 		if err != nil {
 			return nil, fmt.Errorf("look for other works with %s: %w", describe(e.content), err)

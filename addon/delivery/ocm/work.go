@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -34,6 +36,8 @@ type entry struct {
 	content  map[string]any
 	phase    phase
 	feedback []health.Path
+	// orphan leaves the object where it is when the work lets go of it.
+	orphan bool
 }
 
 func (e entry) id() workv1.ResourceIdentifier { return identify(e.content) }
@@ -56,6 +60,7 @@ func unitWork(unit delivery.Unit, index string, entries []entry) (*workv1.Manife
 			return nil, err
 		}
 	}
+	work.Spec.DeleteOption = deleteOption(entries)
 	return seal(work)
 }
 
@@ -72,7 +77,34 @@ func addEntry(work *workv1.ManifestWork, entry entry) error {
 	if entry.phase == phaseProbe {
 		content, feedback = asProbe(content), append(identityPaths(applicationIdentity), feedback...)
 	}
-	return addManifest(work, content, feedback)
+	if err := addManifest(work, content, feedback); err != nil {
+		return err
+	}
+	config := &work.Spec.ManifestConfigs[len(work.Spec.ManifestConfigs)-1]
+	switch entry.phase {
+	case phaseKeep:
+		config.UpdateStrategy = &workv1.UpdateStrategy{Type: workv1.UpdateStrategyTypeCreateOnly}
+	case phaseObserve:
+		config.UpdateStrategy = &workv1.UpdateStrategy{Type: workv1.UpdateStrategyTypeReadOnly}
+	}
+	return nil
+}
+
+// deleteOption says which objects stay when a work lets go of them; nil for the usual.
+func deleteOption(entries []entry) *workv1.DeleteOption {
+	var rules []workv1.OrphaningRule
+	for _, entry := range entries {
+		if entry.orphan {
+			rules = append(rules, workv1.OrphaningRule(entry.id()))
+		}
+	}
+	if len(rules) == 0 {
+		return nil
+	}
+	return &workv1.DeleteOption{
+		PropagationPolicy: workv1.DeletePropagationPolicyTypeSelectivelyOrphan,
+		SelectivelyOrphan: &workv1.SelectivelyOrphan{OrphaningRules: rules},
+	}
 }
 
 func addManifest(work *workv1.ManifestWork, content map[string]any, feedback []health.Path) error {
@@ -116,6 +148,9 @@ func manifestConfig(content map[string]any, feedback []health.Path) workv1.Manif
 // feedback needs no table.
 func feedbackName(path health.Path) string { return path.JSONPath() }
 
+// vowelBeforeY are kinds such as Gateway.
+var vowelBeforeY = regexp.MustCompile(`[aeiou]y$`)
+
 func identify(content map[string]any) workv1.ResourceIdentifier {
 	object := &metav1.PartialObjectMetadata{}
 	object.APIVersion, _ = content["apiVersion"].(string)
@@ -124,6 +159,9 @@ func identify(content map[string]any) workv1.ResourceIdentifier {
 	name, _ := metadata["name"].(string)
 	namespace, _ := metadata["namespace"].(string)
 	resource, _ := meta.UnsafeGuessKindToResource(object.GroupVersionKind())
+	if plural := strings.ToLower(object.Kind) + "s"; vowelBeforeY.MatchString(object.Kind) {
+		resource.Resource = plural // which the guess takes for gatewaies
+	}
 	return workv1.ResourceIdentifier{Group: resource.Group, Resource: resource.Resource, Name: name, Namespace: namespace}
 }
 

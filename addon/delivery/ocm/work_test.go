@@ -123,6 +123,17 @@ func TestWorksAreSafe(t *testing.T) {
 	}
 }
 
+// TestIdentify checks the resources of kinds: by them an agent finds how to write an object.
+func TestIdentify(t *testing.T) {
+	for kind, want := range map[string]string{
+		"Deployment": "deployments", "NetworkPolicy": "networkpolicies", "Gateway": "gateways", "Ingress": "ingresses", "Endpoints": "endpoints",
+	} {
+		if got := identify(map[string]any{"apiVersion": "a/v1", "kind": kind}).Resource; got != want {
+			t.Errorf("%s: resource %q, want %q", kind, got, want)
+		}
+	}
+}
+
 func TestSpecDigest(t *testing.T) {
 	spec := func(raw string) workv1.ManifestWorkSpec {
 		return workv1.ManifestWorkSpec{Workload: workv1.ManifestsTemplate{Manifests: []workv1.Manifest{{RawExtension: runtime.RawExtension{Raw: []byte(raw)}}}}}

@@ -1,0 +1,369 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+var ourWeb = identity("store", "web", "prod")
+
+// version is the unit with one Deployment, and how it is treated.
+func version(image string, treatment policy.Treatment) delivery.Unit {
+	u := unit(labelled(deployment("web", image), ourWeb))
+	u.Treatments = []policy.Treatment{treatment}
+	return u
+}
+
+func scaled() policy.Treatment {
+	return policy.Treatment{Held: []policy.HeldField{{Path: "spec.replicas", Omit: true}}}
+}
+
+// replicas of the Deployment as the API server has them; 1 is what it makes of none.
+func (s *spoke) replicas() string {
+	value, found := policy.FieldPath{"spec", "replicas"}.Value(s.objects[identify(deployment("web", "").Content)].content())
+	if !found {
+		return "1"
+	}
+	return fmt.Sprint(value)
+}
+
+// scale sets the replicas as an autoscaler does.
+func (s *spoke) scale(replicas int64) {
+	object := s.objects[identify(deployment("web", "").Content)]
+	fields := map[string]any{"spec": map[string]any{"replicas": replicas}}
+	for manager := range object.fields {
+		object.fields[manager] = without(object.fields[manager], fields)
+	}
+	object.fields["hpa"] = fields
+}
+
+// keeps are the works that hold fields.
+func (s *spoke) keeps(t *testing.T) int {
+	t.Helper()
+	var list workv1.ManifestWorkList
+	if err := s.client.List(t.Context(), &list, client.MatchingLabels{LabelPurpose: PurposeKeep}); err != nil {
+		t.Fatal(err)
+	}
+	return len(list.Items)
+}
+
+// TestReplicasOfAnAutoscaler checks that what an autoscaler set survives ten edits,
+// whether it was there from the start or came later, and that the number of
+// replicas never falls in between.
+func TestReplicasOfAnAutoscaler(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		before       []policy.Treatment
+		found        int64
+	}{
+		{"from the start", "it finds one replica", nil, 1},
+		{"later", "it finds what the application wanted", []policy.Treatment{{}}, 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			for _, treatment := range test.before {
+				s.settle(t, version("nginx:0", treatment))
+			}
+			s.settleKeeping(t, version("nginx:0", scaled()), test.found)
+			if got := s.replicas(); got != fmt.Sprint(test.found) {
+				t.Errorf("%v replicas, want %d, since %s", got, test.found, test.reason)
+			}
+			s.scale(8)
+			for i := range 10 {
+				s.settleKeeping(t, version(fmt.Sprintf("nginx:%d", i+1), scaled()), 8)
+			}
+			if got := imageOf(s.objects[identify(deployment("web", "").Content)].content()); got != "nginx:10" {
+				t.Errorf("image %q", got)
+			}
+			if n := s.keeps(t); n > 0 {
+				t.Errorf("%d works stay that held a field", n)
+			}
+			s.removeAll(t)
+			if len(s.objects) > 0 {
+				t.Error("the Deployment stays")
+			}
+		})
+	}
+}
+
+// settleKeeping is settle, and checks at every step that there are as many replicas.
+func (s *spoke) settleKeeping(t *testing.T, u delivery.Unit, replicas int64) {
+	t.Helper()
+	for range 10 {
+		if _, err := s.Deliver(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		s.sync(t)
+		if got := s.replicas(); got != fmt.Sprint(replicas) {
+			t.Fatalf("%v replicas on the way, want %d", got, replicas)
+		}
+		s.pass(time.Second)
+	}
+	if diff := cmp.Diff("delivered", said(s.settle(t, u))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestReplicasDroppedWithTheEdit checks an application that gets an autoscaler and
+// says no number of replicas any more in the same edit.
+func TestReplicasDroppedWithTheEdit(t *testing.T) {
+	s := newSpoke(t)
+	s.settle(t, version("nginx:1", policy.Treatment{}))
+	u := version("nginx:2", scaled())
+	u.Result.Objects[0].Content = policy.FieldPath{"spec", "replicas"}.Without(u.Result.Objects[0].Content)
+	s.settleKeeping(t, u, 2)
+	if n := s.keeps(t); n > 0 {
+		t.Errorf("%d works stay that held a field", n)
+	}
+}
+
+// TestHeldFields checks fields that a policy leaves to others: they start with
+// the application's value, and a change of it is written only where the policy says so.
+func TestHeldFields(t *testing.T) {
+	image := policy.HeldField{Path: "spec.template.spec.containers[0].image"}
+	renewed := image
+	renewed.Renew = true
+	tests := []struct {
+		name, reason string
+		held         policy.HeldField
+		want         string
+	}{
+		{"held", "it was set once", image, "theirs"},
+		{"renewed", "the application changed it", renewed, "nginx:2"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			treatment := policy.Treatment{Held: []policy.HeldField{test.held}}
+			s.settle(t, version("nginx:1", treatment))
+			id := identify(deployment("web", "").Content)
+			if keeps := s.keeps(t); keeps > 0 || s.objects[id].fields["work-agent-keep-"+shortHash(test.held.Path)] == nil {
+				t.Fatalf("the image was not handed over; %d works", keeps)
+			}
+			if main := imageOf(relisted(s.objects[id].fields[fieldManager]).(map[string]any)); main != "" {
+				t.Errorf("the work still has the image %q", main)
+			}
+			delete(s.objects[id].fields, "work-agent-keep-"+shortHash(test.held.Path))
+			s.objects[id].fields["somebody"] = keyed(only(deployment("web", "").Content, mustPath(t, test.held.Path), "theirs")).(map[string]any)
+			s.settle(t, version("nginx:2", treatment))
+			if diff := cmp.Diff(test.want, imageOf(s.objects[id].content())); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+func mustPath(t *testing.T, text string) policy.FieldPath {
+	t.Helper()
+	path, err := policy.ParseFieldPath(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestOnly checks what a work holds of an object to take one field over.
+func TestOnly(t *testing.T) {
+	web := deployment("web", "nginx:1").Content
+	meta := map[string]any{"name": "web", "namespace": "shop-prod"}
+	tests := []struct {
+		path string
+		want map[string]any
+	}{
+		{"spec.replicas", map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": map[string]any{"replicas": "v"}}},
+		{"spec.template.spec.containers[0].image", map[string]any{
+			"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": map[string]any{"template": map[string]any{"spec": map[string]any{
+				"containers": []any{map[string]any{"name": "web", "image": "v"}},
+			}}},
+		}},
+		{"metadata.annotations[example.com/a]", map[string]any{
+			"apiVersion": "apps/v1", "kind": "Deployment",
+			"metadata": map[string]any{"name": "web", "namespace": "shop-prod", "annotations": map[string]any{"example.com/a": "v"}},
+		}},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(test.want, only(web, mustPath(t, test.path), "v")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.path, diff)
+		}
+	}
+}
+
+// TestTreatments checks what an agent is told of an object, and what becomes of
+// an object that somebody edits, and when the application goes.
+func TestTreatments(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		treatment    policy.Treatment
+		// there says that somebody made the object before.
+		there bool
+		want  string
+		// image after the application changed it from nginx:1 to nginx:2 while it was "edited" in between.
+		edited string
+		stays  bool
+	}{
+		{"usual", "edits are undone", policy.Treatment{}, false, "delivered", "nginx:2", false},
+		{"once", "it is only made", policy.Treatment{Once: true}, false, "delivered", "edited", false},
+		{"drift left", "what the application changes is written", policy.Treatment{LeaveDrift: true}, false, "delivered", "nginx:2", false},
+		{"never removed", "it stays", policy.Treatment{Removal: policy.RemoveNever}, false, "delivered", "nginx:2", true},
+		{"left with what it owns", "an agent cannot delete one without the other", policy.Treatment{Propagation: "orphan"}, false, "delivered", "nginx:2", true},
+		{"read only", "it is neither written nor removed", policy.Treatment{ReadOnly: true}, true, "delivered", "edited", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			if test.there {
+				s.create(deployment("web", "theirs"))
+			}
+			if diff := cmp.Diff(test.want, said(s.settle(t, version("nginx:1", test.treatment)))); diff != "" {
+				t.Fatalf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+			object := s.objects[identify(deployment("web", "").Content)]
+			for manager, fields := range object.fields {
+				object.fields[manager] = mustSet(t, fields, "edited")
+			}
+			s.settle(t, version("nginx:2", test.treatment))
+			if got := imageOf(object.content()); got != test.edited {
+				t.Errorf("image %q, want %q: %s", got, test.edited, test.reason)
+			}
+			s.removeAll(t)
+			if stays := len(s.objects) > 0; stays != test.stays {
+				t.Errorf("stays %t, want %t: %s", stays, test.stays, test.reason)
+			}
+		})
+	}
+}
+
+func mustSet(t *testing.T, fields map[string]any, image string) map[string]any {
+	t.Helper()
+	changed, ok := policy.FieldPath{"spec", "template", "spec", "containers", itemKey + "web", "image"}.Set(fields, image)
+	if !ok {
+		t.Fatal("no image")
+	}
+	return changed
+}
+
+// TestReadOnlyMissing checks that an object which is only read and is not there
+// is not made, and that nobody is asked to.
+func TestReadOnlyMissing(t *testing.T) {
+	s := newSpoke(t)
+	got := said(s.settleWaiting(t, version("nginx:1", policy.Treatment{ReadOnly: true})))
+	want := `waiting: Deployment shop-prod/web: the cluster does not have it, and a policy of type "read-only" keeps it from being made`
+	if diff := cmp.Diff(want, got); diff != "" || len(s.objects) > 0 {
+		t.Errorf("(-want +got):\n%s\n%d objects", diff, len(s.objects))
+	}
+}
+
+func (s *spoke) settleWaiting(t *testing.T, u delivery.Unit) delivery.Observation {
+	t.Helper()
+	var said delivery.Observation
+	for range 5 {
+		var err error
+		if said, err = s.Deliver(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		s.sync(t)
+		s.pass(time.Second)
+	}
+	return said
+}
+
+// TestReadOnlyLater checks that an object which was delivered and is only read
+// from now on is let go of, and stays when the application goes.
+func TestReadOnlyLater(t *testing.T) {
+	s := newSpoke(t)
+	s.settle(t, version("nginx:1", policy.Treatment{}))
+	s.settle(t, version("nginx:2", policy.Treatment{ReadOnly: true}))
+	id := identify(deployment("web", "").Content)
+	if diff := cmp.Diff(map[workv1.ResourceIdentifier]phase{id: phaseObserve}, phases(s.work(t, webWork))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	s.removeAll(t)
+	if s.objects[id] == nil {
+		t.Error("it was removed")
+	}
+}
+
+// TestLeftJustBeforeTheEnd checks that an object which is to stay since a moment
+// ago stays: its work goes only when the agent has let go of it.
+func TestLeftJustBeforeTheEnd(t *testing.T) {
+	s := newSpoke(t)
+	s.settle(t, version("nginx:1", policy.Treatment{}))
+	s.pass(time.Minute)
+	if _, err := s.Deliver(t.Context(), version("nginx:1", policy.Treatment{Removal: policy.RemoveNever})); err != nil {
+		t.Fatal(err)
+	}
+	s.removeAll(t)
+	if len(s.objects) != 1 {
+		t.Error("the object is gone")
+	}
+}
+
+// TestKeptUntilTheEnd checks objects that the application drops and that a policy
+// keeps until it goes.
+func TestKeptUntilTheEnd(t *testing.T) {
+	s := newSpoke(t)
+	web, expose := labelled(deployment("web", "nginx:1"), ourWeb), labelled(service("web"), ourWeb)
+	both := unit(web, expose)
+	both.Treatments = []policy.Treatment{{}, {Removal: policy.RemoveOnDelete}}
+	s.settle(t, both)
+	uid := s.objects[identify(expose.Content)].uid
+	for range 3 {
+		if diff := cmp.Diff("delivered", said(s.settle(t, unit(web)))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	if object := s.objects[identify(expose.Content)]; object == nil || object.uid != uid {
+		t.Fatal("the Service did not stay")
+	}
+	s.settle(t, both)
+	if object := s.objects[identify(expose.Content)]; object == nil || object.uid != uid {
+		t.Error("the Service was made anew when the application had it again")
+	}
+	s.settle(t, unit(web))
+	s.removeAll(t)
+	if len(s.objects) > 0 {
+		t.Errorf("%d objects stay after the application", len(s.objects))
+	}
+}
+
+// TestRecreate checks that an object is made anew when a field changes that a
+// policy names, alone in its work or not, and when no other field does.
+func TestRecreate(t *testing.T) {
+	const field = "spec.template.spec.containers[0].image"
+	for _, more := range [][]render.Object{nil, {labelled(service("web"), ourWeb)}} {
+		s := newSpoke(t)
+		made := func(image string, replicas int64) delivery.Unit {
+			web := labelled(deployment("web", image), ourWeb)
+			web.Content, _ = policy.FieldPath{"spec", "replicas"}.Set(web.Content, replicas)
+			u := unit(append([]render.Object{web}, more...)...)
+			u.Treatments = []policy.Treatment{{RecreateFields: []string{field}}, {}}
+			return u
+		}
+		s.settle(t, made("nginx:1", 1))
+		id := identify(deployment("web", "").Content)
+		uid := s.objects[id].uid
+		s.settle(t, made("nginx:1", 2))
+		if s.objects[id].uid != uid {
+			t.Error("it was made anew though the field is as it was")
+		}
+		if diff := cmp.Diff("delivered", said(s.settle(t, made("nginx:2", 2)))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if s.objects[id].uid == uid || imageOf(s.objects[id].content()) != "nginx:2" {
+			t.Error("it was not made anew")
+		}
+	}
+}
