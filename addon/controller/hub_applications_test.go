@@ -215,7 +215,7 @@ func testForeignObject(t *testing.T, h *hub) {
 	h.create(t, theirs)
 	app := appIn("foreign", "store", component("web", "nginx:1", exposed))
 	h.create(t, app)
-	want := "environment foreign, cluster local: component web: Deployment foreign/web exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, or rename the component"
+	want := "environment foreign, cluster local: component web: Deployment foreign/web exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, rename the component, or take it over by a policy of type \"take-over\""
 	if diff := cmp.Diff(want, h.stalled(t, app, "ForeignObject")); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}

@@ -49,6 +49,7 @@ const (
 	ReasonForeignObject        = "ForeignObject"
 	ReasonNamespaceNotOurs     = "NamespaceNotOurs"
 	ReasonApplyFailed          = "ApplyFailed"
+	ReasonTooLarge             = "TooLarge"
 	ReasonForbidden            = "Forbidden"
 	ReasonClusterAway          = "ClusterAway"
 )

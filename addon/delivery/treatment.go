@@ -18,17 +18,7 @@ func (u Unit) Treatment(i int) policy.Treatment {
 	if i < len(u.Treatments) {
 		return u.Treatments[i]
 	}
-	return policy.Treatment{Removal: usualRemoval(u.Result.Objects[i])}
-}
-
-// usualRemoval is when an object goes of which no policy says it: one that
-// holds data or the objects of others is never removed.
-func usualRemoval(object render.Object) string {
-	switch object.GroupVersionKind().GroupKind().String() {
-	case "PersistentVolumeClaim", "Namespace":
-		return policy.RemoveNever
-	}
-	return policy.RemoveOnUpdate
+	return policy.Treatment{Removal: UsualRemoval(u.Result.Objects[i].GroupVersionKind().GroupKind())}
 }
 
 // treat says of each object of the plan how it is treated. Autoscalers are
@@ -57,7 +47,7 @@ func treatment(object render.Object, policies func(policy.Resource) policy.Treat
 		t = policies(policy.ResourceOf(object))
 	}
 	if t.Removal == "" {
-		t.Removal = usualRemoval(object)
+		t.Removal = UsualRemoval(object.GroupVersionKind().GroupKind())
 	}
 	isScaled := slices.ContainsFunc(scaled, func(target scaleTarget) bool { return target.is(object) })
 	if !isScaled || t.ReadOnly || t.Once || t.LeaveDrift {

@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -217,6 +218,36 @@ func readApplyOnce(v values) *ApplyOnce {
 	})}
 }
 
+func (p *ApplyOnce) check(at string) error {
+	for i, rule := range p.Rules {
+		for j, path := range rule.Path {
+			if path == wholeObject {
+				continue
+			}
+			if err := checkFieldPath(path, fmt.Sprintf("%s.rules[%d].strategy.path[%d]", at, i, j)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkFieldPath refuses what is no path, and what an object is known by: no
+// object can be written without it.
+func checkFieldPath(text, at string) error {
+	path, err := ParseFieldPath(text)
+	if err != nil {
+		return &InvalidError{Path: at, Message: err.Error()}
+	}
+	first, _ := path[0].(string)
+	identity := first == "apiVersion" || first == "kind" || first == "metadata"
+	if identity && (len(path) == 1 || path[1] != "labels" && path[1] != "annotations" || len(path) == 2) {
+		return &InvalidError{Path: at, Message: fmt.Sprintf(
+			"path %q: every object is written with it; name a field beside apiVersion, kind and metadata, or one label or annotation such as metadata.annotations[example.com/a]", text)}
+	}
+	return nil
+}
+
 // ResourceUpdate is what a policy of type resource-update says.
 type ResourceUpdate struct {
 	Rules []ResourceUpdateRule
@@ -245,4 +276,15 @@ func readResourceUpdate(v values) *ResourceUpdate {
 		}
 		return r
 	})}
+}
+
+func (p *ResourceUpdate) check(at string) error {
+	for i, rule := range p.Rules {
+		for j, path := range rule.RecreateFields {
+			if _, err := ParseFieldPath(path); err != nil {
+				return &InvalidError{Path: fmt.Sprintf("%s.rules[%d].strategy.recreateFields[%d]", at, i, j), Message: err.Error()}
+			}
+		}
+	}
+	return nil
 }

@@ -18,6 +18,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -41,7 +41,6 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // FieldManager is what objects on the hub are applied as.
@@ -101,9 +100,9 @@ type objectKey struct {
 // write remembers what the API server answered to the last write of an object,
 // so that its own defaults are not taken for somebody's edit.
 type write struct {
-	uid      types.UID
-	revision string // of the content that was written
-	digest   string // of the content as the API server has it since
+	uid     types.UID
+	version string // of what was written; empty when that was not all
+	digest  string // of the content as the API server has it since
 }
 
 type pendingWrite struct {
@@ -115,23 +114,38 @@ var _ delivery.Target = (*Target)(nil)
 
 // Deliver applies the objects of a unit where they differ.
 func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
-	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}}
-	unwatched, problem, err := t.prepareUnwatched(ctx, unit)
+	if waits, err := t.terminating(ctx, unit.Place.Namespace); waits != nil || err != nil {
+		return deref(waits), err
+	}
+	wishes := make([]wish, len(unit.Result.Objects))
+	for i := range wishes {
+		wishes[i] = wishOf(unit, i)
+	}
+	found, problem, err := t.compareListed(ctx, unit, wishes)
 	if err != nil || problem != nil {
 		return deref(problem), err
 	}
-	for _, object := range unit.Result.Objects {
-		live, problem, err := t.deliverObject(ctx, unit, object, unwatched)
+	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}}
+	var missing *delivery.Observation
+	for _, w := range wishes {
+		live, problem, err := t.deliverObject(ctx, w, found)
+		if w.treatment.ReadOnly && err == nil && problem != nil {
+			missing = cmp.Or(missing, problem) // which keeps no other object
+			continue
+		}
 		if err != nil || problem != nil {
 			return deref(problem), err
 		}
-		if object.Resource == "" && object.Trait == "" {
+		if w.object.Resource == "" && w.object.Trait == "" {
 			observation.Output = live.Object
 			continue
 		}
-		observation.Outputs[object.Resource] = live.Object
+		observation.Outputs[w.object.Resource] = live.Object
 	}
-	observation.RetryAfter = t.nextCompare(unwatched)
+	if missing != nil {
+		return *missing, nil
+	}
+	observation.RetryAfter = t.nextLook(wishes)
 	return observation, nil
 }
 
@@ -142,30 +156,18 @@ func deref(observation *delivery.Observation) delivery.Observation {
 	return *observation
 }
 
-func (t *Target) deliverObject(
-	ctx context.Context, unit delivery.Unit, object render.Object, unwatched map[objectKey]unwatchedObject,
-) (*unstructured.Unstructured, *delivery.Observation, error) {
-	wanted := wantedObject(unit, object)
-	key := objectKey{gvk: object.GroupVersionKind(), key: client.ObjectKeyFromObject(wanted)}
-	if prepared, ok := unwatched[key]; ok {
-		return t.deliverUnwatched(ctx, unit, prepared)
+func (t *Target) deliverObject(ctx context.Context, w wish, found map[objectKey]listedObject) (*unstructured.Unstructured, *delivery.Observation, error) {
+	if w.treatment.ReadOnly {
+		return t.observed(ctx, w)
 	}
-	live, err := t.live(ctx, key)
+	if listed, ok := found[w.key]; ok {
+		return t.deliverListed(ctx, w, listed)
+	}
+	live, err := t.live(ctx, w.key)
 	if err != nil {
-		return t.failed(key, "read", err)
+		return t.failed(w.key, "read", err)
 	}
-	if live != nil {
-		if problem := foreign(live, unit); problem != nil {
-			return nil, problem, nil
-		}
-		if !live.GetDeletionTimestamp().IsZero() {
-			return nil, &delivery.Observation{State: delivery.Waiting, Message: describe(key) + ": an earlier version is still being removed"}, nil
-		}
-		if t.upToDate(key, wanted, live) {
-			return live, nil, nil
-		}
-	}
-	return t.apply(ctx, key, wanted)
+	return t.bring(ctx, w, live)
 }
 
 // live is the object as it is: from the cache, from the answer to a write that
@@ -186,41 +188,27 @@ func (t *Target) live(ctx context.Context, key objectKey) (*unstructured.Unstruc
 	return t.read(ctx, key)
 }
 
-// foreign says whose object it is, when it is not the unit's.
-func foreign(live *unstructured.Unstructured, unit delivery.Unit) *delivery.Observation {
-	labels := live.GetLabels()
-	name := fmt.Sprintf("%s %s/%s", live.GetKind(), live.GetNamespace(), live.GetName())
-	uid := labels[v1alpha1.LabelApplicationUID]
-	if uid == "" {
-		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, RetryAfter: conflictRetry, Message: fmt.Sprintf(
-			"%s exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, or rename the component", name)}
-	}
-	if uid == string(unit.Owner.UID) && labels[v1alpha1.LabelEnvironment] == unit.Place.Environment && unitOf(labels) == unit.Component {
-		return nil
-	}
-	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
-		"%s on cluster local belongs to component %q of application %s/%s in environment %q already: rename the component or use another target namespace",
-		name, unitOf(labels), labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
-}
-
-// upToDate says that the object has the wanted content, and that nobody changed it since.
-func (t *Target) upToDate(key objectKey, wanted, live *unstructured.Unstructured) bool {
-	revision := wanted.GetAnnotations()[v1alpha1.AnnotationRevision]
-	if live.GetAnnotations()[v1alpha1.AnnotationRevision] != revision {
+// upToDate says that the object has the wanted content, and that nobody changed
+// it since, or that changes of others are left alone.
+func (t *Target) upToDate(w wish, live *unstructured.Unstructured) bool {
+	if revisionOf(live) != w.revision() || !w.sameMarks(live) {
 		return false
+	}
+	if w.treatment.LeaveDrift {
+		return true
 	}
 	digest := live.GetAnnotations()[observedDigest]
 	if digest == "" {
 		digest = contentDigest(live.Object)
 	}
-	last, ok := t.lastWrite(key)
-	if ok && last.uid == live.GetUID() && last.revision == revision && last.digest == digest {
+	last, ok := t.lastWrite(w.key)
+	if ok && last.uid == live.GetUID() && last.version == w.version && last.digest == digest {
 		return true
 	}
-	if !contains(live.Object, wanted.Object) {
+	if !contains(live.Object, w.wanted.Object) {
 		return false
 	}
-	t.remember(key, write{uid: live.GetUID(), revision: revision, digest: digest}, nil)
+	t.remember(w.key, write{uid: live.GetUID(), version: w.version, digest: digest}, nil)
 	return true
 }
 
@@ -259,41 +247,26 @@ func sameQuantities(live, wanted any) bool {
 		return false
 	}
 	for name, value := range asked {
-		a, errA := resource.ParseQuantity(fmt.Sprint(current[name]))
-		b, errB := resource.ParseQuantity(fmt.Sprint(value))
-		if errA != nil || errB != nil || a.Cmp(b) != 0 {
+		if !sameQuantity(current[name], value) {
 			return false
 		}
 	}
 	return true
 }
 
-func (t *Target) apply(ctx context.Context, key objectKey, wanted *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
-	gvr, err := t.resource(key.gvk)
-	if err != nil {
-		return t.failed(key, "find the resource of", err)
-	}
-	applied, err := t.Tenant.Resource(gvr).Namespace(key.key.Namespace).Apply(asTenant(ctx, key.key.Namespace), key.key.Name, wanted,
-		metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
-	if err != nil {
-		return t.failed(key, "apply", err)
-	}
-	answer := applied
-	if !t.watched(key.gvk) {
-		answer = nil // no cache will show it
-	}
-	t.remember(key, write{uid: applied.GetUID(), revision: revisionOf(wanted), digest: contentDigest(applied.Object)}, answer)
-	if t.Written != nil {
-		t.Written(key.gvk.Kind)
-	}
-	return applied, nil, nil
+func sameQuantity(live, wanted any) bool {
+	a, errA := resource.ParseQuantity(fmt.Sprint(live))
+	b, errB := resource.ParseQuantity(fmt.Sprint(wanted))
+	return errA == nil && errB == nil && a.Cmp(b) == 0
 }
 
 // failed tells what a change by somebody can mend from what passes.
 func (t *Target) failed(key objectKey, verb string, err error) (*unstructured.Unstructured, *delivery.Observation, error) {
 	if apierrors.HasStatusCause(err, "NamespaceTerminating") {
-		return nil, &delivery.Observation{State: delivery.Waiting, RetryAfter: 2 * time.Second,
-			Message: fmt.Sprintf("namespace %q is being deleted: waiting for its end", key.key.Namespace)}, nil
+		return nil, waitForEnd(key.key.Namespace), nil
+	}
+	if apierrors.IsConflict(err) {
+		return nil, &delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry, Message: describe(key) + ": it changed meanwhile and is looked at again"}, nil
 	}
 	if apierrors.IsForbidden(err) {
 		return nil, t.forbidden(key, verb, err), nil
@@ -461,7 +434,11 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 	if err != nil {
 		return nil, err
 	}
-	records = append(records, unwatched...)
+	for _, record := range unwatched { // some are shared and of kinds that are watched
+		if !slices.ContainsFunc(records, func(r delivery.Record) bool { return r.ID == record.ID }) {
+			records = append(records, record)
+		}
+	}
 	// The cache lists them in any order, and conditions name the first.
 	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
 	return append(records, t.unseenRecords(owner, records)...), nil
@@ -470,16 +447,11 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 func recordOf(owner delivery.Owner, gvk schema.GroupVersionKind, object *unstructured.Unstructured) delivery.Record {
 	labels := object.GetLabels()
 	return delivery.Record{
-		Owner: owner, Component: unitOf(labels),
+		Owner: owner, Component: delivery.UnitOf(labels),
 		Place:  delivery.Place{Environment: labels[v1alpha1.LabelEnvironment], Cluster: v1alpha1.LocalCluster, Namespace: object.GetNamespace()},
 		ID:     strings.Join([]string{gvk.Group, gvk.Version, gvk.Kind, object.GetNamespace(), object.GetName()}, "/"),
 		Object: delivery.ObjectID(gvk.GroupKind(), object.GetNamespace(), object.GetName()),
 	}
-}
-
-// unitOf is the name of the unit that an object with the labels is of.
-func unitOf(labels map[string]string) string {
-	return delivery.UnitName(labels[v1beta1.LabelAppComponent], labels[v1beta1.LabelReplicaKey])
 }
 
 // parse is the reverse of recordOf's ID.

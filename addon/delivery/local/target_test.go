@@ -28,6 +28,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
 
 type object = map[string]any
@@ -152,6 +153,17 @@ var place = delivery.Place{Environment: "prod", Cluster: "local", Namespace: "sh
 
 var unit = delivery.Unit{Owner: delivery.Owner{Namespace: "shop", Name: "store", UID: "u1"}, Component: "web", Place: place}
 
+// webWish is a Deployment of component web as it is wanted.
+func webWish(treat func(*policy.Treatment)) wish {
+	made := unitWith(named(webKey.gvk, "web", object{"spec": object{"replicas": int64(2)}}))
+	treatment := made.Treatment(0)
+	if treat != nil {
+		treat(&treatment)
+	}
+	made.Treatments = []policy.Treatment{treatment}
+	return wishOf(made, 0)
+}
+
 func TestForeign(t *testing.T) {
 	label := func(key, value string) func(object) {
 		return func(o object) { metadata(o)["labels"].(object)[key] = value }
@@ -164,7 +176,7 @@ func TestForeign(t *testing.T) {
 		{"ours", "application, environment and component are the unit's", nil, ""},
 		{
 			"nobody's", "an object that we did not make is left alone", func(o object) { delete(metadata(o), "labels") },
-			"ForeignObject: Deployment shop/web exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, or rename the component",
+			"ForeignObject: Deployment shop/web exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, rename the component, or take it over by a policy of type \"take-over\"",
 		},
 		{
 			"another application's", "both are named", func(o object) {
@@ -185,15 +197,26 @@ func TestForeign(t *testing.T) {
 			"another copy's", "a component that is replicated has an object for each key", label(v1beta1.LabelReplicaKey, "eu"),
 			`PlacementConflict: Deployment shop/web on cluster local belongs to component "web_eu" of application shop/store in environment "prod" already: rename the component or use another target namespace`,
 		},
+		{"an earlier application's of that name", "it was deleted and made again, or the hub restored", label(v1alpha1.LabelApplicationUID, "u0"), ""},
+		{"without its UID", "somebody removed the label, or it was left by an earlier application", func(o object) { delete(metadata(o)["labels"].(object), v1alpha1.LabelApplicationUID) }, ""},
 		{
-			"an earlier application's of that name", "the name is no proof, the UID is", label(v1alpha1.LabelApplicationUID, "u0"),
+			"an agent's", "the hub is a managed cluster too", func(o object) {
+				metadata(o)["ownerReferences"] = []any{object{"apiVersion": "work.open-cluster-management.io/v1", "kind": "AppliedManifestWork", "name": "w", "uid": "a1"}}
+			},
 			`PlacementConflict: Deployment shop/web on cluster local belongs to component "web" of application shop/store in environment "prod" already: rename the component or use another target namespace`,
+		},
+		{
+			"left by another application", "nobody delivers it, and it holds that one's data", func(o object) {
+				label(v1alpha1.LabelApplicationUID, "")(o)
+				label(v1beta1.LabelAppName, "rival")(o)
+			},
+			"ForeignObject: Deployment shop/web exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, rename the component, or take it over by a policy of type \"take-over\"",
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := ""
-			if problem := foreign(deployed(test.change), unit); problem != nil {
+			if problem := webWish(nil).foreign(deployed(test.change)); problem != nil {
 				got = problem.Reason + ": " + problem.Message
 				if problem.State != delivery.Refused || problem.RetryAfter == 0 {
 					t.Errorf("state %d, retry after %s: want refused, and a later look", problem.State, problem.RetryAfter)
@@ -241,7 +264,7 @@ func TestPending(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			target, clock := newTarget()
-			target.remember(webKey, write{uid: "o1", revision: "r1", digest: "d"}, deployed(nil))
+			target.remember(webKey, write{uid: "o1", version: "r1", digest: "d"}, deployed(nil))
 			test.meanwhile(target, clock)
 			records := target.unseenRecords(unit.Owner, nil)
 			if got := len(records) == 1; got != test.want {
@@ -274,11 +297,15 @@ func TestUnseenRecords(t *testing.T) {
 
 // TestUpToDate checks what counts as drift.
 func TestUpToDate(t *testing.T) {
-	wanted := deployed(func(o object) {
-		delete(o, "status")
-		o["spec"] = object{"replicas": int64(2)}
-		o["metadata"] = object{"name": "web", "namespace": "shop", "annotations": object{v1alpha1.AnnotationRevision: "r1"}}
-	})
+	wanted := webWish(nil)
+	asWanted := func(change func(object)) *unstructured.Unstructured {
+		return deployed(func(o object) {
+			metadata(o)["annotations"] = object{v1alpha1.AnnotationRevision: wanted.revision()}
+			if change != nil {
+				change(o)
+			}
+		})
+	}
 	tests := []struct {
 		name, reason string
 		// known says that the object was looked at before the change.
@@ -294,8 +321,9 @@ func TestUpToDate(t *testing.T) {
 		{"another's field", "a field that we do not set is nobody's drift", true, func(o object) { o["spec"].(object)["paused"] = true }, true},
 		{"another revision", "it was written for an earlier version", true, func(o object) { metadata(o)["annotations"].(object)[v1alpha1.AnnotationRevision] = "r0" }, false},
 		{"made again with the same content", "by somebody else, with our labels", true, func(o object) { metadata(o)["uid"] = "o2" }, true},
+		{"a mark more", "a policy does not say any more when it is removed", true, func(o object) { metadata(o)["annotations"].(object)[delivery.AnnotationRemoval] = "never" }, false},
 		{"forged digest", "an annotation of the old name means nothing", true, func(o object) {
-			metadata(o)["annotations"].(object)["fairlead.dev/observed-hash"] = contentDigest(deployed(nil).Object)
+			metadata(o)["annotations"].(object)["fairlead.dev/observed-hash"] = contentDigest(asWanted(nil).Object)
 			o["spec"].(object)["replicas"] = int64(9)
 		}, false},
 	}
@@ -304,13 +332,13 @@ func TestUpToDate(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, cached %t", test.name, asCached), func(t *testing.T) {
 				target, _ := newTarget()
 				see := func(change func(object)) bool {
-					live := deployed(change)
+					live := asWanted(change)
 					if asCached {
 						if _, err := strip(live); err != nil {
 							t.Fatal(err)
 						}
 					}
-					return target.upToDate(webKey, wanted, live)
+					return target.upToDate(wanted, live)
 				}
 				if test.known && !see(nil) {
 					t.Fatal("the object as it was written counts as changed")

@@ -38,6 +38,8 @@ type hub struct {
 	clock  *clocktesting.FakePassiveClock
 	tenant *dynamicfake.FakeDynamicClient
 	writes []string
+	// managers are the field managers of all patches, kept what keepers applied.
+	managers, kept []string
 }
 
 type builderIndexer struct{ builder *fake.ClientBuilder }

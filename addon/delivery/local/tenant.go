@@ -347,51 +347,6 @@ func (t *Target) removeOwn(ctx context.Context, object client.Object, key types.
 	return true, nil
 }
 
-// Remove deletes an object that is labelled as the owner's.
-func (t *Target) Remove(ctx context.Context, record delivery.Record, options delivery.RemoveOptions) (delivery.Observation, error) {
-	if options.Leave {
-		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNotImplemented,
-			Message: record.Object + " stays: spec.deletion.policy Orphan is not implemented on the hub itself"}, nil
-	}
-	key, err := parse(record)
-	if err != nil {
-		return delivery.Observation{}, err
-	}
-	if !t.watched(key.gvk) {
-		return t.removeUnwatched(ctx, key, record)
-	}
-	live, err := t.live(ctx, key)
-	if err != nil {
-		return t.removalFailed(ctx, key, record, err)
-	}
-	if live == nil || live.GetLabels()[v1alpha1.LabelApplicationUID] != string(record.Owner.UID) {
-		return delivery.Observation{State: delivery.Delivered}, nil
-	}
-	removing := delivery.Observation{State: delivery.Applying, Message: describe(key) + ": waiting for its end"}
-	if !live.GetDeletionTimestamp().IsZero() {
-		return removing, nil
-	}
-	err = t.delete(ctx, key, live.GetUID())
-	if apierrors.IsNotFound(err) {
-		return delivery.Observation{State: delivery.Delivered}, nil
-	}
-	if err != nil {
-		return t.removalFailed(ctx, key, record, err)
-	}
-	return removing, nil
-}
-
-func (t *Target) removalFailed(ctx context.Context, key objectKey, record delivery.Record, err error) (delivery.Observation, error) {
-	if apierrors.IsForbidden(err) {
-		if restored, err := t.restoreRights(ctx, record); restored || err != nil {
-			return delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry, Message: fmt.Sprintf(
-				"%s: the rights of account %s/%s were missing and are given again", describe(key), key.key.Namespace, v1alpha1.DeployerAccount)}, err
-		}
-	}
-	_, observation, err := t.failed(key, "delete", err)
-	return deref(observation), err
-}
-
 // restoreRights gives the deployer the rights back that somebody took, since an
 // application that is being deleted prepares no tenant and would never go
 // without. It says whether it did.

@@ -17,11 +17,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 const (
@@ -40,7 +38,9 @@ type look struct {
 	owner     types.UID
 	component string
 	place     delivery.Place
-	revision  string
+	version   string
+	// kept says that the object is the application's no longer, and stays with it.
+	kept bool
 	// live is the object as far as it may be kept.
 	live *unstructured.Unstructured
 	// state is the digest of content and status.
@@ -49,76 +49,55 @@ type look struct {
 	due      time.Time
 }
 
-// unwatchedObject is an object of a unit on its way.
-type unwatchedObject struct {
-	key    objectKey
-	wanted *unstructured.Unstructured
-	// live is what stands, where that is what is wanted.
+// listedObject is an object of a unit on its way that is listed in the inventory.
+type listedObject struct {
+	// live is what stands, as it was read now; nil for nothing.
 	live *unstructured.Unstructured
+	// seen is what was seen of it a while ago, where it is too early to read it again.
+	seen *unstructured.Unstructured
 }
 
-// prepareUnwatched reads what is to be compared now of the unit's objects of
-// kinds that are not watched, and lists all of them in the inventory, before
-// anything of the unit is written.
-func (t *Target) prepareUnwatched(ctx context.Context, unit delivery.Unit) (map[objectKey]unwatchedObject, *delivery.Observation, error) {
-	objects := map[objectKey]unwatchedObject{}
+// compareListed reads what is to be compared now of the unit's objects that
+// nothing would find, and lists all of them in the inventory, before anything of
+// the unit is written.
+func (t *Target) compareListed(ctx context.Context, unit delivery.Unit, wishes []wish) (map[objectKey]listedObject, *delivery.Observation, error) {
+	found := map[objectKey]listedObject{}
 	var keys []objectKey
-	for _, object := range unit.Result.Objects {
-		if t.watched(object.GroupVersionKind()) {
+	for _, w := range wishes {
+		if !t.listed(w) {
 			continue
 		}
-		prepared, problem, err := t.compare(ctx, unit, object)
+		listed, problem, err := t.compare(ctx, w)
 		if err != nil || problem != nil {
 			return nil, problem, err
 		}
-		objects[prepared.key] = prepared
-		keys = append(keys, prepared.key)
+		found[w.key] = listed
+		keys = append(keys, w.key)
 	}
 	problem, err := t.record(ctx, unit, keys)
-	return objects, problem, err
+	return found, problem, err
 }
 
-// compare looks whether an object is as it is wanted, from time to time.
-func (t *Target) compare(ctx context.Context, unit delivery.Unit, object render.Object) (unwatchedObject, *delivery.Observation, error) {
-	wanted := wantedObject(unit, object)
-	prepared := unwatchedObject{key: objectKey{gvk: object.GroupVersionKind(), key: client.ObjectKeyFromObject(wanted)}, wanted: wanted}
-	if problem, err := t.deliverable(prepared.key); problem != nil || err != nil {
-		return prepared, problem, err
+// compare looks at an object, from time to time if its kind is not watched.
+func (t *Target) compare(ctx context.Context, w wish) (listedObject, *delivery.Observation, error) {
+	if problem, err := t.deliverable(w.key); problem != nil || err != nil {
+		return listedObject{}, problem, err
 	}
-	last, known := t.lastLook(prepared.key)
-	known = known && last.of(unit, wanted)
-	if known && t.Clock.Now().Before(last.due) {
-		prepared.live = last.live
-		return prepared, nil, nil
+	watched := t.watched(w.key.gvk)
+	if last, known := t.lastLook(w.key); !watched && known && last.of(w) && t.Clock.Now().Before(last.due) {
+		return listedObject{seen: last.live}, nil, nil
 	}
-	live, err := t.read(ctx, prepared.key)
+	live, err := t.standingObject(ctx, w.key)
 	if err != nil {
-		_, problem, err := t.failed(prepared.key, "get", err)
-		return prepared, problem, err
+		_, problem, err := t.failed(w.key, "get", err)
+		return listedObject{}, problem, err
 	}
-	if live == nil {
-		return prepared, nil, nil
+	if live != nil && !w.sharedByOthers(live) && !w.inherits(live) {
+		if problem := w.foreign(live); problem != nil {
+			return listedObject{}, problem, nil
+		}
 	}
-	if problem := foreign(live, unit); problem != nil {
-		return prepared, problem, nil
-	}
-	if !live.GetDeletionTimestamp().IsZero() {
-		return prepared, &delivery.Observation{State: delivery.Waiting, RetryAfter: removalCompare,
-			Message: describe(prepared.key) + ": an earlier version is still being removed"}, nil
-	}
-	if t.upToDate(prepared.key, wanted, live) {
-		prepared.live = t.saw(unit, prepared.key, wanted, live, nextInterval(last, known, live))
-	}
-	return prepared, nil, nil
-}
-
-// wantedObject is an object as it is applied.
-func wantedObject(unit delivery.Unit, object render.Object) *unstructured.Unstructured {
-	content := delivery.WithOwner(delivery.WithRevision(object), unit.Owner)
-	if object.GroupVersionKind() == secretKind() {
-		content = withoutStringData(content)
-	}
-	return &unstructured.Unstructured{Object: content}
+	return listedObject{live: live}, nil, nil
 }
 
 func secretKind() schema.GroupVersionKind {
@@ -179,30 +158,39 @@ func (t *Target) read(ctx context.Context, key objectKey) (*unstructured.Unstruc
 	return object, err
 }
 
-// deliverUnwatched writes an object if it is not as it is wanted.
-func (t *Target) deliverUnwatched(ctx context.Context, unit delivery.Unit, object unwatchedObject) (*unstructured.Unstructured, *delivery.Observation, error) {
-	if object.live != nil {
-		return object.live, nil, nil
+// deliverListed writes an object if it is not as it is wanted.
+func (t *Target) deliverListed(ctx context.Context, w wish, listed listedObject) (*unstructured.Unstructured, *delivery.Observation, error) {
+	if listed.seen != nil {
+		return listed.seen, nil, nil
 	}
-	applied, problem, err := t.apply(ctx, object.key, object.wanted)
+	last, known := t.lastLook(w.key)
+	known = known && last.of(w)
+	live, problem, err := t.bring(ctx, w, listed.live)
 	if err != nil || problem != nil {
 		return nil, problem, err
 	}
-	return t.saw(unit, object.key, object.wanted, applied, firstCompare), nil, nil
+	interval := firstCompare
+	if listed.live != nil && listed.live.GetResourceVersion() == live.GetResourceVersion() && contentDigest(listed.live.Object) == contentDigest(live.Object) {
+		interval = nextInterval(last, known, live)
+	}
+	if w.treatment.Shared {
+		interval = min(interval, sharedLook)
+	}
+	return t.saw(w, live, interval), nil, nil
 }
 
 // saw remembers what was seen of an object, and says what of it may be kept.
-func (t *Target) saw(unit delivery.Unit, key objectKey, wanted, live *unstructured.Unstructured, interval time.Duration) *unstructured.Unstructured {
+func (t *Target) saw(w wish, live *unstructured.Unstructured, interval time.Duration) *unstructured.Unstructured {
 	seen := look{
-		owner: unit.Owner.UID, component: unit.Component, place: unit.Place, revision: revisionOf(wanted),
-		live: kept(live), state: stateDigest(live), interval: interval, due: t.Clock.Now().Add(spread(interval, unit.Owner.UID)),
+		owner: w.unit.Owner.UID, component: w.unit.Component, place: w.unit.Place, version: w.version,
+		live: kept(live), state: stateDigest(live), interval: interval, due: t.Clock.Now().Add(spread(interval, w.unit.Owner.UID)),
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.looks == nil {
 		t.looks = map[objectKey]look{}
 	}
-	t.looks[key] = seen
+	t.looks[w.key] = seen
 	return seen.live
 }
 
@@ -215,8 +203,8 @@ func stateDigest(live *unstructured.Unstructured) string {
 }
 
 // of says that a look was at what the unit wants now.
-func (l look) of(unit delivery.Unit, wanted *unstructured.Unstructured) bool {
-	return l.owner == unit.Owner.UID && l.component == unit.Component && l.place == unit.Place && l.revision == revisionOf(wanted)
+func (l look) of(w wish) bool {
+	return l.owner == w.unit.Owner.UID && l.component == w.unit.Component && l.place == w.unit.Place && l.version == w.version
 }
 
 // kept is what of an object is kept in memory: of Secrets and ConfigMaps only
@@ -272,66 +260,23 @@ func (t *Target) forgetObject(key objectKey) {
 	defer t.mu.Unlock()
 	delete(t.looks, key)
 	delete(t.written, key)
+	delete(t.pending, key)
 }
 
-// nextCompare is how long it is until the first of the objects is compared again.
-func (t *Target) nextCompare(objects map[objectKey]unwatchedObject) time.Duration {
+// nextLook is how long it is until the first of the objects is looked at again
+// of which nothing tells.
+func (t *Target) nextLook(wishes []wish) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var next time.Duration
-	for key := range objects {
-		if after := max(t.looks[key].due.Sub(t.Clock.Now()), removalCompare); next == 0 || after < next {
+	for _, w := range wishes {
+		last, ok := t.looks[w.key]
+		if !ok || !last.of(w) {
+			continue
+		}
+		if after := max(last.due.Sub(t.Clock.Now()), removalCompare); next == 0 || after < next {
 			next = after
 		}
 	}
 	return next
-}
-
-// removeUnwatched deletes an object of a kind that is not watched if it is what
-// the record stands for, and takes it out of the inventory when it is gone.
-func (t *Target) removeUnwatched(ctx context.Context, key objectKey, record delivery.Record) (delivery.Observation, error) {
-	gone, err := t.deleteUnwatched(ctx, key, record)
-	if meta.IsNoMatchError(err) {
-		gone, err = true, nil // its CRD is gone, and with that all objects of the kind
-	}
-	if err != nil {
-		return t.removalFailed(ctx, key, record, err)
-	}
-	if gone {
-		return t.unrecord(ctx, record, key)
-	}
-	return delivery.Observation{State: delivery.Applying, RetryAfter: removalCompare, Message: describe(key) + ": waiting for its end"}, nil
-}
-
-func (t *Target) deleteUnwatched(ctx context.Context, key objectKey, record delivery.Record) (gone bool, err error) {
-	live, err := t.read(ctx, key)
-	if err != nil || live == nil || !standsFor(record, live) {
-		return err == nil, err
-	}
-	if !live.GetDeletionTimestamp().IsZero() {
-		return false, nil
-	}
-	if err := t.delete(ctx, key, live.GetUID()); err != nil {
-		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
-	}
-	live, err = t.read(ctx, key)
-	return err == nil && (live == nil || !standsFor(record, live)), err
-}
-
-// standsFor says that an object is the one that was recorded: another component
-// may have taken the name since.
-func standsFor(record delivery.Record, live *unstructured.Unstructured) bool {
-	labels := live.GetLabels()
-	return labels[v1alpha1.LabelApplicationUID] == string(record.Owner.UID) &&
-		labels[v1alpha1.LabelEnvironment] == record.Place.Environment && unitOf(labels) == record.Component
-}
-
-func (t *Target) delete(ctx context.Context, key objectKey, uid types.UID) error {
-	gvr, err := t.resource(key.gvk)
-	if err != nil {
-		return err
-	}
-	propagation := metav1.DeletePropagationBackground
-	return t.Tenant.Resource(gvr).Namespace(key.key.Namespace).Delete(asTenant(ctx, key.key.Namespace), key.key.Name,
-		metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &propagation})
 }

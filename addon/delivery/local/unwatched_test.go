@@ -55,21 +55,37 @@ func newTenantHub(t *testing.T, objects ...client.Object) *hub {
 	return h
 }
 
-// applied stores what is applied, as the API server does for fields of one manager.
+// applied stores what is applied, as the API server does for fields of one
+// manager. What keepers apply is added.
 func (h *hub) applied(action clienttesting.Action) (bool, runtime.Object, error) {
-	patch := action.(clienttesting.PatchAction)
+	patch := action.(clienttesting.PatchActionImpl)
+	h.managers = append(h.managers, patch.PatchOptions.FieldManager)
+	if patch.GetPatchType() != types.ApplyPatchType {
+		return false, nil, nil
+	}
 	content := object{}
 	if err := json.Unmarshal(patch.GetPatch(), &content); err != nil {
 		return true, nil, err
 	}
 	live := &unstructured.Unstructured{Object: content}
 	tracker, gvr := h.tenant.Tracker(), action.GetResource()
-	if old, err := tracker.Get(gvr, live.GetNamespace(), live.GetName()); err == nil {
-		live.SetUID(old.(*unstructured.Unstructured).GetUID())
-		return true, live, tracker.Update(gvr, live, live.GetNamespace())
+	old, err := tracker.Get(gvr, live.GetNamespace(), live.GetName())
+	if err != nil {
+		live.SetUID(types.UID("uid-" + live.GetName()))
+		return true, live, tracker.Create(gvr, live, live.GetNamespace())
 	}
-	live.SetUID(types.UID("uid-" + live.GetName()))
-	return true, live, tracker.Create(gvr, live, live.GetNamespace())
+	before := old.(*unstructured.Unstructured)
+	if strings.HasPrefix(patch.PatchOptions.FieldManager, keeper) {
+		h.kept = append(h.kept, fmt.Sprint(content["spec"], content["data"]))
+		live = before.DeepCopy()
+	}
+	if by := before.GetAnnotations()[delivery.AnnotationSharedBy]; by != "" {
+		annotations := live.GetAnnotations()
+		annotations[delivery.AnnotationSharedBy] = by
+		live.SetAnnotations(annotations)
+	}
+	live.SetUID(before.GetUID())
+	return true, live, tracker.Update(gvr, live, live.GetNamespace())
 }
 
 func unitWith(contents ...object) delivery.Unit {
@@ -261,7 +277,7 @@ func TestUnwatchedDrift(t *testing.T) {
 		},
 		{
 			"taken", "somebody put their own there: it is neither changed nor deleted", change(func(o *unstructured.Unstructured) { o.SetLabels(nil) }), []string{"get configmaps settings"},
-			"ConfigMap shop/settings exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, or rename the component",
+			"ConfigMap shop/settings exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, rename the component, or take it over by a policy of type \"take-over\"",
 		},
 	}
 	for _, test := range tests {

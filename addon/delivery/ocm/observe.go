@@ -62,6 +62,18 @@ func notApplied(work *workv1.ManifestWork) delivery.Observation {
 	return delivery.Observation{State: delivery.Applying, Message: "the cluster could not apply it yet"}
 }
 
+// firstFailed is why the first object could not be applied that was not; nil
+// when all were.
+func firstFailed(work *workv1.ManifestWork) *metav1.Condition {
+	for i := range work.Status.ResourceStatus.Manifests {
+		applied := meta.FindStatusCondition(work.Status.ResourceStatus.Manifests[i].Conditions, workv1.ManifestApplied)
+		if applied != nil && applied.Status == metav1.ConditionFalse {
+			return applied
+		}
+	}
+	return nil
+}
+
 // awayOr is the observation, unless the cluster is away, which explains more.
 func (t *Target) awayOr(ctx context.Context, cluster string, observation delivery.Observation) (delivery.Observation, error) {
 	away, err := t.away(ctx, cluster)
@@ -97,7 +109,11 @@ func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observatio
 func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.ManifestWork) (delivery.Observation, error) {
 	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}, Feedback: true, Reported: lastReport(work)}
 	feedback := health.Feedback(unit.Result)
+	held := phases(work)
 	for i, object := range unit.Result.Objects {
+		if _, ok := held[identify(object.Content)]; !ok {
+			continue // it is in another work of the unit
+		}
 		manifest := find(work, object)
 		if manifest == nil || !available(manifest) {
 			return t.repair(ctx, work, object, difference{is: "the cluster does not have it", late: "not reported yet", after: settle})
@@ -183,9 +199,6 @@ func find(work *workv1.ManifestWork, object render.Object) *workv1.ManifestCondi
 func available(manifest *workv1.ManifestCondition) bool {
 	return meta.IsStatusConditionTrue(manifest.Conditions, workv1.ManifestAvailable)
 }
-
-// maxFeedback bounds how many values of one object are read: a cluster is not trusted.
-const maxFeedback = 128
 
 func feedbackValues(manifest *workv1.ManifestCondition) map[string]any {
 	values := map[string]any{}

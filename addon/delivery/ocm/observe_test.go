@@ -50,10 +50,22 @@ func failed(object render.Object, message string) workv1.ManifestCondition {
 	return manifest
 }
 
-// delivered writes the unit's work and returns its name.
+// delivered writes the unit's work, of which all objects are known to be ours,
+// and returns its name.
 func (h *hub) delivered(t *testing.T, u delivery.Unit) string {
 	t.Helper()
-	if _, err := h.Deliver(t.Context(), u); err != nil {
+	work, err := applicationWork(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights, err := h.rights(t.Context(), u.Place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rights != "" {
+		work.Labels[labelRights] = rights
+	}
+	if err := h.client.Create(t.Context(), work); err != nil {
 		t.Fatal(err)
 	}
 	h.pass(30 * time.Second) // longer than a write may be held, shorter than its agent may take

@@ -26,6 +26,8 @@ const (
 	LabelTargetNamespace = "fairlead.dev/target-namespace"
 	// LabelPurpose tells the works apart: see the Purpose constants.
 	LabelPurpose = "fairlead.dev/purpose"
+	// LabelIndex counts the works of a unit that does not fit into one.
+	LabelIndex = "fairlead.dev/index"
 )
 
 // The values of LabelPurpose.

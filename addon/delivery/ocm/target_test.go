@@ -240,9 +240,12 @@ func TestRightsRetryRefusedWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.setApplied(t, RolesWorkName, time.Minute)
-	h.pass(time.Minute)
-	if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
-		t.Fatal(err)
+	for range 2 { // its namespace, then the rest
+		h.pass(time.Minute)
+		if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
+			t.Fatal(err)
+		}
+		h.setApplied(t, TenantWorkName("shop-prod"), time.Minute)
 	}
 	h.delivered(t, unit(web))
 	before := h.work(t, webWork).Labels[labelRights]
@@ -286,6 +289,9 @@ func TestEnsureTenantOrder(t *testing.T) {
 	ensure("applying: the deployer's roles: waiting for the cluster to fetch it")
 	h.setApplied(t, RolesWorkName, 0)
 	ensure("applying: namespace shop-prod: waiting for the cluster to fetch it", "create c1/"+TenantWorkName("shop-prod"))
+	h.setApplied(t, TenantWorkName("shop-prod"), 0)
+	// The namespace was made by now, and the account follows at once.
+	ensure("applying: namespace shop-prod: waiting for the cluster to fetch it", "update c1/"+TenantWorkName("shop-prod"))
 	h.setApplied(t, TenantWorkName("shop-prod"), 0)
 	ensure("delivered")
 }

@@ -1,0 +1,123 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// identified says that an object carries the labels by which the application
+// knows it: those of the very unit, whatever its UID was when it was delivered.
+// What an agent delivered here, where the hub is a managed cluster too, is the agent's.
+func (w wish) identified(live *unstructured.Unstructured) bool {
+	labels := live.GetLabels()
+	return labels[v1beta1.LabelAppNamespace] == w.unit.Owner.Namespace && labels[v1beta1.LabelAppName] == w.unit.Owner.Name &&
+		labels[v1alpha1.LabelEnvironment] == w.unit.Place.Environment && delivery.UnitOf(labels) == w.unit.Component && !byAgent(live)
+}
+
+// byAgent says that a work agent delivered an object.
+func byAgent(live *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(live.GetOwnerReferences(), func(owner metav1.OwnerReference) bool {
+		return strings.HasPrefix(owner.APIVersion, "work.open-cluster-management.io/")
+	})
+}
+
+// foreign says whose object it is, when it is not the unit's. What is left of
+// the unit from earlier, such as a claim that was kept, is the unit's.
+func (w wish) foreign(live *unstructured.Unstructured) *delivery.Observation {
+	if w.identified(live) {
+		return nil
+	}
+	labels := live.GetLabels()
+	name := fmt.Sprintf("%s %s/%s", live.GetKind(), live.GetNamespace(), live.GetName())
+	if labels[v1alpha1.LabelApplicationUID] != "" || byAgent(live) {
+		kind, holder := delivery.Named(delivery.UnitOf(labels))
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
+			"%s on cluster local belongs to %s %q of application %s/%s in environment %q already: rename the component or use another target namespace",
+			name, kind, holder, labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
+	}
+	if w.treatment.TakeOver {
+		return nil
+	}
+	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, RetryAfter: conflictRetry, Message: fmt.Sprintf(
+		"%s exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, rename the component, or take it over by a policy of type \"take-over\"", name)}
+}
+
+// marker is the field manager of labels and annotations that are written beside
+// the content of an object.
+const marker = "fairlead-marks"
+
+// mark changes labels and annotations of an object that nobody changed since it
+// was read; nil removes one. The answer is nil when the object is gone.
+func (t *Target) mark(ctx context.Context, key objectKey, live *unstructured.Unstructured, labels, annotations map[string]any) (*unstructured.Unstructured, error) {
+	gvr, err := t.resource(key.gvk)
+	if err != nil {
+		return nil, err
+	}
+	metadata := map[string]any{"uid": string(live.GetUID()), "resourceVersion": live.GetResourceVersion()}
+	if len(labels) > 0 {
+		metadata["labels"] = labels
+	}
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return nil, fmt.Errorf("encode the marks of %s: %w", describe(key), err)
+	}
+	changed, err := t.Tenant.Resource(gvr).Namespace(key.key.Namespace).Patch(asTenant(ctx, key.key.Namespace), key.key.Name,
+		types.MergePatchType, patch, metav1.PatchOptions{FieldManager: marker})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.wrote(key)
+	return changed, nil
+}
+
+// adopt makes an object the unit's, without touching its content: what the
+// wanted object has for labels and marks is put on it.
+func (t *Target) adopt(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	labels := map[string]any{delivery.LabelLeft: nil}
+	for name, value := range w.wanted.GetLabels() {
+		labels[name] = value
+	}
+	annotations := map[string]any{}
+	for _, name := range markNames() {
+		annotations[name] = nil
+		if value := w.wanted.GetAnnotations()[name]; value != "" {
+			annotations[name] = value
+		}
+	}
+	return t.mark(ctx, w.key, live, labels, annotations)
+}
+
+// leave lets go of an object that stays: it is no longer managed, and the same
+// application made again knows it by its other labels.
+func (t *Target) leave(ctx context.Context, key objectKey, live *unstructured.Unstructured) error {
+	_, err := t.mark(ctx, key, live, map[string]any{
+		v1alpha1.LabelApplicationUID: nil, v1alpha1.LabelManagedBy: nil,
+		delivery.LabelLeft: live.GetLabels()[v1alpha1.LabelApplicationUID],
+	}, nil)
+	if err != nil {
+		return err
+	}
+	t.forgetObject(key)
+	return nil
+}

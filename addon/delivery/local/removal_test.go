@@ -1,0 +1,252 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+)
+
+// TestFateOf checks what becomes of an object that is not wanted any more.
+func TestFateOf(t *testing.T) {
+	record := recordOf(unit.Owner, webKey.gvk, deployed(nil))
+	annotated := func(removal string) func(object) {
+		return func(o object) { metadata(o)["annotations"].(object)[delivery.AnnotationRemoval] = removal }
+	}
+	claim := func(removal string) func(object) {
+		return func(o object) {
+			o["apiVersion"], o["kind"] = "v1", "PersistentVolumeClaim"
+			if removal != "" {
+				annotated(removal)(o)
+			}
+		}
+	}
+	label := func(name, value string) func(object) {
+		return func(o object) { metadata(o)["labels"].(object)[name] = value }
+	}
+	tests := []struct {
+		reason  string
+		change  func(object)
+		options delivery.RemoveOptions
+		want    fate
+	}{
+		{"the usual", nil, delivery.RemoveOptions{}, goes},
+		{"a claim holds data", claim(""), delivery.RemoveOptions{Final: true}, left},
+		{"a claim that a policy lets go", claim(policy.RemoveOnUpdate), delivery.RemoveOptions{}, goes},
+		{"a policy keeps it", annotated(policy.RemoveNever), delivery.RemoveOptions{Final: true}, left},
+		{"it stays with its application", annotated(policy.RemoveOnDelete), delivery.RemoveOptions{}, stays},
+		{"and goes with it", annotated(policy.RemoveOnDelete), delivery.RemoveOptions{Final: true}, goes},
+		{"the environment lets go of all", nil, delivery.RemoveOptions{Leave: true}, left},
+		{"that is none of its application's, though it says so", func(o object) {
+			annotated(policy.RemoveOnUpdate)(o)
+			delete(metadata(o)["labels"].(object), v1alpha1.LabelApplicationUID)
+		}, delivery.RemoveOptions{Final: true}, notOurs},
+		{"another application's", label(v1alpha1.LabelApplicationUID, "u2"), delivery.RemoveOptions{}, notOurs},
+		{"another component's by now", label(v1beta1.LabelAppComponent, "api"), delivery.RemoveOptions{}, notOurs},
+		{"another environment's by now", label(v1alpha1.LabelEnvironment, "dev"), delivery.RemoveOptions{}, notOurs},
+	}
+	for _, test := range tests {
+		if got := fateOf(record, deployed(test.change), test.options); got != test.want {
+			t.Errorf("got %d, want %d: %s", got, test.want, test.reason)
+		}
+	}
+	if got := fateOf(record, nil, delivery.RemoveOptions{}); got != notOurs {
+		t.Errorf("what is gone: got %d", got)
+	}
+}
+
+// removeSettings removes the ConfigMap that is delivered, by its record.
+func (h *hub) removeSettings(t *testing.T, owner delivery.Owner, options delivery.RemoveOptions) delivery.Observation {
+	t.Helper()
+	records, err := h.Records(t.Context(), owner)
+	if err != nil || len(records) != 1 {
+		t.Fatalf("records %v, %v, want one", records, err)
+	}
+	observation, err := h.Remove(t.Context(), records[0], options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return observation
+}
+
+// TestKept checks that an object stays with its application, without being read
+// again and again, and goes with it.
+func TestKept(t *testing.T) {
+	h := newTenantHub(t)
+	h.deliver(t, treated("v1", policy.Treatment{Removal: policy.RemoveOnDelete}))
+	h.requests()
+	for range 3 {
+		if got := h.removeSettings(t, unit.Owner, delivery.RemoveOptions{}); got.State != delivery.Delivered {
+			t.Errorf("got %+v, want that nothing is left to be done", got)
+		}
+	}
+	h.want(t, "an update drops it", "get configmaps settings")
+	if used, err := h.used(t.Context(), "shop"); !used || err != nil {
+		t.Errorf("used %t, %v, want the tenant to stay", used, err)
+	}
+	h.removeSettings(t, unit.Owner, delivery.RemoveOptions{Final: true})
+	if h.stored(t) != nil || h.inventory(t) != "" {
+		t.Error("it is left over when the application is gone")
+	}
+}
+
+// TestLeft checks that an object that stays for ever holds nobody, and that the
+// application made again knows it.
+func TestLeft(t *testing.T) {
+	h := newTenantHub(t)
+	never := policy.Treatment{Removal: policy.RemoveNever}
+	h.deliver(t, treated("v1", never))
+	if got := h.removeSettings(t, unit.Owner, delivery.RemoveOptions{Final: true}); got.State != delivery.Delivered {
+		t.Errorf("got %+v", got)
+	}
+	labels := h.stored(t).GetLabels()
+	want := map[string]string{
+		delivery.LabelLeft: "u1", v1alpha1.LabelEnvironment: "prod",
+		v1beta1.LabelAppComponent: "web", v1beta1.LabelAppName: "store", v1beta1.LabelAppNamespace: "shop",
+	}
+	if diff := cmp.Diff(want, labels); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	records, err := h.Records(t.Context(), unit.Owner)
+	used, errUsed := h.used(t.Context(), "shop")
+	places, errPlaces := h.Places(t.Context(), "prod")
+	if len(records)+len(places) > 0 || used || err != nil || errUsed != nil || errPlaces != nil {
+		t.Errorf("records %v, used %t, places %v (%v, %v, %v): want none", records, used, places, err, errUsed, errPlaces)
+	}
+	again := treated("v2", never)
+	again.Owner.UID = "u9"
+	if got := h.deliver(t, again); got.State != delivery.Delivered {
+		t.Errorf("made again: %+v", got)
+	}
+	labels = h.stored(t).GetLabels()
+	if labels[v1alpha1.LabelApplicationUID] != "u9" || labels[delivery.LabelLeft] != "" {
+		t.Errorf("labels %v, want the new application's", labels)
+	}
+}
+
+// TestPropagation checks what becomes of what an object owns.
+func TestPropagation(t *testing.T) {
+	for said, want := range map[string]metav1.DeletionPropagation{
+		"": metav1.DeletePropagationBackground, "orphan": metav1.DeletePropagationOrphan, "cascading": metav1.DeletePropagationForeground,
+		"forged": metav1.DeletePropagationBackground,
+	} {
+		h := newTenantHub(t)
+		h.deliver(t, treated("v1", policy.Treatment{Propagation: said}))
+		h.requests()
+		record, _ := recordOfEntry(unit.Owner, "shop", "prod/web//v1/ConfigMap/settings")
+		if _, err := h.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, action := range h.tenant.Actions() {
+			if del, ok := action.(clienttesting.DeleteActionImpl); ok && *del.DeleteOptions.PropagationPolicy != want {
+				t.Errorf("%q: got %s, want %s", said, *del.DeleteOptions.PropagationPolicy, want)
+			}
+		}
+		if h.stored(t) != nil {
+			t.Errorf("%q: it is still there", said)
+		}
+	}
+}
+
+// sharing is a unit of an application that shares the ConfigMap.
+func sharing(application, value string) delivery.Unit {
+	made := treated(value, policy.Treatment{Shared: true})
+	made.Owner.Name, made.Owner.UID = application, types.UID("uid-"+application)
+	labels := made.Result.Objects[0].Content["metadata"].(object)["labels"].(object)
+	labels[v1beta1.LabelAppName] = application
+	return made
+}
+
+// TestShared follows an object that three applications share: the first writes
+// it, it is handed on, and it goes with the last.
+func TestShared(t *testing.T) {
+	h := newTenantHub(t)
+	check := func(what, value, writer, sharers string) {
+		t.Helper()
+		live := h.stored(t)
+		if live == nil {
+			t.Fatalf("%s: it is gone", what)
+		}
+		got := []string{live.Object["data"].(object)["a"].(string), live.GetLabels()[v1alpha1.LabelApplicationUID], live.GetAnnotations()[delivery.AnnotationSharedBy]}
+		if diff := cmp.Diff([]string{value, writer, sharers}, got); diff != "" {
+			t.Errorf("%s: value, writer, sharers (-want +got):\n%s", what, diff)
+		}
+	}
+	one, two, three := sharing("one", "1"), sharing("two", "2"), sharing("three", "3")
+	h.deliver(t, one)
+	check("made", "1", "uid-one", "shop/one")
+	for _, other := range []delivery.Unit{two, three} {
+		if got := h.deliver(t, other); got.State != delivery.Delivered {
+			t.Errorf("%s: %+v, want it to be content with what is there", other.Owner, got)
+		}
+	}
+	check("shared", "1", "uid-one", "shop/one,shop/two,shop/three")
+	h.later()
+	h.deliver(t, one)
+	check("another pass of the first", "1", "uid-one", "shop/one,shop/two,shop/three")
+	h.removeSettings(t, three.Owner, delivery.RemoveOptions{Final: true})
+	check("one that does not write it goes", "1", "uid-one", "shop/one,shop/two")
+	h.removeSettings(t, one.Owner, delivery.RemoveOptions{Final: true})
+	check("the first goes", "1", "", "shop/two")
+	if owner, ok := h.OwnerOf(t.Context(), h.stored(t)); !ok || owner.Name != "two" {
+		t.Errorf("an event wakes %s, %t, want the next", owner, ok)
+	}
+	h.later()
+	h.deliver(t, two)
+	check("the next takes it", "2", "uid-two", "shop/two")
+	h.removeSettings(t, two.Owner, delivery.RemoveOptions{Final: true})
+	if h.stored(t) != nil {
+		t.Error("it is still there when the last is gone")
+	}
+}
+
+// TestSharedOfWatchedKind checks that an application finds what it shares and does not write.
+func TestSharedOfWatchedKind(t *testing.T) {
+	theirs := deployedIn("shop", "web")
+	labels := theirs.GetLabels()
+	labels[v1alpha1.LabelApplicationUID], labels[v1beta1.LabelAppName] = "u2", "rival"
+	theirs.SetLabels(labels)
+	theirs.SetAnnotations(map[string]string{delivery.AnnotationSharedBy: "shop/rival"})
+	h := newTenantHub(t, theirs)
+	observer := unitWith(named(webKey.gvk, "web", nil))
+	observer.Treatments = []policy.Treatment{{Shared: true, Removal: policy.RemoveOnUpdate}}
+	got := h.deliver(t, observer)
+	if got.State != delivery.Delivered || got.RetryAfter == 0 || got.RetryAfter > 2*sharedLook {
+		t.Errorf("got %+v, want a look soon", got)
+	}
+	h.want(t, "the application adds itself", "patch deployments web")
+	records, err := h.Records(t.Context(), unit.Owner)
+	if err != nil || len(records) != 1 || records[0].ID != "apps/v1/Deployment/shop/web" {
+		t.Errorf("records %v, %v", records, err)
+	}
+	if stranger := h.deliver(t, unitWith(named(webKey.gvk, "web", nil))); stranger.Reason != delivery.ReasonPlacementConflict {
+		t.Errorf("an application without the policy: %+v", stranger)
+	}
+}
+
+// TestTerminating checks that a namespace that is being deleted is waited for.
+func TestTerminating(t *testing.T) {
+	dying := namespace("shop", "")
+	dying.Finalizers = []string{"kubernetes"}
+	h := newHub(t, dying, deployedIn("shop", "web"), deployer("shop", "shop"))
+	if err := h.client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.Deliver(t.Context(), unitWith(named(webKey.gvk, "web", nil)))
+	want := delivery.Observation{State: delivery.Waiting, RetryAfter: 2 * time.Second, Message: `namespace "shop" is being deleted: waiting for its end`}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil || len(h.tenant.Actions()) > 0 {
+		t.Errorf("%v, requests %v (-want +got):\n%s", err, h.tenant.Actions(), diff)
+	}
+}

@@ -1,0 +1,94 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// sharedLook is how often an object is looked at that another application writes.
+const sharedLook = time.Minute
+
+// sharersOf are the applications that share an object, the one that writes it first.
+func sharersOf(live *unstructured.Unstructured) []string {
+	return strings.FieldsFunc(live.GetAnnotations()[delivery.AnnotationSharedBy], func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// sharedByOthers says that an object is written by another application that
+// lets it be shared. One that was handed on to this application is its own.
+func (w wish) sharedByOthers(live *unstructured.Unstructured) bool {
+	sharers := sharersOf(live)
+	return w.treatment.Shared && len(sharers) > 0 && !w.identified(live) && !w.inherits(live)
+}
+
+// inherits says that the application that wrote an object is gone, and that it
+// is this one's turn.
+func (w wish) inherits(live *unstructured.Unstructured) bool {
+	sharers := sharersOf(live)
+	return w.treatment.Shared && len(sharers) > 0 && sharers[0] == w.unit.Owner.String() &&
+		live.GetLabels()[v1alpha1.LabelApplicationUID] == "" && !byAgent(live)
+}
+
+// share adds the application to those that share an object.
+func (t *Target) share(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	sharers, me := sharersOf(live), w.unit.Owner.String()
+	if slices.Contains(sharers, me) {
+		return live, nil
+	}
+	return t.markSharers(ctx, w.key, live, nil, append(sharers, me))
+}
+
+// shared makes the application the first of those that share an object that it writes.
+func (t *Target) shared(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
+	sharers, me := sharersOf(live), w.unit.Owner.String()
+	if !w.treatment.Shared || len(sharers) > 0 && sharers[0] == me {
+		return live, nil, nil
+	}
+	marked, err := t.markSharers(ctx, w.key, live, nil, append([]string{me}, without(sharers, me)...))
+	return t.answered(w.key, "share", marked, err)
+}
+
+func without(sharers []string, sharer string) []string {
+	return slices.DeleteFunc(slices.Clone(sharers), func(s string) bool { return s == sharer })
+}
+
+func (t *Target) markSharers(ctx context.Context, key objectKey, live *unstructured.Unstructured, labels map[string]any, sharers []string) (*unstructured.Unstructured, error) {
+	var value any // null removes the annotation
+	if len(sharers) > 0 {
+		value = strings.Join(sharers, ",")
+	}
+	return t.mark(ctx, key, live, labels, map[string]any{delivery.AnnotationSharedBy: value})
+}
+
+// handOn takes an application off those that share an object, and says whether
+// the object stays for the others. When it was the one that wrote the object the
+// next one is named by the labels, so that it learns of it.
+func (t *Target) handOn(ctx context.Context, key objectKey, live *unstructured.Unstructured, owner delivery.Owner) (stays bool, err error) {
+	sharers := sharersOf(live)
+	rest := without(sharers, owner.String())
+	writes := live.GetLabels()[v1alpha1.LabelApplicationUID] == string(owner.UID)
+	switch {
+	case len(rest) == len(sharers) && !writes:
+		return true, nil // it is none of the application's
+	case len(rest) == 0:
+		return !writes, nil
+	case !writes:
+		_, err := t.markSharers(ctx, key, live, nil, rest)
+		return true, err
+	}
+	namespace, name, _ := strings.Cut(rest[0], "/")
+	_, err = t.markSharers(ctx, key, live, map[string]any{
+		v1alpha1.LabelApplicationUID: nil, v1beta1.LabelAppNamespace: namespace, v1beta1.LabelAppName: name,
+	}, rest)
+	return true, err
+}

@@ -1,0 +1,281 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+)
+
+// treated is a unit of one ConfigMap, treated in a way.
+func treated(value string, treatment policy.Treatment) delivery.Unit {
+	made := unitWith(settings(value))
+	if treatment.Removal == "" {
+		treatment.Removal = policy.RemoveOnUpdate
+	}
+	made.Treatments = []policy.Treatment{treatment}
+	return made
+}
+
+var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+
+// stored is the ConfigMap as the API server has it; nil when there is none.
+func (h *hub) stored(t *testing.T) *unstructured.Unstructured {
+	t.Helper()
+	live, err := h.tenant.Tracker().Get(configMaps, "shop", "settings")
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return live.(*unstructured.Unstructured)
+}
+
+// edit changes the stored ConfigMap, and lets the time pass until it is read.
+func (h *hub) edit(t *testing.T, change func(*unstructured.Unstructured)) {
+	t.Helper()
+	edited := h.stored(t).DeepCopy()
+	change(edited)
+	if err := h.tenant.Tracker().Update(configMaps, edited, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	h.later()
+}
+
+func (h *hub) later() {
+	h.clock.SetTime(h.clock.Now().Add(2 * compareEvery))
+	h.requests()
+}
+
+// standsAs puts a ConfigMap there that nobody delivered.
+func (h *hub) standsAs(t *testing.T, change func(*unstructured.Unstructured)) {
+	t.Helper()
+	theirs := &unstructured.Unstructured{Object: settings("theirs")}
+	theirs.SetUID("uid-theirs")
+	if change != nil {
+		change(theirs)
+	}
+	if err := h.tenant.Tracker().Create(configMaps, theirs, "shop"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func identity(more map[string]string) func(*unstructured.Unstructured) {
+	return func(o *unstructured.Unstructured) {
+		labels := map[string]string{v1alpha1.LabelEnvironment: "prod", v1beta1.LabelAppComponent: "web", v1beta1.LabelAppName: "store", v1beta1.LabelAppNamespace: "shop"}
+		for name, value := range more {
+			labels[name] = value
+		}
+		o.SetLabels(labels)
+	}
+}
+
+func setValue(value string) func(*unstructured.Unstructured) {
+	return func(o *unstructured.Unstructured) { o.Object["data"] = object{"a": value} }
+}
+
+// TestTreatment checks what is written of an object that stands, by how it is treated.
+func TestTreatment(t *testing.T) {
+	const get, patch, remove = "get configmaps settings", "patch configmaps settings", "delete configmaps settings"
+	tests := []struct {
+		name, reason string
+		stands       func(*testing.T, *hub)
+		treatment    policy.Treatment
+		want         []string
+		// value that the object has afterwards.
+		value   string
+		uid     string
+		problem string
+	}{
+		{"foreign", "it is neither changed nor adopted", func(t *testing.T, h *hub) { h.standsAs(t, nil) }, policy.Treatment{}, []string{get}, "theirs", "", delivery.ReasonForeignObject},
+		{"taken over", "a policy asks for it", func(t *testing.T, h *hub) { h.standsAs(t, nil) }, policy.Treatment{TakeOver: true}, []string{get, patch}, "ours", "u1", ""},
+		{"taken over once", "it becomes the application's, and stays as it is", func(t *testing.T, h *hub) { h.standsAs(t, nil) }, policy.Treatment{TakeOver: true, Once: true}, []string{get, patch}, "theirs", "u1", ""},
+		{"another's, to be taken over", "what is delivered belongs to somebody", func(t *testing.T, h *hub) {
+			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u2", v1beta1.LabelAppName: "rival"}))
+		}, policy.Treatment{TakeOver: true}, []string{get}, "theirs", "u2", delivery.ReasonPlacementConflict},
+		{"an earlier application's", "the same application made again", func(t *testing.T, h *hub) {
+			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u0"}))
+		}, policy.Treatment{}, []string{get, patch}, "ours", "u1", ""},
+		{"left", "it was kept when the application went", func(t *testing.T, h *hub) {
+			h.standsAs(t, identity(map[string]string{delivery.LabelLeft: "u0"}))
+		}, policy.Treatment{}, []string{get, patch, patch}, "ours", "u1", ""},
+		{"its UID removed by hand", "its other labels tell whose it is", func(t *testing.T, h *hub) { h.standsAs(t, identity(nil)) }, policy.Treatment{}, []string{get, patch}, "ours", "u1", ""},
+		{"once", "it exists", func(t *testing.T, h *hub) {
+			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u1"}))
+		}, policy.Treatment{Once: true}, []string{get}, "theirs", "u1", ""},
+		{"once, and missing", "it is made", func(*testing.T, *hub) {}, policy.Treatment{Once: true}, []string{get, patch}, "ours", "u1", ""},
+		{"read only", "it is only read", func(t *testing.T, h *hub) { h.standsAs(t, nil) }, policy.Treatment{ReadOnly: true}, []string{get}, "theirs", "", ""},
+		{"read only, and delivered earlier", "it is let go, lest it goes with the application", func(t *testing.T, h *hub) {
+			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u1"}))
+		}, policy.Treatment{ReadOnly: true}, []string{get, patch}, "theirs", "", ""},
+		{"to be made anew", "a field changed that cannot be changed", func(t *testing.T, h *hub) {
+			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u1"}))
+		}, policy.Treatment{RecreateFields: []string{"data.a"}}, []string{get, remove}, "", "", ""},
+		{"made anew for another field", "that one did not change", func(t *testing.T, h *hub) {
+			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u1"}))
+		}, policy.Treatment{RecreateFields: []string{"immutable"}}, []string{get, patch}, "ours", "u1", ""},
+		{"replaced", "what the application does not say goes", func(t *testing.T, h *hub) {
+			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u1"}))
+		}, policy.Treatment{Replace: true}, []string{get, "update configmaps"}, "ours", "u1", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTenantHub(t)
+			test.stands(t, h)
+			got := h.deliver(t, treated("ours", test.treatment))
+			h.want(t, test.reason, test.want...)
+			value, uid := "", ""
+			if live := h.stored(t); live != nil {
+				value, _ = live.Object["data"].(object)["a"].(string)
+				uid = live.GetLabels()[v1alpha1.LabelApplicationUID]
+			}
+			if value != test.value || uid != test.uid || got.Reason != test.problem {
+				t.Errorf("value %q, UID %q, reason %q (%s): want %q, %q, %q, since %s", value, uid, got.Reason, got.Message, test.value, test.uid, test.problem, test.reason)
+			}
+			if test.treatment.ReadOnly && h.inventory(t) != "" {
+				t.Error("what is only read is listed as delivered")
+			}
+		})
+	}
+}
+
+// TestReadOnlyMissing checks that what does not exist is told, and keeps nothing else.
+func TestReadOnlyMissing(t *testing.T) {
+	h := newTenantHub(t)
+	both := unitWith(settings("a"), named(widgetKind, "w", nil))
+	both.Treatments = []policy.Treatment{{ReadOnly: true, Removal: policy.RemoveOnUpdate}, {Removal: policy.RemoveOnUpdate}}
+	got := h.deliver(t, both)
+	want := `ConfigMap shop/settings does not exist, and a policy of type "read-only" keeps it from being made: waiting for somebody to create it`
+	if got.State != delivery.Waiting || got.Message != want || got.RetryAfter == 0 {
+		t.Errorf("got %+v", got)
+	}
+	if requests := h.requests(); !slices.Contains(requests, "patch widgets w") || slices.Contains(requests, "patch configmaps settings") {
+		t.Errorf("requests %v, want the other object written, and it alone", requests)
+	}
+}
+
+// TestDrift checks which changes of others are put back, and which of the application are written.
+func TestDrift(t *testing.T) {
+	tests := []struct {
+		name      string
+		treatment policy.Treatment
+		// after an edit by somebody, and after a change by the application
+		edited, changed string
+	}{
+		{"usual", policy.Treatment{}, "v1", "v2"},
+		{"left alone until the application changes it", policy.Treatment{LeaveDrift: true}, "edited", "v2"},
+		{"written once", policy.Treatment{Once: true}, "edited", "edited"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTenantHub(t)
+			h.deliver(t, treated("v1", test.treatment))
+			h.edit(t, setValue("edited"))
+			h.deliver(t, treated("v1", test.treatment))
+			if got := h.stored(t).Object["data"].(object)["a"]; got != test.edited {
+				t.Errorf("after an edit: %v, want %s", got, test.edited)
+			}
+			h.later()
+			h.deliver(t, treated("v2", test.treatment))
+			if got := h.stored(t).Object["data"].(object)["a"]; got != test.changed {
+				t.Errorf("after a change by the application: %v, want %s", got, test.changed)
+			}
+			h.later()
+			h.deliver(t, treated("v2", test.treatment))
+			h.want(t, "a pass without a change", "get configmaps settings")
+		})
+	}
+}
+
+// TestRecreated follows an object that is made anew.
+func TestRecreated(t *testing.T) {
+	h := newTenantHub(t)
+	anew := policy.Treatment{RecreateFields: []string{"data.a"}}
+	h.deliver(t, treated("v1", anew))
+	h.edit(t, func(o *unstructured.Unstructured) { o.SetUID("first") })
+	h.deliver(t, treated("v1", anew))
+	h.want(t, "nothing changed", "get configmaps settings")
+	h.later()
+	if got := h.deliver(t, treated("v2", anew)); got.State != delivery.Applying || got.RetryAfter == 0 {
+		t.Errorf("a change: %+v, want it to be waited for", got)
+	}
+	h.want(t, "a change", "get configmaps settings", "delete configmaps settings")
+	if got := h.deliver(t, treated("v2", anew)); got.State != delivery.Delivered {
+		t.Errorf("when it is gone: %+v", got)
+	}
+	h.later()
+	h.deliver(t, treated("v2", anew))
+	h.want(t, "it stays", "get configmaps settings")
+	if live := h.stored(t); live.GetUID() == "first" || live.Object["data"].(object)["a"] != "v2" {
+		t.Errorf("got %v", live.Object)
+	}
+}
+
+// TestHeld checks what is handed over, when, and with which value.
+func TestHeld(t *testing.T) {
+	hold := func(fields ...policy.HeldField) policy.Treatment { return policy.Treatment{Held: fields} }
+	value := func(o *unstructured.Unstructured) any { return o.Object["data"].(object)["a"] }
+	h := newTenantHub(t)
+	h.deliver(t, treated("v1", policy.Treatment{}))
+	h.edit(t, setValue("others"))
+	h.deliver(t, treated("v1", hold(policy.HeldField{Path: "data.a", Renew: true})))
+	want := []string{FieldManager, keeper + "/data.a", FieldManager}
+	if diff := cmp.Diff(want, h.managers); diff != "" {
+		t.Errorf("writers (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"<nil> map[a:v1]"}, h.kept); diff != "" {
+		t.Errorf("with a policy that renews, what the application says is written (-want +got):\n%s", diff)
+	}
+	if live := h.stored(t); live.Object["data"].(object)["a"] != nil || !strings.Contains(live.GetAnnotations()[delivery.AnnotationHeld], `"data.a":"`) || strings.Contains(live.GetAnnotations()[delivery.AnnotationHeld], "v1") {
+		t.Errorf("the object is applied with the field, or does not say that it is held: %v", live.Object)
+	}
+	h.edit(t, setValue("others"))
+	h.deliver(t, treated("v1", hold(policy.HeldField{Path: "data.a", Renew: true})))
+	h.want(t, "others changed what is theirs", "get configmaps settings")
+	h.later()
+	h.deliver(t, treated("v2", hold(policy.HeldField{Path: "data.a", Renew: true})))
+	if diff := cmp.Diff([]string{"<nil> map[a:v1]", "<nil> map[a:v2]"}, h.kept); diff != "" {
+		t.Errorf("what the application changed is written once (-want +got):\n%s", diff)
+	}
+	h.edit(t, setValue("others"))
+	h.deliver(t, treated("v3", hold(policy.HeldField{Path: "data.a"})))
+	if len(h.kept) != 2 {
+		t.Errorf("a field that was handed over is written again: %v", h.kept)
+	}
+	h.later()
+	h.managers = nil
+	h.deliver(t, treated("v3", policy.Treatment{}))
+	if got := value(h.stored(t)); got != "v3" || !slices.Equal(h.managers, []string{FieldManager, keeper + "/data.a"}) {
+		t.Errorf("taken back: %v by %v", got, h.managers)
+	}
+}
+
+// TestOmitted checks that a field is not even sent that an autoscaler writes.
+func TestOmitted(t *testing.T) {
+	omit := func(t *policy.Treatment) { t.Held = []policy.HeldField{{Path: "spec.replicas", Omit: true}} }
+	w := webWish(omit)
+	for name, content := range map[string]*unstructured.Unstructured{"made": w.made, "wanted": w.wanted} {
+		if _, found, _ := unstructured.NestedFieldNoCopy(content.Object, "spec", "replicas"); found {
+			t.Errorf("%s with replicas", name)
+		}
+		if got := content.GetAnnotations()[delivery.AnnotationHeld]; got != `{"spec.replicas":""}` {
+			t.Errorf("%s: held %q", name, got)
+		}
+	}
+	if w.revision() != webWish(nil).revision() {
+		t.Error("the revision is that of what was rendered")
+	}
+}
