@@ -12,9 +12,10 @@ import (
 // Feedback lists, for each object of a result by its index, the fields that its
 // delivery and the judging of its health need: the annotation with the digest
 // of what was delivered, for a workload the generations, what the health and
-// status CUE of component and traits reads of it, and the fields of its kind
-// where the built-in health of kinds judges it. CUE that reads what feedback
-// cannot carry is not judged by feedback and gets nothing.
+// status CUE of component and traits reads of it, the fields of its kind where
+// the built-in health of kinds judges it, and the conditions that explain why
+// what runs pods is not well. CUE that reads what feedback cannot carry is not
+// judged by feedback and gets nothing.
 func Feedback(r *render.Result) map[int][]Path {
 	out := make(map[int][]Path, len(r.Objects))
 	definitions := append([]*definition.Definition{r.Definition}, r.Traits...)
@@ -28,6 +29,7 @@ func Feedback(r *render.Result) map[int][]Path {
 		}
 		if !off(r.Objects[0]) {
 			paths = append(paths, kindPaths(r, o)...)
+			paths = append(paths, reasonPaths(r, o)...)
 		}
 		out[i] = compact(paths)
 	}
@@ -58,6 +60,21 @@ func isFixed(p Path) bool {
 		return true
 	}
 	return false
+}
+
+// reasonPaths are the fields that explain why an object that runs pods is not
+// well, where CUE judges, which says so and not why.
+func reasonPaths(r *render.Result, o render.Object) []Path {
+	if explained(r.Definition, o) {
+		return kindOf(o).because
+	}
+	return nil
+}
+
+// explained says that the reasons of its kind are told of an object beside what
+// the definition's own CUE says.
+func explained(d *definition.Definition, o render.Object) bool {
+	return d.Kind == definition.Component && o.Trait == "" && d.Program(definition.HealthPart) != nil && kindOf(o).pods
 }
 
 // kindPaths are the fields that the built-in health of kinds needs of an object.

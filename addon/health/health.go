@@ -31,6 +31,9 @@
 //   - a policy is healthy when its objects exist, and with manageHealthCheck as a
 //     component is.
 //
+// What a component's CUE says of objects that are not well is followed by the
+// conditions of their kinds that explain it.
+//
 // Details and custom status that read what feedback cannot carry are left out
 // where objects are known by feedback alone: part of a list would make them say
 // something wrong.
@@ -160,7 +163,29 @@ func (j *judge) judge(d *definition.Definition, properties map[string]any, trait
 			v.Message = clip(message)
 		}
 	}
+	if why := j.reasons(d, trait); why != "" && !v.Healthy && !j.off(trait) {
+		v.Message = clip(strings.TrimPrefix(v.Message+"; "+why, "; "))
+	}
 	return v
+}
+
+// reasons are what the kinds of a component's objects say of why they are not
+// well, where its CUE judges: that says so, and rarely why.
+func (j *judge) reasons(d *definition.Definition, trait string) string {
+	if trait != "" || j.blind(d, definition.HealthPart) {
+		return "" // then the built-in health of kinds tells it
+	}
+	var texts []string
+	for _, o := range j.in.Result.Objects {
+		observed := j.in.Output
+		if o.Resource != "" {
+			observed = j.in.Outputs[o.Resource]
+		}
+		if why := kindOf(o).reason(observed); why != "" && explained(d, o) {
+			texts = append(texts, why)
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // blind says that a part cannot be evaluated for want of what feedback does not carry.

@@ -43,18 +43,15 @@ type kind struct {
 	// pods says that objects of the kind run pods.
 	pods    bool
 	verdict func(fields) state
+	// because are the paths of what explains a failure, and why says it, empty when
+	// nothing does: that is told beside what a definition's own CUE says.
+	because []Path
+	why     func(fields) string
 }
 
 // judge is the verdict on an observed object.
 func (k kind) judge(object map[string]any) state {
-	seen := make(fields, len(k.paths))
-	for _, p := range k.paths {
-		if value, ok := At(object, p); ok {
-			if leaf, ok := leafOf(value); ok {
-				seen[p.JSONPath()] = leaf
-			}
-		}
-	}
+	seen := seen(object, k.paths)
 	if seen.text("metadata.deletionTimestamp") != "" {
 		return progressing("is being deleted")
 	}
@@ -65,35 +62,56 @@ func (k kind) judge(object map[string]any) state {
 	return k.verdict(seen)
 }
 
+// reason is what explains why an observed object is not well; empty when nothing does.
+func (k kind) reason(object map[string]any) string {
+	if k.why == nil || object == nil {
+		return ""
+	}
+	return k.why(seen(object, k.because))
+}
+
+// seen are the fields of an object that feedback would carry.
+func seen(object map[string]any, paths []Path) fields {
+	out := make(fields, len(paths))
+	for _, p := range paths {
+		if value, ok := At(object, p); ok {
+			if leaf, ok := leafOf(value); ok {
+				out[p.JSONPath()] = leaf
+			}
+		}
+	}
+	return out
+}
+
 // kindOf is the built-in health of an object's kind. Kinds without one of their
 // own are judged by the conditions that are usual for controllers.
 func kindOf(o render.Object) kind {
 	gvk := o.GroupVersionKind()
 	switch gvk.Group + "/" + gvk.Kind {
 	case "apps/Deployment":
-		return kind{deploymentPaths(), true, deployment}
+		return kind{paths: deploymentPaths(), pods: true, verdict: deployment, because: deploymentReasons(), why: whyDeployment}
 	case "apps/StatefulSet":
-		return kind{statefulSetPaths(), true, statefulSet}
+		return kind{paths: statefulSetPaths(), pods: true, verdict: statefulSet}
 	case "apps/DaemonSet":
-		return kind{daemonSetPaths(), true, daemonSet}
+		return kind{paths: daemonSetPaths(), pods: true, verdict: daemonSet}
 	case "batch/Job":
-		return kind{jobPaths(), true, job}
+		return kind{paths: jobPaths(), pods: true, verdict: job, because: jobReasons(), why: whyJob}
 	case "batch/CronJob":
-		return kind{pathsOf(), true, always}
+		return kind{paths: pathsOf(), pods: true, verdict: always}
 	case "/Pod":
-		return kind{podPaths(), true, pod}
+		return kind{paths: podPaths(), pods: true, verdict: pod}
 	case "/Service":
-		return kind{pathsOf("spec.type", "status.loadBalancer.ingress.0.ip", "status.loadBalancer.ingress.0.hostname"), false, service}
+		return kind{paths: pathsOf("spec.type", "status.loadBalancer.ingress.0.ip", "status.loadBalancer.ingress.0.hostname"), verdict: service}
 	case "networking.k8s.io/Ingress":
-		return kind{pathsOf("status.loadBalancer.ingress.0.ip", "status.loadBalancer.ingress.0.hostname"), false, ingress}
+		return kind{paths: pathsOf("status.loadBalancer.ingress.0.ip", "status.loadBalancer.ingress.0.hostname"), verdict: ingress}
 	case "/PersistentVolumeClaim":
-		return kind{pathsOf("status.phase"), false, claim}
+		return kind{paths: pathsOf("status.phase"), verdict: claim}
 	case "autoscaling/HorizontalPodAutoscaler":
-		return kind{withConditions(pathsOf(), "AbleToScale", "ScalingActive"), false, autoscaler}
+		return kind{paths: withConditions(pathsOf(), "AbleToScale", "ScalingActive"), verdict: autoscaler}
 	case "apiextensions.k8s.io/CustomResourceDefinition":
-		return kind{withConditions(pathsOf(), "Established", "NamesAccepted", "Terminating"), false, customResourceDefinition}
+		return kind{paths: withConditions(pathsOf(), "Established", "NamesAccepted", "Terminating"), verdict: customResourceDefinition}
 	}
-	return kind{withConditions(pathsOf(), "Stalled", "Reconciling", "Ready"), false, general}
+	return kind{paths: withConditions(pathsOf(), "Stalled", "Reconciling", "Ready"), verdict: general}
 }
 
 // pathsOf are the paths that all kinds need and those given by their keys.
@@ -107,11 +125,17 @@ func pathsOf(texts ...string) []Path {
 
 func withConditions(paths []Path, types ...string) []Path {
 	for _, t := range types {
-		for _, field := range []string{"status", "reason", "message"} {
-			paths = append(paths, Path{"status", conditions, Where("type", t), field})
-		}
+		paths = append(paths, conditionPaths(t, "status", "reason", "message")...)
 	}
 	return paths
+}
+
+func conditionPaths(of string, names ...string) []Path {
+	out := make([]Path, 0, len(names))
+	for _, name := range names {
+		out = append(out, Path{"status", conditions, Where("type", of), name})
+	}
+	return out
 }
 
 // fields are what is known of an object, by the text of their paths.

@@ -13,19 +13,45 @@ const onDelete = "OnDelete"
 
 func deploymentPaths() []Path {
 	paths := pathsOf("spec.replicas", "spec.paused", "status.replicas", "status.updatedReplicas", "status.readyReplicas", "status.availableReplicas")
-	// The message of Progressing changes with each step of a rollout, and each
-	// change of a field that is fed back is a write on the hub.
-	paths = append(paths, Path{"status", conditions, Where("type", "Progressing"), "reason"})
+	return append(paths, deploymentReasons()...)
+}
+
+// deploymentReasons are what explains a Deployment that is not well. The message
+// of Progressing changes with each step of a rollout, and each change of a field
+// that is fed back is a write on the hub; that of Available says no more than its
+// reason. ReplicaFailure is there only while there is a failure.
+func deploymentReasons() []Path {
+	paths := conditionPaths("Progressing", "reason")
+	paths = append(paths, conditionPaths("Available", "status", "reason")...)
 	return withConditions(paths, "ReplicaFailure")
 }
+
+// whyDeployment names the conditions that say what is wrong. That replicas are
+// missing says the least, and is told where nothing else is.
+func whyDeployment(f fields) string {
+	var texts []string
+	if reason := f.condition("Progressing").reason; reason == deadlineExceeded {
+		texts = append(texts, reason+": its rollout has not progressed in time")
+	}
+	if c := f.condition("ReplicaFailure"); c.is("True") {
+		texts = append(texts, said("ReplicaFailure", c.String()))
+	}
+	if c := f.condition("Available"); c.is("False") && len(texts) == 0 {
+		texts = append(texts, said("Available", c.reason))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// deadlineExceeded is the reason of Progressing when a rollout takes too long.
+const deadlineExceeded = "ProgressDeadlineExceeded"
 
 // deployment is healthy when all replicas are of the present version and available.
 func deployment(f fields) state {
 	if _, seen := f.integer("status.observedGeneration"); !seen {
 		return progressing("its controller has not looked at it yet")
 	}
-	if reason := f.condition("Progressing").reason; reason == "ProgressDeadlineExceeded" {
-		return failed("%s: its rollout has not progressed in time", reason)
+	if f.condition("Progressing").reason == deadlineExceeded {
+		return failed("%s", whyDeployment(f))
 	}
 	want := f.replicas()
 	replicas, updated := f.number("status.replicas"), f.number("status.updatedReplicas")
@@ -33,8 +59,8 @@ func deployment(f fields) state {
 	if updated >= want && replicas <= updated && available >= want {
 		return healthy()
 	}
-	if c := f.condition("ReplicaFailure"); c.is("True") {
-		return progressing("%s", c)
+	if f.condition("ReplicaFailure").is("True") {
+		return progressing("%s", whyDeployment(f))
 	}
 	switch {
 	case updated < want && f.flag("spec.paused"):
@@ -117,7 +143,20 @@ func daemonSet(f fields) state {
 
 func jobPaths() []Path {
 	paths := pathsOf("spec.suspend", "status.active", "status.succeeded", "status.failed")
-	return withConditions(paths, "Complete", "Failed", "FailureTarget")
+	return append(withConditions(paths, "Complete"), jobReasons()...)
+}
+
+// jobReasons are what explains a Job that failed; they are there only then.
+func jobReasons() []Path { return withConditions(nil, "Failed", "FailureTarget") }
+
+// whyJob is the condition by which the Job failed.
+func whyJob(f fields) string {
+	for _, of := range []string{"Failed", "FailureTarget"} {
+		if c := f.condition(of); c.is("True") {
+			return said(of, c.String())
+		}
+	}
+	return ""
 }
 
 // job is healthy when it has completed: what waits for a job waits for its result.
@@ -125,10 +164,8 @@ func job(f fields) state {
 	if f.condition("Complete").is("True") {
 		return healthy()
 	}
-	for _, of := range []string{"Failed", "FailureTarget"} {
-		if c := f.condition(of); c.is("True") {
-			return failed("%s", c)
-		}
+	if why := whyJob(f); why != "" {
+		return failed("%s", why)
 	}
 	if f.flag("spec.suspend") {
 		return progressing("is suspended")
