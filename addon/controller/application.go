@@ -28,6 +28,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -156,7 +157,7 @@ func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Appli
 	if !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
-	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)))
+	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)).Ordered(policy.RemovalOrder(app.Spec)))
 	if err == nil && report.Gone() {
 		return ctrl.Result{}, r.release(ctx, app)
 	}

@@ -106,6 +106,8 @@ type Observation struct {
 	// Output is the observed workload, Outputs are the other observed objects by resource name.
 	Output  map[string]any
 	Outputs map[string]map[string]any
+	// Later says that some of the unit's objects were not delivered, since their turn has not come.
+	Later bool
 	// Feedback says that the objects are known by the feedback of an agent alone.
 	Feedback bool
 	// RetryAfter asks for another look, when no event can be expected; 0 means none.
@@ -145,6 +147,8 @@ type Target interface {
 	EnsureTenant(ctx context.Context, tenant Tenant) (Observation, error)
 	// Deliver writes the unit where it differs from what is there, and observes it.
 	Deliver(ctx context.Context, unit Unit) (Observation, error)
+	// Standing says which objects of the unit, by their ObjectIDs, are kept for it already.
+	Standing(ctx context.Context, unit Unit) (map[string]bool, error)
 	// Records lists what is kept for the owner.
 	Records(ctx context.Context, owner Owner) ([]Record, error)
 	// Places lists where something is kept for an environment.

@@ -45,7 +45,6 @@ func unusedOf(c v1beta1.ApplicationComponent, path string) []string {
 			out = append(out, fmt.Sprintf("%s.%s: it has no effect in this version; %s", path, field, remedy))
 		}
 	}
-	add(len(c.DependsOn) > 0, "dependsOn", "all components are delivered together, so let each wait for what it needs")
 	add(len(c.Inputs) > 0, "inputs", "write the value into properties")
 	add(len(c.Outputs) > 0, "outputs", "write the value into the properties that need it")
 	add(c.ExternalRevision != "", "externalRevision", "write what the revision holds into properties")
