@@ -28,6 +28,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -171,7 +172,7 @@ func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Appli
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)).In(world))
+	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)).In(world).Ordered(policy.RemovalOrder(app.Spec)))
 	r.tellLeft(ctx, app, report)
 	if err == nil && report.Gone() {
 		return ctrl.Result{}, r.release(ctx, app)

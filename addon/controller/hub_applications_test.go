@@ -42,6 +42,7 @@ func TestHub(t *testing.T) {
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
 			"definitions": testDefinitions, "crash": testCrash, "quota": testQuota,
 		}},
+		{"treatments", treatments()},
 		{"deletion", deletionOrders()},
 		{"restart", map[string]func(*testing.T, *hub){"restart": testRestart}},
 		{"shared", map[string]func(*testing.T, *hub){"shared": testShared}},

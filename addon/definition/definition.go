@@ -160,9 +160,6 @@ func partOf(programName string) (Kind, Part) {
 // WithoutEffect lists what the definition says that is accepted and has no effect in this version.
 func (d *Definition) WithoutEffect() []string {
 	var out []string
-	if d.Stage == v1beta1.PreDispatch || d.Stage == v1beta1.PostDispatch {
-		out = append(out, fmt.Sprintf("stage %s has no effect in this version: objects of traits are delivered together with the workload", d.Stage))
-	}
 	if d.ManageWorkload {
 		out = append(out, "manageWorkload has no effect in this version: the component's own workload is delivered too; leave it out of the component's template")
 	}

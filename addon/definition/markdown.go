@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
 // maxWidth is how long a default may be to be shown in a table.
@@ -88,7 +90,8 @@ func (d *Definition) facts() []string {
 		add(d.PodDisruptive, "A change of it restarts pods.")
 	}
 	add(len(d.ConflictsWith) > 0, "May not be used together with: %s", list(inCode(d.ConflictsWith)))
-	add(d.Stage != "", "Its objects belong to the stage `%s`; in this version they are delivered together with the workload.", d.Stage)
+	add(d.Stage == v1beta1.PreDispatch, "Its objects are delivered before the workload.")
+	add(d.Stage == v1beta1.PostDispatch, "Its objects are delivered when the workload is healthy.")
 	return out
 }
 

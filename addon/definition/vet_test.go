@@ -118,8 +118,8 @@ func TestWithoutEffect(t *testing.T) {
 	}{
 		"Nothing":  {"A trait without any of them.", trait(func(*definition.Definition) {}), 0},
 		"Default":  {"The default stage is what is done.", trait(func(d *definition.Definition) { d.Stage = "DefaultDispatch" }), 0},
-		"Before":   {"An earlier stage.", trait(func(d *definition.Definition) { d.Stage = "PreDispatch" }), 1},
-		"After":    {"A later stage.", trait(func(d *definition.Definition) { d.Stage = "PostDispatch" }), 1},
+		"Before":   {"An earlier stage.", trait(func(d *definition.Definition) { d.Stage = "PreDispatch" }), 0},
+		"After":    {"A later stage.", trait(func(d *definition.Definition) { d.Stage = "PostDispatch" }), 0},
 		"Workload": {"A trait that makes the workload.", trait(func(d *definition.Definition) { d.ManageWorkload = true }), 1},
 		"Hub":      {"A trait whose objects stay on the hub.", trait(func(d *definition.Definition) { d.ControlPlaneOnly = true }), 1},
 	}
@@ -136,7 +136,6 @@ func TestVetBuiltin(t *testing.T) {
 	withoutEffect := map[string]bool{
 		"component/cron-task livenessProbe": true, "component/cron-task readinessProbe": true, "component/task livenessProbe": true, "component/task readinessProbe": true,
 		"trait/k8s-update-strategy targetAPIVersion": true,
-		"trait/expose stage PostDispatch has no effect in this version: objects of traits are delivered together with the workload": true,
 		// These are read before the template is evaluated.
 		"component/ref-objects objects": true, "component/ref-objects urls": true,
 	}

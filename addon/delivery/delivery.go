@@ -118,6 +118,8 @@ type Observation struct {
 	// Left says that something stays behind on a cluster that is away, where the
 	// target looks after it on its own account; Message names it.
 	Left bool
+	// Later says that some of the unit's objects were not delivered, since their turn has not come.
+	Later bool
 	// Feedback says that the objects are known by the feedback of an agent alone.
 	Feedback bool
 	// Reported is when the cluster last reported on it, by the hub's clock; zero when
@@ -164,6 +166,8 @@ type Target interface {
 	EnsureTenant(ctx context.Context, tenant Tenant) (Observation, error)
 	// Deliver writes the unit where it differs from what is there, and observes it.
 	Deliver(ctx context.Context, unit Unit) (Observation, error)
+	// Standing says which objects of the unit, by their ObjectIDs, are kept for it already.
+	Standing(ctx context.Context, unit Unit) (map[string]bool, error)
 	// Records lists what is kept for the owner.
 	Records(ctx context.Context, owner Owner) ([]Record, error)
 	// Places lists where something is kept for an environment.

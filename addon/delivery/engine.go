@@ -28,6 +28,8 @@ type Engine struct {
 	// TenantWanted says whether an application other than the owner is to be
 	// delivered to a tenant, though nothing is there yet.
 	TenantWanted func(ctx context.Context, owner Owner, tenant TenantKey) (bool, error)
+
+	memory memory
 }
 
 // UnitReport is a unit with what was observed of it.
@@ -44,7 +46,7 @@ type UnitReport struct {
 
 // Healthy says that exactly the wanted content is there and healthy.
 func (u UnitReport) Healthy() bool {
-	return u.Observe.State == Delivered && u.Verdict.Healthy
+	return u.Observe.State == Delivered && !u.Observe.Later && u.Verdict.Healthy
 }
 
 // Removal is something that is on its way out.
@@ -77,7 +79,7 @@ func (r *Report) Gone() bool {
 // new version drops must not go from under the old one before.
 func (r *Report) unwritten(record Record) bool {
 	return slices.ContainsFunc(r.Units, func(u UnitReport) bool {
-		return u.Unit.Component == record.Component && u.Unit.Place == record.Place && u.Observe.State != Delivered
+		return u.Unit.Component == record.Component && u.Unit.Place == record.Place && (u.Observe.State != Delivered || u.Observe.Later)
 	})
 }
 
@@ -116,6 +118,7 @@ func (e *Engine) Carry(ctx context.Context, plan *Plan) (*Report, error) {
 	errUnits := e.deliverUnits(ctx, plan, tenants, report)
 	errRemove := e.removeUnwanted(ctx, plan, report)
 	errRelease := e.releaseTenants(ctx, plan, report)
+	e.memory.keep(plan)
 	return report, errors.Join(errTenants, errUnits, errRemove, errRelease)
 }
 
@@ -165,8 +168,10 @@ func compareTenants(a, b TenantKey) int {
 
 func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[TenantKey]Observation, report *Report) error {
 	var errs []error
-	for _, unit := range plan.Units {
-		observation, err := e.deliverUnit(ctx, unit, tenants)
+	reports := make([]UnitReport, len(plan.Units))
+	for _, i := range inOrder(plan.Units) {
+		unit := plan.Units[i]
+		observation, err := e.deliverUnit(ctx, unit, tenants, reports)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("deliver component %q to %s: %w", unit.Component, unit.Place, err))
 			observation = Observation{State: Waiting, Message: "the last write did not succeed and is tried again: " + Bounded(err)}
@@ -180,18 +185,26 @@ func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[Tenan
 			errs = append(errs, fmt.Errorf("health of component %q in %s: %w", unit.Component, unit.Place, err))
 		}
 		report.retry(e.explain(ctx, &unitReport))
-		report.Units = append(report.Units, unitReport)
+		reports[i] = unitReport
 		report.retry(observation.RetryAfter)
 	}
+	report.Units = reports
 	return errors.Join(errs...)
 }
 
-func (e *Engine) deliverUnit(ctx context.Context, unit Unit, tenants map[TenantKey]Observation) (Observation, error) {
+func (e *Engine) deliverUnit(ctx context.Context, unit Unit, tenants map[TenantKey]Observation, reports []UnitReport) (Observation, error) {
 	tenant := tenants[TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}]
 	if tenant.State != Delivered {
 		return tenant, nil
 	}
-	return e.target(unit.Place.Cluster).Deliver(ctx, unit)
+	if waiting := e.heldBack(unit, reports); waiting != nil {
+		return *waiting, nil
+	}
+	observation, err := e.deliverStaged(ctx, unit)
+	if err == nil && observation.State == Delivered && !observation.Later {
+		e.memory.finish(unit)
+	}
+	return observation, err
 }
 
 func judge(unit Unit, observation Observation) (health.Verdict, error) {
@@ -217,22 +230,39 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 			errs = append(errs, fmt.Errorf("list what application %s delivered: %w", plan.Owner, err))
 			continue
 		}
-		for _, record := range records {
-			if plan.Wants(record) || report.unwritten(record) {
-				continue
-			}
-			if waiting := report.successor(record, plan.successors(record)); waiting != "" {
-				report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{State: Waiting, Message: fmt.Sprintf(
-					"cluster %s left environment %q and keeps %s until it is healthy on cluster %s", record.Place.Cluster, record.Place.Environment, Title(record.Component), waiting)}})
-				continue
-			}
-			if err := remove(ctx, target, record, plan.removeOptions(record), report); err != nil {
-				errs = append(errs, err)
-			}
+		errs = append(errs, removeRecords(ctx, target, plan, records, report))
+	}
+	return errors.Join(errs...)
+}
+
+// removeRecords removes what the plan does not want. A place is on one target, so
+// that all that a component waits for is among its records.
+func removeRecords(ctx context.Context, target Target, plan *Plan, records []Record, report *Report) error {
+	var errs []error
+	for _, record := range records {
+		if plan.Wants(record) || report.unwritten(record) {
+			continue
+		}
+		if name := plan.dependent(record, records); name != "" {
+			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{
+				State: Waiting, Message: fmt.Sprintf("waiting until component %q, which depends on it, is gone", name)}})
+			report.retry(orderRetry)
+			continue
+		}
+		if waiting := report.successor(record, plan.successors(record)); waiting != "" {
+			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{State: Waiting, Message: fmt.Sprintf(
+				"cluster %s left environment %q and keeps %s until it is healthy on cluster %s", record.Place.Cluster, record.Place.Environment, Title(record.Component), waiting)}})
+			continue
+		}
+		if err := remove(ctx, target, record, plan.removeOptions(record), report); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// orderRetry is when it is looked again whether what goes before is gone.
+const orderRetry = time.Second
 
 func remove(ctx context.Context, target Target, record Record, options RemoveOptions, report *Report) error {
 	observation, err := target.Remove(ctx, record, options)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,10 @@ type scripted struct {
 	options []RemoveOptions
 	idle    []TenantKey
 	places  []Place
+	// standing are objects that are there already.
+	standing map[string]bool
+	// deliver answers instead of units.
+	deliver func(Unit) Observation
 	// fails are the calls that end with an error.
 	fails map[string]bool
 }
@@ -57,7 +62,16 @@ func (s *scripted) EnsureTenant(_ context.Context, tenant Tenant) (Observation, 
 }
 
 func (s *scripted) Deliver(_ context.Context, unit Unit) (Observation, error) {
+	if s.deliver != nil {
+		return s.deliver(unit), nil
+	}
 	return or(s.units, unit.Place.Cluster+" "+unit.Component), s.note("deliver %s %s", unit.Place.Cluster, unit.Component)
+}
+
+func (s *scripted) Standing(_ context.Context, unit Unit) (map[string]bool, error) {
+	standing := map[string]bool{}
+	maps.Copy(standing, s.standing)
+	return standing, s.note("standing %s", unit.Component)
 }
 
 func (s *scripted) Records(context.Context, Owner) ([]Record, error) {

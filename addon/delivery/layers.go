@@ -117,7 +117,7 @@ func underDefaults(env *Environment, component render.Component) (layered, error
 // first, and every trait of the component over the default of its type.
 func over(defaults, component render.Component) render.Component {
 	merged := policy.Merge(defaults, policy.ComponentOverride{Properties: component.Properties})
-	merged.Path = component.Path
+	merged.Path, merged.DependsOn = component.Path, component.DependsOn
 	merged.Traits = slices.DeleteFunc(slices.Clone(defaults.Traits), func(t render.Trait) bool {
 		return slices.ContainsFunc(component.Traits, func(own render.Trait) bool { return own.Type == t.Type })
 	})

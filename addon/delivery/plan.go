@@ -68,6 +68,8 @@ type Plan struct {
 	away func(cluster string) bool
 	// wanted are the units by environment, cluster, namespace and component.
 	wanted map[unitKey]*render.Result
+	// dependents are, by the name of a component, those that go before it.
+	dependents map[string][]string
 	// final says that the application goes.
 	final bool
 	// deletions say how environments want what leaves them to go.

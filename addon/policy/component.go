@@ -70,7 +70,7 @@ func Components(spec v1beta1.ApplicationSpec) ([]render.Component, error) {
 		}
 		out = append(out, decoded)
 	}
-	return out, nil
+	return out, checkOrder(out)
 }
 
 func component(c v1beta1.ApplicationComponent, path string) (render.Component, error) {
@@ -81,7 +81,7 @@ func component(c v1beta1.ApplicationComponent, path string) (render.Component, e
 	if err != nil {
 		return render.Component{}, err
 	}
-	out := render.Component{Name: c.Name, Type: c.Type, Properties: properties, Path: path}
+	out := render.Component{Name: c.Name, Type: c.Type, Properties: properties, DependsOn: c.DependsOn, Path: path}
 	for i, t := range c.Traits {
 		at := fmt.Sprintf("%s.traits[%d]", path, i)
 		properties, err := decode(t.Properties, at+".properties")

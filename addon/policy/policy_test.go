@@ -213,7 +213,6 @@ func TestNotImplemented(t *testing.T) {
 	spec.Components[1].ReplicaKey = "k"
 	spec.Workflow = &v1beta1.Workflow{Ref: "w"}
 	want := []string{
-		"spec.components[0].dependsOn: it has no effect in this version; all components are delivered together, so let each wait for what it needs",
 		"spec.components[0].inputs: it has no effect in this version; write the value into properties",
 		"spec.components[0].outputs: it has no effect in this version; write the value into the properties that need it",
 		"spec.components[1].externalRevision: it has no effect in this version; write what the revision holds into properties",

@@ -64,7 +64,6 @@ func unusedOf(c v1beta1.ApplicationComponent) []unusedField {
 			out = append(out, field)
 		}
 	}
-	add(len(c.DependsOn) > 0, unusedField{"dependsOn", "all components are delivered together, so let each wait for what it needs", false})
 	add(len(c.Inputs) > 0, unusedField{"inputs", "write the value into properties", true})
 	add(len(c.Outputs) > 0, unusedField{"outputs", "write the value into the properties that need it", false})
 	add(c.ExternalRevision != "", unusedField{"externalRevision", "write what the revision holds into properties", true})

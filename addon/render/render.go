@@ -42,6 +42,8 @@ type Component struct {
 	Traits []Trait
 	// Objects are those that the properties refer to, as they were read; nil when they were not.
 	Objects []map[string]any
+	// DependsOn are the names of components that must be healthy in the same place before.
+	DependsOn []string
 	// Path of the component in the user's text, for errors; components.NAME when empty.
 	Path string
 }

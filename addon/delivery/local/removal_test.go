@@ -250,3 +250,18 @@ func TestTerminating(t *testing.T) {
 		t.Errorf("%v, requests %v (-want +got):\n%s", err, h.tenant.Actions(), diff)
 	}
 }
+
+// TestStanding checks which objects of a unit are known to be there after a start.
+func TestStanding(t *testing.T) {
+	h := newTenantHub(t, deployedIn("shop", "web"))
+	whole := unitWith(named(webKey.gvk, "web", nil), settings("a"), named(webKey.gvk, "other", nil), named(widgetKind, "w", nil))
+	part := whole
+	result := *whole.Result
+	result.Objects = result.Objects[1:2]
+	part.Result = &result
+	h.deliver(t, part)
+	got, err := h.Standing(t.Context(), whole)
+	if diff := cmp.Diff(map[string]bool{"Deployment.apps shop/web": true, "ConfigMap shop/settings": true}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -279,4 +281,32 @@ func (t *Target) nextLook(wishes []wish) time.Duration {
 		}
 	}
 	return next
+}
+
+// Standing says which objects of a unit are delivered for it already.
+func (t *Target) Standing(ctx context.Context, unit delivery.Unit) (map[string]bool, error) {
+	standing := map[string]bool{}
+	listed, _, err := t.inventoryOf(ctx, inventoryKey{unit.Owner.UID, unit.Place.Namespace})
+	if err != nil {
+		return nil, err
+	}
+	for i := range unit.Result.Objects {
+		w := wishOf(unit, i)
+		id := delivery.ObjectID(w.key.gvk.GroupKind(), w.key.key.Namespace, w.key.key.Name)
+		if slices.Contains(listed, entryOf(unit.Place.Environment, unit.Component, w.key)) {
+			standing[id] = true
+			continue
+		}
+		live := NewObject(w.key.gvk)
+		if !t.watched(w.key.gvk) {
+			continue
+		}
+		if err := t.Reader.Get(ctx, w.key.key, live); client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("get %s: %w", describe(w.key), err)
+		}
+		if w.ours(live) {
+			standing[id] = true
+		}
+	}
+	return standing, nil
 }

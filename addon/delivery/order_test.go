@@ -1,0 +1,238 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// unitOn is a unit with a workload of kind ConfigMap, which is healthy as soon
+// as it exists, and objects of traits by their stages.
+func unitOn(cluster, name, digest string, dependsOn []string, stages ...v1beta1.StageType) Unit {
+	object := func(kind, name string) map[string]any {
+		return map[string]any{"apiVersion": "apps/v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": "shop"}}
+	}
+	result := &render.Result{
+		Component: render.Component{Name: name, DependsOn: dependsOn}, Digest: digest,
+		Definition: &definition.Definition{Kind: definition.Component, Name: "t"},
+		Objects:    []render.Object{{Content: object("Deployment", name), Stage: v1beta1.DefaultDispatch}},
+	}
+	for _, stage := range stages {
+		id := strings.ToLower(string(stage))
+		result.Objects = append(result.Objects, render.Object{Content: object("Extra", id), Resource: id, Trait: id, Stage: stage})
+		result.Traits = append(result.Traits, &definition.Definition{Kind: definition.Trait, Name: id})
+		result.Component.Traits = append(result.Component.Traits, render.Trait{Type: id})
+	}
+	return Unit{Owner: owner, Component: name, Place: Place{Environment: "prod", Cluster: cluster, Namespace: "shop"}, Result: result}
+}
+
+func planWith(units ...Unit) *Plan {
+	plan := &Plan{Owner: owner, Tenants: map[TenantKey]Tenant{}, wanted: map[unitKey]*render.Result{}, Units: units}
+	for _, unit := range units {
+		plan.Tenants[TenantKey{unit.Place.Cluster, unit.Place.Namespace}] = Tenant{}
+		plan.wanted[unitKey{unit.Place, unit.Component}] = unit.Result
+	}
+	return plan
+}
+
+// place is a target on which workloads are healthy as the test says, and which
+// notes which objects were delivered.
+type place struct {
+	scripted
+	healthy map[string]bool
+	got     []string
+}
+
+func newPlace() *place {
+	p := &place{healthy: map[string]bool{}}
+	p.deliver = func(unit Unit) Observation {
+		names := make([]string, 0, len(unit.Result.Objects))
+		observation := Observation{State: Delivered, Outputs: map[string]map[string]any{}}
+		ready := map[string]any{"metadata": map[string]any{"generation": int64(1)}, "spec": map[string]any{"replicas": int64(1)}, "status": map[string]any{
+			"observedGeneration": int64(1), "replicas": int64(1), "updatedReplicas": int64(1), "readyReplicas": int64(1), "availableReplicas": int64(1),
+		}}
+		if !p.healthy[unit.Component] {
+			ready["status"] = map[string]any{}
+		}
+		for _, object := range unit.Result.Objects {
+			names = append(names, object.Name())
+			if object.Resource == "" {
+				observation.Output = ready
+				continue
+			}
+			observation.Outputs[object.Resource] = map[string]any{}
+		}
+		p.got = append(p.got, strings.Join(names, "+"))
+		return observation
+	}
+	return p
+}
+
+// carry carries a plan out, and says what was delivered and what is said of each unit.
+func (p *place) carry(t *testing.T, engine *Engine, units ...Unit) (delivered, said []string) {
+	t.Helper()
+	p.got = nil
+	report, err := engine.Carry(t.Context(), planWith(units...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, unit := range report.Units {
+		text := "healthy"
+		if !unit.Healthy() {
+			text = "unhealthy"
+			if unit.Observe.Message != "" {
+				text = unit.Observe.Message
+			}
+		}
+		said = append(said, unit.Unit.Component+": "+text)
+	}
+	return p.got, said
+}
+
+// TestDependsOn follows components of which one depends on the other.
+func TestDependsOn(t *testing.T) {
+	p := newPlace()
+	engine := &Engine{Local: &scripted{}, OCM: p, TenantWanted: engineOf(nil, nil).TenantWanted}
+	web, db := unitOn("c1", "web", "w1", []string{"db", "elsewhere"}), unitOn("c1", "db", "d1", nil)
+	newWeb, newDB := unitOn("c1", "web", "w2", []string{"db"}), unitOn("c1", "db", "d2", nil)
+	waits := `web: waiting for component "db", which it depends on, to be healthy`
+	steps := []struct {
+		reason    string
+		healthy   bool
+		units     []Unit
+		delivered []string
+		said      []string
+	}{
+		{"the other one comes first, whatever the order of the spec", false, []Unit{web, db}, []string{"db"}, []string{waits, "db: unhealthy"}},
+		{"its turn has come; one that is not delivered here is not waited for", true, []Unit{web, db}, []string{"db", "web"}, []string{"web: unhealthy", "db: healthy"}},
+		{"what is delivered goes on when the other one becomes unhealthy", false, []Unit{web, db}, []string{"db", "web"}, []string{"web: unhealthy", "db: unhealthy"}},
+		{"a new content waits", false, []Unit{newWeb, newDB}, []string{"db"}, []string{waits, "db: unhealthy"}},
+		{"and comes", true, []Unit{newWeb, newDB}, []string{"db", "web"}, []string{"web: unhealthy", "db: healthy"}},
+	}
+	for _, step := range steps {
+		p.healthy["db"] = step.healthy
+		delivered, said := p.carry(t, engine, step.units...)
+		if diff := cmp.Diff(step.delivered, delivered); diff != "" {
+			t.Errorf("delivered (-want +got), since %s:\n%s", step.reason, diff)
+		}
+		if diff := cmp.Diff(step.said, said); diff != "" {
+			t.Errorf("said (-want +got), since %s:\n%s", step.reason, diff)
+		}
+	}
+	elsewhere := unitOn("c2", "web", "w1", []string{"db"})
+	if delivered, _ := p.carry(t, engine, elsewhere, db); !slices.Contains(delivered, "web") {
+		t.Errorf("delivered %v: a component waits for one of another place", delivered)
+	}
+	p.carry(t, engine)
+	if len(engine.memory.units) > 0 {
+		t.Errorf("kept of what is not wanted: %v", engine.memory.units)
+	}
+}
+
+// TestStages follows a unit with objects before and after its workload.
+func TestStages(t *testing.T) {
+	p := newPlace()
+	start := func() *Engine {
+		return &Engine{Local: &scripted{}, OCM: p, TenantWanted: engineOf(nil, nil).TenantWanted}
+	}
+	engine := start()
+	web := unitOn("c1", "web", "w1", nil, v1beta1.PostDispatch, v1beta1.PreDispatch)
+	late := unitOn("c1", "web", "w1", nil, v1beta1.PostDispatch)
+	steps := []struct {
+		reason    string
+		restart   bool
+		healthy   bool
+		standing  []string
+		unit      Unit
+		delivered []string
+		said      string
+	}{
+		{"the early one, then the workload, and no more while that is not healthy", false, false, nil, web, []string{"predispatch", "web+predispatch"}, "web: unhealthy"},
+		{"the late one comes when it is", false, true, nil, web, []string{"web+predispatch", "web+postdispatch+predispatch"}, "web: healthy"},
+		{"nothing is taken away when it becomes unhealthy, though no cache shows it yet", false, false, nil, web, []string{"web+postdispatch+predispatch"}, "web: unhealthy"},
+		{"after a start what is there counts", true, false, []string{"web", "postdispatch", "predispatch"}, web, []string{"web+postdispatch+predispatch"}, "web: unhealthy"},
+		{"after a start in the middle too", true, false, []string{"web", "predispatch"}, web, []string{"web+predispatch"}, "web: unhealthy"},
+		{"a late one alone", true, false, nil, late, []string{"web"}, "web: unhealthy"},
+		{"both", true, true, nil, late, []string{"web", "web+postdispatch"}, "web: healthy"},
+	}
+	for _, step := range steps {
+		if step.restart {
+			engine = start()
+		}
+		p.standing = map[string]bool{}
+		for _, name := range step.standing {
+			kind := "Extra.apps"
+			if name == "web" {
+				kind = "Deployment.apps"
+			}
+			p.standing[fmt.Sprintf("%s shop/%s", kind, name)] = true
+		}
+		p.healthy["web"] = step.healthy
+		delivered, said := p.carry(t, engine, step.unit)
+		if diff := cmp.Diff(step.delivered, delivered); diff != "" {
+			t.Errorf("delivered (-want +got), since %s:\n%s", step.reason, diff)
+		}
+		if diff := cmp.Diff([]string{step.said}, said); diff != "" {
+			t.Errorf("said (-want +got), since %s:\n%s", step.reason, diff)
+		}
+	}
+}
+
+// TestLaterIsUnwritten checks that what a unit drops stays until all of its new version is there.
+func TestLaterIsUnwritten(t *testing.T) {
+	p := newPlace()
+	old := Record{Owner: owner, Component: "web", Place: Place{Environment: "prod", Cluster: "c1", Namespace: "shop"}, ID: "old", Object: "Extra.apps shop/old"}
+	p.records = []Record{old}
+	engine := &Engine{Local: &scripted{}, OCM: p, TenantWanted: engineOf(nil, nil).TenantWanted}
+	for _, healthy := range []bool{false, true} {
+		p.healthy["web"], p.calls = healthy, nil
+		p.carry(t, engine, unitOn("c1", "web", "w1", nil, v1beta1.PostDispatch))
+		if removed := slices.Contains(p.calls, "remove old"); removed != healthy {
+			t.Errorf("workload healthy %t: removed %t", healthy, removed)
+		}
+	}
+}
+
+// TestRemovalInOrder checks that a component goes when all that depend on it are gone.
+func TestRemovalInOrder(t *testing.T) {
+	of := func(component, cluster string) Record {
+		return Record{Owner: owner, Component: component, ID: component + "@" + cluster, Place: Place{Environment: "prod", Cluster: cluster, Namespace: "shop"}}
+	}
+	dependents := map[string][]string{"db": {"api"}, "api": {"web"}}
+	tests := []struct {
+		reason  string
+		records []Record
+		plan    *Plan
+		want    []string
+	}{
+		{"the last one first", []Record{of("db", "c1"), of("api", "c1"), of("web", "c1")}, RemovalPlan(owner).Ordered(dependents), []string{"remove web@c1"}},
+		{"copies are of their component", []Record{of("db", "c1"), of("web_eu", "c1"), of("web_us", "c1")}, RemovalPlan(owner).Ordered(dependents), []string{"remove web_eu@c1", "remove web_us@c1"}},
+		{"what depends on it by another that is gone", []Record{of("db", "c1"), of("web", "c1")}, RemovalPlan(owner).Ordered(dependents), []string{"remove web@c1"}},
+		{"each place for itself", []Record{of("db", "c1"), of("web", "c2")}, RemovalPlan(owner).Ordered(dependents), []string{"remove db@c1", "remove web@c2"}},
+		{"without an order", []Record{of("db", "c1"), of("web", "c1")}, RemovalPlan(owner), []string{"remove db@c1", "remove web@c1"}},
+	}
+	for _, test := range tests {
+		target := &scripted{records: test.records}
+		report, err := engineOf(&scripted{}, target).Carry(t.Context(), test.plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.DeleteFunc(target.calls, func(call string) bool { return !strings.HasPrefix(call, "remove") })
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("removed (-want +got): %s\n%s", test.reason, diff)
+		}
+		if waiting := len(test.records) - len(test.want); len(report.Removals) != waiting || (report.RetryAfter > 0) != (waiting > 0) {
+			t.Errorf("%s: still there %v, retry after %s", test.reason, report.Removals, report.RetryAfter)
+		}
+	}
+}
