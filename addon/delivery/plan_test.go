@@ -442,3 +442,24 @@ func reasonOf(err error) string {
 	}
 	return failure.Reason
 }
+
+// TestIdentityAnnotations checks that an application gains nothing by annotations
+// that name somebody: another controller acts as who they name.
+func TestIdentityAnnotations(t *testing.T) {
+	world := worldOf(environment("prod", "local", "c1"), changed(environment("theirs", "c1"), func(e *Environment) { e.Spec.ApplicationNamespaces.Names = []string{"blog"} }))
+	plain := request(use("prod"), use("theirs"))
+	named := plain
+	named.Annotations = map[string]string{
+		"app.oam.dev/username": "system:admin", "app.oam.dev/group": "system:masters", "app.oam.dev/service-account-name": "admin",
+	}
+	want, got := planOf(t, world, plain, noneAway), planOf(t, world, named, noneAway)
+	if diff := cmp.Diff(problemTexts(want.Problems), problemTexts(got.Problems)); diff != "" || len(got.Problems) != 1 {
+		t.Errorf("problems (-without +with):\n%s", diff)
+	}
+	if diff := cmp.Diff(want.Tenants, got.Tenants); diff != "" {
+		t.Errorf("tenants (-without +with):\n%s", diff)
+	}
+	if diff := cmp.Diff(unitNames(want), unitNames(got)); diff != "" {
+		t.Errorf("units (-without +with):\n%s", diff)
+	}
+}

@@ -65,6 +65,12 @@ func (t *Target) ensureObjects(ctx context.Context, tenant delivery.Tenant) (del
 	}
 	t.tenantMu.Lock()
 	defer t.tenantMu.Unlock()
+	return t.changeObjects(ctx, tenant, known, digest)
+}
+
+// changeObjects brings a namespace from the objects that are known to those that are wanted.
+func (t *Target) changeObjects(ctx context.Context, tenant delivery.Tenant, known []string, digest string) (delivery.Observation, error) {
+	ready := delivery.Observation{State: delivery.Delivered}
 	changes := t.changesOf(tenant.TenantKey)
 	wanted := entriesOf(tenant.Objects)
 	if problem, err := t.list(ctx, tenant.Namespace, known, union(known, wanted)); problem != nil || err != nil {

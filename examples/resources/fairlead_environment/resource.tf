@@ -12,7 +12,7 @@ resource "fairlead_environment" "staging" {
 # Only images of our registry, by digest, and a quota for each team.
 resource "fairlead_environment" "production" {
   name                   = "production"
-  application_namespaces = { names = ["shop"], create = true }
+  application_namespaces = { names = ["shop"] }
   target_namespace       = { suffix = "-production" }
 
   namespace_options = {

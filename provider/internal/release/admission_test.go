@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
@@ -210,15 +211,15 @@ func (f *fixture) refusedOnHub(t *testing.T, config *rest.Config) map[string]att
 	t.Helper()
 	read := listing(configMaps, "default")
 	return map[string]attempt{
-		"ListSecrets":       {reason: "it never reads secrets", do: listing(secrets, ""), refused: `cannot list resource "secrets"`},
-		"ListSecretsOfOwn":  {reason: "not even in its own namespace", do: listing(secrets, v1alpha1.SystemNamespace), refused: `cannot list resource "secrets"`},
-		"ReadSecret":        {reason: "nor one of another namespace", do: getting(secrets, "default", "none"), refused: `cannot get resource "secrets"`},
-		"WriteSecret":       {reason: "it writes none", do: applying(t, secrets, "{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: shop}}"), refused: `cannot patch resource "secrets"`},
+		"ListSecrets":      {reason: "it never reads secrets", do: listing(secrets, ""), refused: `cannot list resource "secrets"`},
+		"ListSecretsOfOwn": {reason: "not even in its own namespace", do: listing(secrets, v1alpha1.SystemNamespace), refused: `cannot list resource "secrets"`},
+		"ReadSecret":       {reason: "nor one of another namespace", do: getting(secrets, "default", "none"), refused: `cannot get resource "secrets"`},
+		"WriteSecret":      {reason: "it writes none", do: applying(t, secrets, "{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: shop}}"), refused: `cannot patch resource "secrets"`},
 		"OtherQuota": {reason: "it makes only what environments ask for", refused: "may write only objects that environments ask for",
 			do: creating(t, quotas, "{apiVersion: v1, kind: ResourceQuota, metadata: {name: other, namespace: theirs}}")},
-		"ReservedQuota": {reason: "nothing is delivered to the system", refused: "reserved", do: creating(t, quotas, strings.Replace(tenantQuota, "namespace: shop", "namespace: kube-system", 1))},
-		"ListQuotas":    {reason: "it lists none", do: listing(quotas, ""), refused: `cannot list resource "resourcequotas"`},
-		"TenantQuota":   {reason: "a tenant does not change its quota", do: as(config, deployerOf("shop"), applying(t, quotas, tenantQuota)), refused: `cannot patch resource "resourcequotas"`},
+		"ReservedQuota":     {reason: "nothing is delivered to the system", refused: "reserved", do: creating(t, quotas, strings.Replace(tenantQuota, "namespace: shop", "namespace: kube-system", 1))},
+		"ListQuotas":        {reason: "it lists none", do: listing(quotas, ""), refused: `cannot list resource "resourcequotas"`},
+		"TenantQuota":       {reason: "a tenant does not change its quota", do: as(config, deployerOf("shop"), applying(t, quotas, tenantQuota)), refused: `cannot patch resource "resourcequotas"`},
 		"TenantListSecrets": {reason: "tenants read secrets by name", do: as(config, deployerOf("shop"), listing(secrets, "shop")), refused: `cannot list resource "secrets"`},
 		"OtherTenant":       {reason: "a tenant is bound to its namespace", do: as(config, deployerOf("shop"), applying(t, configMaps, "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: theirs}}")), refused: `cannot patch resource "configmaps"`},
 		"OtherAccount":      {reason: "it impersonates tenants only", do: as(config, rest.ImpersonationConfig{UserName: "system:serviceaccount:kube-system:default"}, read), refused: "cannot impersonate"},
@@ -371,11 +372,41 @@ func (f *fixture) worksAreHeld(t *testing.T) {
 	t.Run("Others", func(t *testing.T) {
 		check(t, f.objects, map[string]attempt{"Admin": {reason: "other writers of works are none of our business", do: applying(t, works, strings.Replace(workWith(deploymentManifest), "name: w,", "name: others,", 1))}})
 	})
+	t.Run("Deletions", func(t *testing.T) { f.deletionsAreHeld(t, client) })
 	for _, name := range []string{"tenant-shop", "app", "others"} {
 		f.delete(t, works, "c1", name)
 	}
 	f.delete(t, setBindings, v1alpha1.SystemNamespace, "default")
 	f.goneSoon(t, "ManifestWork", "c1", "app")
+}
+
+// deletionsAreHeld checks who may delete a work that delivers an application.
+func (f *fixture) deletionsAreHeld(t *testing.T, addon dynamic.Interface) {
+	config, err := clientcmd.BuildConfigFromFlags("", f.env.Hub().KubeconfigPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deletes := func(user string) func(context.Context, dynamic.Interface) error {
+		f.apply(t, "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: deletes-"+strings.ReplaceAll(user, ":", ".")+"}, "+
+			"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}, subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: '"+user+"'}]}")
+		dryRun := func(ctx context.Context, client dynamic.Interface) error {
+			return client.Resource(works).Namespace("c1").Delete(ctx, "delivered", metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})
+		}
+		return as(config, rest.ImpersonationConfig{UserName: user}, dryRun)
+	}
+	delivered := strings.NewReplacer("name: app,", "name: delivered, labels: {fairlead.dev/managed-by: fairlead},").Replace(executedWork("shop/fairlead-deployer", "shop"))
+	if err := applying(t, works, delivered)(bounded(t), addon); err != nil {
+		t.Fatal(err)
+	}
+	check(t, f.objects, map[string]attempt{
+		"Operator":         {reason: "a work goes with its application", do: deletes("operator"), refused: "work delivered delivers an application"},
+		"Namesake":         {reason: "names count whole", do: deletes("system:serviceaccount:kube-system:namespace-controller-2"), refused: "work delivered delivers an application"},
+		"GarbageCollector": {reason: "Kubernetes removes what an owner leaves", do: deletes("system:serviceaccount:kube-system:generic-garbage-collector")},
+		"Namespaces":       {reason: "and what is in a namespace", do: deletes("system:serviceaccount:kube-system:namespace-controller")},
+		"Registration":     {reason: "OCM removes a cluster", do: deletes("system:serviceaccount:open-cluster-management-hub:registration-controller-sa")},
+		"Agent":            {reason: "and its agent", do: deletes("system:open-cluster-management:c1:agent")},
+	})
+	check(t, addon, map[string]attempt{"Addon": {reason: "the addon removes what it delivered", do: deleting(works, "c1", "delivered")}})
 }
 
 // goneSoon waits until an object of OCM is gone.
