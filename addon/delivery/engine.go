@@ -101,18 +101,32 @@ func (e *Engine) Carry(ctx context.Context, plan *Plan) (*Report, error) {
 }
 
 func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) (map[TenantKey]Observation, error) {
-	observed := make(map[TenantKey]Observation, len(plan.Tenants))
-	var errs []error
-	for _, key := range sortedTenants(plan.Tenants) {
-		observation, err := e.target(key.Cluster).EnsureTenant(ctx, plan.Tenants[key])
-		if err != nil {
-			errs = append(errs, fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err))
+	keys := sortedTenants(plan.Tenants)
+	observations := make([]Observation, len(keys))
+	errs := perCluster(ctx, clustersOf(keys, func(key TenantKey) string { return key.Cluster }), func(i int) (err error) {
+		observations[i], err = e.target(keys[i].Cluster).EnsureTenant(ctx, plan.Tenants[keys[i]])
+		return err
+	})
+	observed := make(map[TenantKey]Observation, len(keys))
+	for i, key := range keys {
+		observation := observations[i]
+		if err := errs[i]; err != nil {
+			errs[i] = fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err)
 			observation = Observation{State: Waiting, Message: fmt.Sprintf("namespace %q is not prepared yet: %s", key.Namespace, Bounded(err))}
 		}
 		observed[key] = observation
 		report.retry(observation.RetryAfter)
 	}
 	return observed, errors.Join(errs...)
+}
+
+// clustersOf are the clusters of items.
+func clustersOf[T any](items []T, cluster func(T) string) []string {
+	clusters := make([]string, len(items))
+	for i, item := range items {
+		clusters[i] = cluster(item)
+	}
+	return clusters
 }
 
 func sortedTenants[V any](tenants map[TenantKey]V) []TenantKey {
@@ -129,25 +143,39 @@ func compareTenants(a, b TenantKey) int {
 }
 
 func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[TenantKey]Observation, report *Report) error {
-	var errs []error
-	for _, unit := range plan.Units {
-		observation, err := e.deliverUnit(ctx, unit, tenants)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("deliver component %q to %s: %w", unit.Component, unit.Place, err))
-			observation = Observation{State: Waiting, Message: "the last write did not succeed and is tried again: " + Bounded(err)}
-		}
-		unitReport := UnitReport{Unit: unit, Observe: observation}
-		unitReport.Verdict, err = judge(unit, observation)
-		if unitReport.Unjudged = isEnded(err); unitReport.Unjudged {
-			// To try again would take as much, and end alike.
-			unitReport.Verdict.Message = Bounded(err)
-		} else if err != nil {
-			errs = append(errs, fmt.Errorf("health of component %q in %s: %w", unit.Component, unit.Place, err))
-		}
-		report.Units = append(report.Units, unitReport)
-		report.retry(observation.RetryAfter)
+	report.Units = make([]UnitReport, len(plan.Units))
+	errs := perCluster(ctx, clustersOf(plan.Units, func(unit Unit) string { return unit.Place.Cluster }), func(i int) (err error) {
+		report.Units[i], err = e.reportUnit(ctx, plan.Units[i], tenants)
+		return err
+	})
+	for _, unit := range report.Units {
+		report.retry(unit.Observe.RetryAfter)
 	}
 	return errors.Join(errs...)
+}
+
+// reportUnit delivers a unit and judges its health.
+func (e *Engine) reportUnit(ctx context.Context, unit Unit, tenants map[TenantKey]Observation) (UnitReport, error) {
+	report := UnitReport{Unit: unit}
+	errDeliver := guarded(ctx, func() (err error) {
+		report.Observe, err = e.deliverUnit(ctx, unit, tenants)
+		return err
+	})
+	if errDeliver != nil {
+		report.Observe = Observation{State: Waiting, Message: "the last write did not succeed and is tried again: " + Bounded(errDeliver)}
+		errDeliver = fmt.Errorf("deliver component %q to %s: %w", unit.Component, unit.Place, errDeliver)
+	}
+	var err error
+	report.Verdict, err = judge(unit, report.Observe)
+	if report.Unjudged = isEnded(err); report.Unjudged {
+		// To try again would take as much, and end alike.
+		report.Verdict.Message = Bounded(err)
+		return report, errDeliver
+	}
+	if err != nil {
+		err = fmt.Errorf("health of component %q in %s: %w", unit.Component, unit.Place, err)
+	}
+	return report, errors.Join(errDeliver, err)
 }
 
 func (e *Engine) deliverUnit(ctx context.Context, unit Unit, tenants map[TenantKey]Observation) (Observation, error) {
