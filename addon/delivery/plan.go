@@ -4,7 +4,6 @@
 package delivery
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +19,8 @@ type Request struct {
 	Source     SourceNamespace
 	Uses       []policy.EnvironmentUse
 	Components []render.Component
+	// Policies that make objects; they go to every place of the components.
+	Policies []render.Component
 	// Labels and Annotations of the Application that definitions may read.
 	Labels      map[string]string
 	Annotations map[string]string
@@ -40,7 +41,8 @@ type Renderer interface {
 // Plan is what of a request goes where.
 type Plan struct {
 	Owner Owner
-	// Units in the order of environments as requested, then cluster, then component.
+	// Units in the order of environments as requested, then cluster, then component;
+	// policies before components.
 	Units []Unit
 	// Tenants that the units need.
 	Tenants map[TenantKey]Tenant
@@ -86,6 +88,9 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 				return nil, err
 			}
 		}
+	}
+	if err := plan.addPolicies(renderer, request); err != nil {
+		return nil, err
 	}
 	plan.treat(request.Treat)
 	return plan, nil
@@ -358,12 +363,3 @@ func (e *RenderError) Error() string {
 
 // Unwrap gives the renderer's error.
 func (e *RenderError) Unwrap() error { return e.Err }
-
-// Reason of the failure, as a word for conditions.
-func (e *RenderError) Reason() string {
-	var detail *render.Error
-	if errors.As(e.Err, &detail) && detail.Reason != "" {
-		return detail.Reason
-	}
-	return ReasonRenderFailed
-}

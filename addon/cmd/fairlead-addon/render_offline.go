@@ -75,6 +75,10 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	if err != nil {
 		return nil, nil, wrong(err)
 	}
+	notices, err := o.passedOver(app, spec)
+	if err != nil {
+		return nil, nil, wrong(err)
+	}
 	components, err := policy.Components(spec)
 	if err != nil {
 		return nil, nil, wrong(err)
@@ -87,15 +91,15 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	if err != nil {
 		return nil, nil, wrong(err)
 	}
-	found, errs := renderer.Check(components, func(render.Component) bool { return true })
-	warnings := textsOf(name, found)
+	found, errs := renderer.Check(slices.Concat(components, policies.Objects()), func(c render.Component) bool { return !c.Policy })
+	warnings := append(notices, textsOf(name, found)...)
 	if len(errs) > 0 {
 		return nil, warnings, joined(wrong, errs)
 	}
 	world, placeholders := o.world(app, uses)
 	plan, err := delivery.MakePlan(world, referring{Renderer: renderer, documents: o.documents, namespace: app.Namespace}, delivery.Request{
 		Owner: delivery.Owner{Namespace: app.Namespace, Name: app.Name}, Source: o.source(app.Namespace),
-		Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
+		Uses: uses, Components: components, Policies: policies.Objects(), Labels: app.Labels, Annotations: app.Annotations,
 		Revision: app.Name + "-v1", RevisionNumber: 1, ClusterVersion: func(string) render.ClusterVersion { return o.version },
 	}, func(string) bool { return false })
 	if err != nil {
@@ -105,6 +109,20 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 		warnings = append(warnings, textsOf(name, unit.Result.Warnings)...)
 	}
 	return groupsOf(name, plan), unique(append(warnings, placeholders...)), joinedProblems(wrong, plan.Problems)
+}
+
+// passedOver are the fields that have no part in what is rendered, and for which
+// the addon would deliver nothing. Fields that have a part are an error, unless
+// they are to be passed over: without them other objects are shown.
+func (o offline) passedOver(app v1beta1.Application, spec v1beta1.ApplicationSpec) ([]string, error) {
+	if fields := policy.NotRendered(spec); len(fields) > 0 && !o.lenient {
+		return nil, fmt.Errorf("%s; or see the objects without it with --lenient", strings.Join(fields, "; "))
+	}
+	var out []string
+	for _, field := range append(policy.NotImplementedAnnotations(app.Annotations), policy.NotImplemented(spec)...) {
+		out = append(out, fmt.Sprintf("application %s/%s: the addon does not deliver it as it is: %s", app.Namespace, app.Name, field))
+	}
+	return out, nil
 }
 
 func joined(wrong func(error) error, errs []*render.Error) error {
@@ -168,6 +186,9 @@ func (o offline) world(app v1beta1.Application, uses []policy.EnvironmentUse) (d
 		environment, ok := world[b.Spec.Environment]
 		if !ok {
 			continue
+		}
+		for _, field := range delivery.BindingNotImplemented(b.Spec) {
+			placeholders = append(placeholders, fmt.Sprintf("ClusterBinding %q: the addon delivers nothing through it as it is: %s is not implemented; remove it", b.Name, field))
 		}
 		resolved := delivery.Binding{Name: b.Name, Overrides: b.Spec.Overrides, Clusters: slices.Sorted(slices.Values(b.Spec.Clusters))}
 		if b.Spec.Placement != nil {
@@ -239,12 +260,12 @@ func (o offline) selected(t policy.Topology) ([]string, map[string]map[string]st
 	return []string{name}, map[string]map[string]string{name: t.ClusterLabelSelector}
 }
 
-// groupsOf sorts the units of a plan by place, then by component.
+// groupsOf sorts the units of a plan by place, then by component, policies first.
 func groupsOf(application string, plan *delivery.Plan) []group {
 	units := slices.SortedStableFunc(slices.Values(plan.Units), func(a, b delivery.Unit) int {
 		return cmp.Or(
 			cmp.Compare(a.Place.Environment, b.Place.Environment), cmp.Compare(a.Place.Cluster, b.Place.Cluster),
-			cmp.Compare(a.Place.Namespace, b.Place.Namespace), strings.Compare(a.Component, b.Component),
+			cmp.Compare(a.Place.Namespace, b.Place.Namespace), comparePolicies(a.Component, b.Component), strings.Compare(a.Component, b.Component),
 		)
 	})
 	var out []group
@@ -256,4 +277,15 @@ func groupsOf(application string, plan *delivery.Plan) []group {
 		last.units = append(last.units, u)
 	}
 	return out
+}
+
+// comparePolicies puts units of policies before those of components.
+func comparePolicies(a, b string) int {
+	switch {
+	case delivery.IsPolicy(a) == delivery.IsPolicy(b):
+		return 0
+	case delivery.IsPolicy(a):
+		return -1
+	}
+	return 1
 }

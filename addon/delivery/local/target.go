@@ -195,12 +195,13 @@ func foreign(live *unstructured.Unstructured, unit delivery.Unit) *delivery.Obse
 		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 			"%s exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, or rename the component", name)}
 	}
-	if uid == string(unit.Owner.UID) && labels[v1alpha1.LabelEnvironment] == unit.Place.Environment && unitOf(labels) == unit.Component {
+	if uid == string(unit.Owner.UID) && labels[v1alpha1.LabelEnvironment] == unit.Place.Environment && delivery.UnitOf(labels) == unit.Component {
 		return nil
 	}
+	kind, unitName := delivery.Named(delivery.UnitOf(labels))
 	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
-		"%s on cluster local belongs to component %q of application %s/%s in environment %q already: rename the component or use another target namespace",
-		name, unitOf(labels), labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
+		"%s on cluster local belongs to %s %q of application %s/%s in environment %q already: rename the component or use another target namespace",
+		name, kind, unitName, labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
 }
 
 // upToDate says that the object has the wanted content, and that nobody changed it since.
@@ -470,16 +471,11 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 func recordOf(owner delivery.Owner, gvk schema.GroupVersionKind, object *unstructured.Unstructured) delivery.Record {
 	labels := object.GetLabels()
 	return delivery.Record{
-		Owner: owner, Component: unitOf(labels),
+		Owner: owner, Component: delivery.UnitOf(labels),
 		Place:  delivery.Place{Environment: labels[v1alpha1.LabelEnvironment], Cluster: v1alpha1.LocalCluster, Namespace: object.GetNamespace()},
 		ID:     strings.Join([]string{gvk.Group, gvk.Version, gvk.Kind, object.GetNamespace(), object.GetName()}, "/"),
 		Object: delivery.ObjectID(gvk.GroupKind(), object.GetNamespace(), object.GetName()),
 	}
-}
-
-// unitOf is the name of the unit that an object with the labels is of.
-func unitOf(labels map[string]string) string {
-	return delivery.UnitName(labels[v1beta1.LabelAppComponent], labels[v1beta1.LabelReplicaKey])
 }
 
 // parse is the reverse of recordOf's ID.

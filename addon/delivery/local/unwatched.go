@@ -323,7 +323,7 @@ func (t *Target) deleteUnwatched(ctx context.Context, key objectKey, record deli
 func standsFor(record delivery.Record, live *unstructured.Unstructured) bool {
 	labels := live.GetLabels()
 	return labels[v1alpha1.LabelApplicationUID] == string(record.Owner.UID) &&
-		labels[v1alpha1.LabelEnvironment] == record.Place.Environment && unitOf(labels) == record.Component
+		labels[v1alpha1.LabelEnvironment] == record.Place.Environment && delivery.UnitOf(labels) == record.Component
 }
 
 func (t *Target) delete(ctx context.Context, key objectKey, uid types.UID) error {

@@ -61,7 +61,7 @@ func stripWork(object any) (any, error) {
 		// A work that cannot be read differs from any that is wanted, and is rewritten.
 		digest = "unreadable"
 	}
-	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta, Status: work.Status}
+	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta}
 	stripped.ManagedFields = nil
 	stripped.Annotations = map[string]string{v1alpha1.AnnotationHash: work.Annotations[v1alpha1.AnnotationHash], observedDigest: digest}
 	for _, manifest := range work.Spec.Workload.Manifests {
@@ -69,6 +69,7 @@ func stripWork(object any) (any, error) {
 			RawExtension: runtime.RawExtension{Raw: identityOnly(manifest.Raw)},
 		})
 	}
+	stripped.Status = boundedStatus(stripped, &work.Status)
 	return stripped, nil
 }
 

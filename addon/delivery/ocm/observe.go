@@ -179,9 +179,6 @@ func available(manifest *workv1.ManifestCondition) bool {
 	return meta.IsStatusConditionTrue(manifest.Conditions, workv1.ManifestAvailable)
 }
 
-// maxFeedback bounds how many values of one object are read: a cluster is not trusted.
-const maxFeedback = 128
-
 func feedbackValues(manifest *workv1.ManifestCondition) map[string]any {
 	values := map[string]any{}
 	for i := range manifest.StatusFeedbacks.Values {

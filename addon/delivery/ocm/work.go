@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -194,19 +193,4 @@ func describe(content map[string]any) string {
 		name = id.Namespace + "/" + id.Name
 	}
 	return fmt.Sprintf("%v %s", content["kind"], name)
-}
-
-// bounded cuts text that a cluster sent: a cluster is not trusted.
-func bounded(text string) string {
-	const most = 512
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "..."
 }
