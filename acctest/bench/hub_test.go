@@ -247,6 +247,17 @@ func decode(t *testing.T, manifest string) *unstructured.Unstructured {
 // apiServer is the process id of the hub's API server.
 func (h *hub) apiServer() int { return h.env.Process("hub/kube-apiserver").PID() }
 
+// cpu is the processor time that all processes of the hub and the addon have taken. Unlike time it does not depend on what else
+// the machine does.
+func (h *hub) cpu(t *testing.T) time.Duration {
+	t.Helper()
+	total := usageOf(t, h.manager.cmd.Process.Pid).cpu
+	for _, process := range h.env.Processes() {
+		total += usageOf(t, process.PID()).cpu
+	}
+	return total
+}
+
 // isQuiet waits until the last reports are written, checks that the addon writes nothing for as long as the flag -idle
 // says, and returns what the manager took in that time.
 func (h *hub) isQuiet(t *testing.T) (spent time.Duration, after usage) {

@@ -67,8 +67,7 @@ func TestPerClusterWaitsForNoOther(t *testing.T) {
 func TestPerClusterSurvivesAPanic(t *testing.T) {
 	errs := perCluster(t.Context(), []string{"a", "b"}, func(i int) error {
 		if i == 0 {
-			var none map[string]int
-			none["x"] = 1
+			return fmt.Errorf("item %d", []int{}[i])
 		}
 		return errors.New("no panic")
 	})

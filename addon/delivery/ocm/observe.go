@@ -153,7 +153,7 @@ func missing(manifest *workv1.ManifestCondition) difference {
 func outdated(values map[string]any) difference {
 	d := difference{is: "the cluster has another version of it", late: "waiting for feedback of this version", after: feedbackDelay}
 	if len(values) == 0 {
-		d.is, d.after = "the cluster does not say which version of it it has", silence
+		d.is, d.after = "the cluster does not tell the version of it", silence
 	}
 	return d
 }
