@@ -42,6 +42,8 @@ type UnitReport struct {
 	Unjudged bool
 	// Cause says in a line why it is not healthy, as far as the target could find out.
 	Cause string
+	// again asks for another look at what explains the unit; 0 means none.
+	again time.Duration
 }
 
 // Healthy says that exactly the wanted content is there and healthy.
@@ -123,12 +125,17 @@ func (e *Engine) Carry(ctx context.Context, plan *Plan) (*Report, error) {
 }
 
 func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) (map[TenantKey]Observation, error) {
-	observed := make(map[TenantKey]Observation, len(plan.Tenants))
-	var errs []error
-	for _, key := range sortedTenants(plan.Tenants) {
-		observation, err := e.ensureTenant(ctx, plan.Tenants[key])
-		if err != nil {
-			errs = append(errs, fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err))
+	keys := sortedTenants(plan.Tenants)
+	observations := make([]Observation, len(keys))
+	errs := perCluster(ctx, clustersOf(keys, func(key TenantKey) string { return key.Cluster }), func(i int) (err error) {
+		observations[i], err = e.ensureTenant(ctx, plan.Tenants[keys[i]])
+		return err
+	})
+	observed := make(map[TenantKey]Observation, len(keys))
+	for i, key := range keys {
+		observation := observations[i]
+		if err := errs[i]; err != nil {
+			errs[i] = fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err)
 			observation = Observation{State: Waiting, Message: fmt.Sprintf("namespace %q is not prepared yet: %s", key.Namespace, Bounded(err))}
 		}
 		observed[key] = observation
@@ -153,6 +160,15 @@ func (e *Engine) ensureTenant(ctx context.Context, tenant Tenant) (Observation, 
 	return observation, err
 }
 
+// clustersOf are the clusters of items.
+func clustersOf[T any](items []T, cluster func(T) string) []string {
+	clusters := make([]string, len(items))
+	for i, item := range items {
+		clusters[i] = cluster(item)
+	}
+	return clusters
+}
+
 func sortedTenants[V any](tenants map[TenantKey]V) []TenantKey {
 	keys := make([]TenantKey, 0, len(tenants))
 	for key := range tenants {
@@ -167,29 +183,45 @@ func compareTenants(a, b TenantKey) int {
 }
 
 func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[TenantKey]Observation, report *Report) error {
-	var errs []error
-	reports := make([]UnitReport, len(plan.Units))
-	for _, i := range inOrder(plan.Units) {
-		unit := plan.Units[i]
-		observation, err := e.deliverUnit(ctx, unit, tenants, reports)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("deliver component %q to %s: %w", unit.Component, unit.Place, err))
-			observation = Observation{State: Waiting, Message: "the last write did not succeed and is tried again: " + Bounded(err)}
-		}
-		unitReport := UnitReport{Unit: unit, Observe: observation}
-		unitReport.Verdict, err = judge(unit, observation)
-		if unitReport.Unjudged = isEnded(err); unitReport.Unjudged {
-			// To try again would take as much, and end alike.
-			unitReport.Verdict.Message = Bounded(err)
-		} else if err != nil {
-			errs = append(errs, fmt.Errorf("health of component %q in %s: %w", unit.Component, unit.Place, err))
-		}
-		report.retry(e.explain(ctx, &unitReport))
-		reports[i] = unitReport
-		report.retry(observation.RetryAfter)
+	report.Units = make([]UnitReport, len(plan.Units))
+	for i, unit := range plan.Units {
+		report.Units[i].Unit = unit // which others read while this one is worked at
 	}
-	report.Units = reports
+	order := inOrder(plan.Units)
+	errs := perCluster(ctx, clustersOf(order, func(i int) string { return plan.Units[i].Place.Cluster }), func(at int) error {
+		return e.reportUnit(ctx, &report.Units[order[at]], tenants, report.Units)
+	})
+	for i := range report.Units {
+		report.retry(report.Units[i].Observe.RetryAfter)
+		report.retry(report.Units[i].again)
+	}
 	return errors.Join(errs...)
+}
+
+// reportUnit delivers a unit and judges its health. all are the reports of the
+// plan: of those in the same place, what comes before is complete.
+func (e *Engine) reportUnit(ctx context.Context, report *UnitReport, tenants map[TenantKey]Observation, all []UnitReport) error {
+	unit := report.Unit
+	errDeliver := guarded(ctx, func() (err error) {
+		report.Observe, err = e.deliverUnit(ctx, unit, tenants, all)
+		return err
+	})
+	if errDeliver != nil {
+		report.Observe = Observation{State: Waiting, Message: "the last write did not succeed and is tried again: " + Bounded(errDeliver)}
+		errDeliver = fmt.Errorf("deliver %s to %s: %w", Title(unit.Component), unit.Place, errDeliver)
+	}
+	var err error
+	report.Verdict, err = judge(unit, report.Observe)
+	if report.Unjudged = isEnded(err); report.Unjudged {
+		// To try again would take as much, and end alike.
+		report.Verdict.Message = Bounded(err)
+		return errDeliver
+	}
+	if err != nil {
+		err = fmt.Errorf("health of %s in %s: %w", Title(unit.Component), unit.Place, err)
+	}
+	report.again = e.explain(ctx, report)
+	return errors.Join(errDeliver, err)
 }
 
 func (e *Engine) deliverUnit(ctx context.Context, unit Unit, tenants map[TenantKey]Observation, reports []UnitReport) (Observation, error) {

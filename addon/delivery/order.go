@@ -42,9 +42,6 @@ func inOrder(units []Unit) []int {
 // is not delivered to the place is not waited for.
 func waitsFor(unit Unit, reports []UnitReport) string {
 	for _, report := range reports {
-		if report.Unit.Result == nil {
-			continue // its turn comes later, so nothing depends on it yet
-		}
 		name := report.Unit.Result.Component.Name
 		if report.Unit.Place == unit.Place && slices.Contains(unit.Result.Component.DependsOn, name) && !report.Healthy() {
 			return name

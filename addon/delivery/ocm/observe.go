@@ -121,7 +121,7 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 				": the cluster does not have it, and a policy of type \"read-only\" keeps it from being made"}, nil
 		}
 		if manifest == nil || !available(manifest) {
-			return t.repair(ctx, work, object, difference{is: "the cluster does not have it", late: "not reported yet", after: settle})
+			return t.repair(ctx, work, object, missing(manifest))
 		}
 		values := feedbackValues(manifest)
 		if at != phaseApply {
@@ -129,8 +129,7 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			continue
 		}
 		if values[revisionPath.JSONPath()] != object.Digest() {
-			return t.repair(ctx, work, object, difference{
-				is: "the cluster has another version of it", late: "waiting for feedback of this version", after: feedbackDelay})
+			return t.repair(ctx, work, object, outdated(values))
 		}
 		if path := drifted(object, feedback[i], values); path != "" {
 			return t.repair(ctx, work, object, difference{
@@ -167,8 +166,32 @@ func drifted(object render.Object, feedback []health.Path, values map[string]any
 	return ""
 }
 
-// feedbackDelay is how much later than Applied the feedback of a version may be.
-const feedbackDelay = 5 * time.Second
+const (
+	// feedbackDelay is how much later than Applied the feedback of a version may be
+	// that shows another one now.
+	feedbackDelay = 5 * time.Second
+	// silence is how much later than Applied the first feedback may be. An agent that
+	// has much to do, or that polls, says it late: to ask it to apply the work again
+	// gives it more to do, on all clusters at once.
+	silence = 30 * time.Second
+)
+
+// missing is of an object that the cluster has not, or of which it has said nothing yet.
+func missing(manifest *workv1.ManifestCondition) difference {
+	if manifest != nil && meta.IsStatusConditionFalse(manifest.Conditions, workv1.ManifestAvailable) {
+		return difference{is: "the cluster does not have it", late: "not reported yet", after: settle}
+	}
+	return difference{is: "the cluster does not say that it has it", late: "not reported yet", after: silence}
+}
+
+// outdated is of an object whose feedback is not of the wanted version.
+func outdated(values map[string]any) difference {
+	d := difference{is: "the cluster has another version of it", late: "waiting for feedback of this version", after: feedbackDelay}
+	if len(values) == 0 {
+		d.is, d.after = "the cluster does not tell the version of it", silence
+	}
+	return d
+}
 
 // difference is how an object is not as wanted though its work was applied.
 type difference struct {

@@ -131,7 +131,7 @@ func TestObserve(t *testing.T) {
 		{
 			name: "no feedback yet", reason: "applied and not read yet", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "True")}, want: "applying: Deployment shop-prod/web: waiting for feedback of this version",
-			age: time.Second, retry: feedbackDelay - time.Second,
+			age: time.Second, retry: silence - time.Second,
 		},
 		{
 			name: "missing", reason: "a missing object keeps its last values; its agent is asked to make it again", generation: 1, applied: "True",
@@ -142,19 +142,24 @@ func TestObserve(t *testing.T) {
 		{
 			name: "unknown", reason: "unknown is not there", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "Unknown", ready...)},
-			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
+			want:      "applying: Deployment shop-prod/web: the cluster does not say that it has it; its agent was asked to apply it again",
 			writes:    []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
+		},
+		{
+			name: "not said yet", reason: "an agent with much to do says it late, and gets no more to do", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{reported(web, "Unknown")}, want: "applying: Deployment shop-prod/web: not reported yet",
+			age: 10 * time.Second, retry: silence - 10*time.Second,
 		},
 		{
 			name: "not listed", reason: "the list of manifests is that of another version", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(deployment("api", "x"), "True", ready...)},
-			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
+			want:      "applying: Deployment shop-prod/web: the cluster does not say that it has it; its agent was asked to apply it again",
 			writes:    []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
 		},
 		{
 			name: "same name, other kind", reason: "objects are told by kind, not by name alone", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(service("web"), "True", ready...)},
-			want:      "applying: Deployment shop-prod/web: the cluster does not have it; its agent was asked to apply it again",
+			want:      "applying: Deployment shop-prod/web: the cluster does not say that it has it; its agent was asked to apply it again",
 			writes:    []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
 		},
 		{
