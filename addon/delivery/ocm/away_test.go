@@ -50,10 +50,6 @@ func TestOverdue(t *testing.T) {
 		{"an hour", "the times stay the same", func(_ *testing.T, h *hub) { h.pass(time.Hour) }, since, 0},
 		{"restarted", "the work says when it was written", func(_ *testing.T, h *hub) { h.pass(time.Hour); h.restart() }, since, 0},
 		{
-			"reported", "it has just reported it", func(t *testing.T, h *hub) { h.pass(time.Hour); h.setApplied(t, webWork, 0) },
-			"applying: Deployment shop-prod/web: not reported yet", time.Second,
-		},
-		{
 			"an earlier version reported", "nothing is known of the present one",
 			func(t *testing.T, h *hub) {
 				h.setStatus(t, webWork, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(0, "True", 0)}})
@@ -101,6 +97,17 @@ func TestOverdue(t *testing.T) {
 				t.Errorf("writes %v, want none: looking at a work changes nothing", h.writes)
 			}
 		})
+	}
+}
+
+// TestBack checks that a cluster is no longer away once it has reported.
+func TestBack(t *testing.T) {
+	h := newHub(t)
+	h.deliver(t, deployment("web", "nginx:1"))
+	h.pass(time.Hour)
+	h.setApplied(t, webWork, 0)
+	if got := h.deliver(t, deployment("web", "nginx:1")); got.State == delivery.Away {
+		t.Errorf("got %s: want what follows its report", said(got))
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 )
 
-// maxMessage is what a message about a work may take, however much its cluster says.
-const maxMessage = 4 << 10
+// maxSaid is what a message about a work may take, however much its cluster says.
+const maxSaid = 4 << 10
 
 // forgeries are statuses and annotations that a cluster can make up for its own work.
 func forgeries() map[string]func(*workv1.ManifestWork) {
@@ -89,7 +89,7 @@ func TestForgedStatus(t *testing.T) {
 				t.Fatal(err)
 			}
 			isReadable(t, observation.Message)
-			verdict, err := health.Evaluate(health.Input{Result: u.Result, Output: orEmpty(observation.Output), Outputs: observation.Outputs, Feedback: true})
+			verdict, err := health.Evaluate(health.Input{Result: u.Result, Output: orNothing(observation.Output), Outputs: observation.Outputs, Feedback: true})
 			if err != nil {
 				t.Error(err)
 			}
@@ -113,7 +113,7 @@ func TestForgedStatus(t *testing.T) {
 	}
 }
 
-func orEmpty(output map[string]any) map[string]any {
+func orNothing(output map[string]any) map[string]any {
 	if output == nil {
 		return map[string]any{}
 	}
@@ -123,7 +123,7 @@ func orEmpty(output map[string]any) map[string]any {
 // isReadable checks that a text is bounded and has no control characters.
 func isReadable(t *testing.T, message string) {
 	t.Helper()
-	if len(message) > maxMessage {
+	if len(message) > maxSaid {
 		t.Errorf("a message of %d bytes", len(message))
 	}
 	if i := strings.IndexFunc(message, unicode.IsControl); i >= 0 {

@@ -65,6 +65,7 @@ func (h *hub) delivered(t *testing.T, u delivery.Unit) string {
 	if rights != "" {
 		work.Labels[labelRights] = rights
 	}
+	h.stamp(work, nil)
 	if err := h.client.Create(t.Context(), work); err != nil {
 		t.Fatal(err)
 	}
