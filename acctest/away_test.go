@@ -26,8 +26,8 @@ func TestClusterAway(t *testing.T) {
 	f := sharedFleet(t)
 	version := func(image string) shop { return shop{name: "away", image: image} }
 	first, second, third := version("nginx:1"), version("nginx:2"), version("nginx:3")
-	there, away := first.prod("cluster1"), first.prod("cluster2")[0]
-	names := wrapped("is not healthy in 1 of 3 places", "ClusterAway", "environment away-prod, cluster cluster2: component web")
+	there, away := first.prod("cluster1", "cluster3"), first.prod("cluster2")[0]
+	names := wrapped("is not healthy in 1 of 4 places", "ClusterAway", "environment away-prod, cluster cluster2: component web")
 	var before []string
 	resource.UnitTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: providerFactories(),

@@ -60,7 +60,7 @@ func (same) CompareValues(values ...any) error {
 // worksCarryTheValue checks that the works hold the value that the plan did not know.
 func (s shop) worksCarryTheValue(t *testing.T, f *fleet) resource.TestCheckFunc {
 	return func(*terraform.State) error {
-		for _, at := range s.prod("cluster1", "cluster2") {
+		for _, at := range s.prod(sharedClusters()...) {
 			manifests, err := json.Marshal(nested[map[string]any](s.work(t, f, at.cluster), "spec", "workload"))
 			if err != nil {
 				return err
@@ -98,7 +98,7 @@ func TestUpdateReachesEveryCluster(t *testing.T) {
 				}},
 				Check: resource.ComposeAggregateTestCheckFunc(after.runs(t, f, after.everywhere()...), func(*terraform.State) error {
 					want := map[string]int{}
-					for _, at := range after.prod("cluster1", "cluster2") {
+					for _, at := range after.prod(sharedClusters()...) {
 						want[at.cluster+"/"+after.work(t, f, at.cluster).GetName()] = 1
 					}
 					if diff := cmp.Diff(want, written.written(t, "manifestworks")); diff != "" {

@@ -60,8 +60,11 @@ type fleetOnce struct {
 	fleet *fleet
 }
 
-// wholeFleet is the hub with two managed clusters that tests share. Tests keep apart by the names of their objects.
+// wholeFleet is the hub with the managed clusters that tests share. Tests keep apart by the names of their objects.
 var wholeFleet fleetOnce
+
+// sharedClusters are the names of its clusters.
+func sharedClusters() []string { return []string{"cluster1", "cluster2", "cluster3"} }
 
 // sharedFleet returns the shared fleet.
 func sharedFleet(t *testing.T) *fleet {
@@ -84,7 +87,7 @@ func (o *fleetOnce) get(t *testing.T) *fleet {
 	o.begun = true
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
-	env, err := cluster.Start(ctx, cluster.Options{Clusters: []string{"cluster1", "cluster2"}, AuditLog: true, Log: os.Stderr})
+	env, err := cluster.Start(ctx, cluster.Options{Clusters: sharedClusters(), AuditLog: true, Log: os.Stderr})
 	if err != nil {
 		t.Fatalf("start the shared fleet: %v", err)
 	}

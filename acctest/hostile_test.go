@@ -156,7 +156,7 @@ type innocent struct {
 	usual time.Duration
 }
 
-// edit changes the parameter and says how long it took until the Deployment followed.
+// edit changes the parameter and says how long it took until the Deployment followed, or until the context ended.
 func (i innocent) edit(ctx context.Context, value string) (time.Duration, error) {
 	began := time.Now()
 	patch := fmt.Sprintf(`[{"op":"replace","path":"/spec/components/0/properties/%s","value":%q}]`, i.parameter, value)
@@ -165,12 +165,15 @@ func (i innocent) edit(ctx context.Context, value string) (time.Duration, error)
 	}
 	err := waitUntil(patience, "the edit of "+i.name+" to arrive", func() error {
 		live, err := i.deployed.Get(ctx, i.name, metav1.GetOptions{})
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err == nil && i.read(live) != value {
 			err = fmt.Errorf("it still has %q", i.read(live))
 		}
 		return err
 	})
-	return time.Since(began), err
+	return time.Since(began), errors.Join(err, ctx.Err())
 }
 
 // TestHostileDefinitions lets tenants define types that never end, explode or break the evaluator: each application that
@@ -236,15 +239,23 @@ func (s *siege) measure(t *testing.T) {
 	}
 }
 
-// keepEditing edits an application until it is stopped, which returns the longest that an edit took.
+// keepEditing edits an application until it is stopped, which returns the longest that an edit took, or until the test ends.
 func (i innocent) keepEditing(t *testing.T, prefix string) (stop func() time.Duration) {
 	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	var group sync.WaitGroup
 	var longest time.Duration
+	t.Cleanup(func() {
+		cancel()
+		group.Wait()
+	})
 	group.Go(func() {
 		for n := 0; ; n++ {
-			took, err := i.edit(t.Context(), fmt.Sprintf("%s-%d", prefix, n))
+			took, err := i.edit(ctx, fmt.Sprintf("%s-%d", prefix, n))
+			if ctx.Err() != nil {
+				return
+			}
 			if err != nil {
 				t.Errorf("edit %d of %s: %v", n, i.name, err)
 				return
@@ -388,6 +399,11 @@ func (s *siege) watchMemory(t *testing.T, before int64) (stop func()) {
 	ended := make(chan struct{})
 	var group sync.WaitGroup
 	most := before
+	end := sync.OnceFunc(func() {
+		close(ended)
+		group.Wait()
+	})
+	t.Cleanup(end)
 	group.Go(func() {
 		ticker := time.NewTicker(pollInterval)
 		defer ticker.Stop()
@@ -401,8 +417,7 @@ func (s *siege) watchMemory(t *testing.T, before int64) (stop func()) {
 		}
 	})
 	return func() {
-		close(ended)
-		group.Wait()
+		end()
 		t.Logf("the manager took %d MiB before and up to %d MiB", before>>20, most>>20)
 		if most-before > growsBy {
 			t.Errorf("the manager grew by %d MiB, want at most %d", (most-before)>>20, growsBy>>20)

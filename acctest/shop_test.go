@@ -40,7 +40,7 @@ func (s shop) prod(clusters ...string) []site {
 }
 
 // everywhere are all places on the shared fleet.
-func (s shop) everywhere() []site { return append(s.prod("cluster1", "cluster2"), s.dev()) }
+func (s shop) everywhere() []site { return append(s.prod(sharedClusters()...), s.dev()) }
 
 // database is the value of the component's environment variable, known only after apply.
 func (s shop) database() string { return "db." + s.name + ".internal" }

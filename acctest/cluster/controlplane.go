@@ -56,6 +56,12 @@ func (c *ControlPlane) RESTConfig() *rest.Config { return rest.CopyConfig(c.conf
 // CAPath is the file with the authority that signs the API server's certificate.
 func (c *ControlPlane) CAPath() string { return filepath.Join(c.pkiDir(), caName+".crt") }
 
+// AgentKubeconfigPath is the kubeconfig by which the agents of a managed cluster reach the hub. It exists once the cluster has
+// joined; the hub has none.
+func (c *ControlPlane) AgentKubeconfigPath() string {
+	return filepath.Join(c.dir, "hub-kubeconfig", "kubeconfig")
+}
+
 // UserKubeconfig writes a kubeconfig with a client certificate for user in groups and returns its path. Nothing grants the user
 // any rights but those that groups have.
 func (c *ControlPlane) UserKubeconfig(user string, groups ...string) (string, error) {

@@ -58,7 +58,7 @@ func (e *Env) join(ctx context.Context, c *ControlPlane) error {
 	if err := e.startAll(registrationAgent(c, build, ports[0], e.Hub().serviceAccountKubeconfig(bootstrapNamespace, bootstrapAccount), hubDir)); err != nil {
 		return err
 	}
-	hubKubeconfig := filepath.Join(hubDir, "kubeconfig")
+	hubKubeconfig := c.AgentKubeconfigPath()
 	err = waitFor(ctx, c.Name+" to get a certificate from the hub", pollFast, func(context.Context) error {
 		_, err := os.Stat(hubKubeconfig)
 		return err

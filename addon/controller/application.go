@@ -109,6 +109,11 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 	if err := r.world.label(ctx, scene.world, request.Uses); err != nil {
 		return nil, err
 	}
+	if delivery.HasTopology(request.Uses) {
+		if request.Delivered, err = r.engine.Delivered(ctx, request.Owner); err != nil {
+			return nil, err
+		}
+	}
 	renderer := newReferring(ctx, scene.renderer, r.referenced, app.Namespace)
 	plan, err := delivery.MakePlan(scene.world, renderer, request, r.world.away(ctx))
 	if err == nil {
@@ -128,6 +133,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		}
 	}
 	report, err := r.engine.Carry(ctx, plan)
+	r.tellLeft(ctx, app, report)
 	if isUnavailable(err) {
 		// The status says what was found last, until the health can be judged.
 		return nil, err
@@ -157,7 +163,12 @@ func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Appli
 	if !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
-	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)).Ordered(policy.RemovalOrder(app.Spec)))
+	world, err := r.world.read(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	report, err := r.engine.Carry(ctx, delivery.RemovalPlan(ownerOf(app)).In(world).Ordered(policy.RemovalOrder(app.Spec)))
+	r.tellLeft(ctx, app, report)
 	if err == nil && report.Gone() {
 		return ctrl.Result{}, r.release(ctx, app)
 	}

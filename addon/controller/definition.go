@@ -19,6 +19,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
 
 // DefinitionReconciler says in the status of X-definitions whether applications
@@ -131,7 +132,11 @@ const (
 
 // judge compiles a definition in the sandbox and says what came of it.
 func (r *DefinitionReconciler) judge(object client.Object) (metav1.Condition, *delivery.Problem, error) {
-	if r.kind.kind == definition.Policy || r.kind.kind == definition.WorkflowStep {
+	if r.kind.kind == definition.Policy && policy.IsBuiltin(object.GetName()) {
+		return metav1.Condition{}, &delivery.Problem{Reason: reasonRefused, Message: fmt.Sprintf(
+			"this definition has no effect: policies of the type %q are part of the program; give it another name", object.GetName())}, nil
+	}
+	if r.kind.kind == definition.WorkflowStep {
 		return metav1.Condition{}, &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
 			"this definition has no effect: this version knows the built-in %s types alone", r.kind.kind)}, nil
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -37,6 +36,8 @@ type EnvironmentReconciler struct {
 	clock  clock.PassiveClock
 	world  *worldReader
 	engine *delivery.Engine
+	// left counts what was left on clusters that are away.
+	left func(ctx context.Context, environment string) (int, error)
 }
 
 var _ reconcile.Reconciler = (*EnvironmentReconciler)(nil)
@@ -75,10 +76,15 @@ func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha
 	if !ok {
 		return status, errors.New("the caches of environments differ; tried again")
 	}
-	using, err := r.world.using(ctx, world, environment.Name, applications)
+	using, err := r.world.using(ctx, world, environment.Name, applications, r.engine.Delivered)
 	if err != nil {
 		return status, err
 	}
+	left, err := r.left(ctx, environment.Name)
+	if err != nil {
+		return status, err
+	}
+	status.Left = int32(left)
 	status.Applications = int32(using)
 	status.Clusters = int32(len(clustersOf(known)))
 	setEnvironmentConditions(&status, environment.Generation, known, metav1.NewTime(r.clock.Now()))
@@ -101,9 +107,8 @@ func setEnvironmentConditions(status *v1alpha1.EnvironmentStatus, generation int
 }
 
 func environmentProblem(environment *delivery.Environment) *delivery.Problem {
-	if fields := delivery.NotImplemented(environment.Spec); len(fields) > 0 {
-		return &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
-			"nothing is delivered here, since this version does not implement: %s; remove it", strings.Join(fields, ", "))}
+	if problem := environment.Unusable(); problem != nil {
+		return problem
 	}
 	for i := range environment.Bindings {
 		if problems := environment.Bindings[i].Problems; len(problems) > 0 {
@@ -158,7 +163,7 @@ func (r *EnvironmentReconciler) finalize(ctx context.Context, environment *v1alp
 	if !controllerutil.ContainsFinalizer(environment, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
-	left, err := r.left(ctx, environment)
+	left, err := r.remaining(ctx, environment)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -177,8 +182,8 @@ func (r *EnvironmentReconciler) finalize(ctx context.Context, environment *v1alp
 	return ctrl.Result{RequeueAfter: emptyCheck}, nil
 }
 
-// left says what is still delivered to the environment; empty when nothing is.
-func (r *EnvironmentReconciler) left(ctx context.Context, environment *v1alpha1.Environment) (string, error) {
+// remaining says what is still delivered to the environment; empty when nothing is.
+func (r *EnvironmentReconciler) remaining(ctx context.Context, environment *v1alpha1.Environment) (string, error) {
 	places, err := r.engine.Places(ctx, environment.Name)
 	if err != nil {
 		return "", err

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -288,7 +289,8 @@ func (h *hub) bound(t *testing.T, binding *v1alpha1.ClusterBinding) {
 	})
 }
 
-// applied waits for a work and reports it as its agent would.
+// applied waits for a work and reports it as its agent would, until nothing in it
+// is left whose owner is asked for.
 func (h *hub) applied(t *testing.T, name string) {
 	t.Helper()
 	work := &unstructured.Unstructured{}
@@ -298,12 +300,32 @@ func (h *hub) applied(t *testing.T, name string) {
 		if err := h.Get(ctx, types.NamespacedName{Namespace: "c1", Name: name}, work); err != nil {
 			return err.Error(), nil
 		}
-		work.Object["status"] = map[string]any{"conditions": []any{map[string]any{
-			"type": "Applied", "status": "True", "reason": "x", "message": "", "observedGeneration": work.GetGeneration(), "lastTransitionTime": "2026-01-01T00:00:00Z",
-		}}}
+		manifests, _, _ := unstructured.NestedSlice(work.Object, "spec", "workload", "manifests")
+		var reported []any
+		probed := ""
+		for _, manifest := range manifests {
+			object := &unstructured.Unstructured{Object: manifest.(map[string]any)}
+			if object.GetResourceVersion() != "" {
+				probed = object.GetName() + " is asked for"
+			}
+			resource, _ := meta.UnsafeGuessKindToResource(object.GroupVersionKind())
+			reported = append(reported, map[string]any{
+				"resourceMeta": map[string]any{"ordinal": int64(0), "group": resource.Group, "version": resource.Version, "kind": object.GetKind(),
+					"resource": resource.Resource, "namespace": object.GetNamespace(), "name": object.GetName()},
+				"conditions": []any{appliedAt(work.GetGeneration())}, "statusFeedback": map[string]any{},
+			})
+		}
+		work.Object["status"] = map[string]any{"conditions": []any{appliedAt(work.GetGeneration())}, "resourceStatus": map[string]any{"manifests": reported}}
 		if err := h.Status().Update(ctx, work); err != nil {
 			return err.Error(), nil
 		}
-		return "", nil
+		return probed, nil
 	})
+}
+
+// appliedAt is the condition Applied of a work or object.
+func appliedAt(generation int64) map[string]any {
+	return map[string]any{
+		"type": "Applied", "status": "True", "reason": "x", "message": "", "observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z",
+	}
 }

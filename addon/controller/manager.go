@@ -155,15 +155,16 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 	world := &worldReader{reader: manager.GetCache(), fleet: fleet, hub: hub}
 	onHub := &local.Target{
 		Reader: manager.GetCache(), Writer: manager.GetClient(), Tenant: tenants, Mapper: manager.GetRESTMapper(), Kinds: kinds, Clock: time,
+		Live:    manager.GetAPIReader(),
 		Written: func(kind string) { metrics.objects.WithLabelValues(kind).Inc() },
 	}
+	onClusters := &ocm.Target{
+		Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
+		Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
+	}
 	engine := &delivery.Engine{
-		Local: onHub,
-		OCM: &ocm.Target{
-			Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
-			Written: func(cluster string) { metrics.works.WithLabelValues(cluster).Inc() },
-		},
-		TenantWanted: world.tenantWanted,
+		Local: onHub, OCM: onClusters, TenantWanted: world.tenantWanted,
+		PullSecrets: &delivery.PullSecrets{Read: readSystemSecret(manager.GetAPIReader()), Clock: time},
 	}
 	controllers := &controllers{
 		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, config: config,
@@ -174,7 +175,8 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 			referenced:  onHub.Referenced,
 			statuses:    &statusWriter{client: manager.GetClient(), clock: time}, metrics: metrics,
 		},
-		environment: &EnvironmentReconciler{client: manager.GetClient(), clock: time, world: world, engine: engine},
+		environment: &EnvironmentReconciler{client: manager.GetClient(), clock: time, world: world, engine: engine, left: onClusters.LeftIn},
+		left:        &leftReconciler{works: onClusters, engine: engine},
 		binding: &ClusterBindingReconciler{
 			client: manager.GetClient(), clock: time, world: world, engine: engine,
 			placements: &ocm.Placements{Reader: works, Writer: manager.GetClient()},

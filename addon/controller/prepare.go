@@ -64,18 +64,18 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 			"metadata.namespace: %q is reserved (kube-*, %s, vela-system, open-cluster-management*): put the application into a namespace of its team",
 			app.Namespace, v1alpha1.SystemNamespace)}
 	}
-	components, policies, uses, problem := decode(app, s.library)
+	read, problem := decode(app, s.library)
 	if problem != nil {
 		return delivery.Request{}, nil, problem
 	}
-	warnings, problem := check(s.renderer, components, s.completes(uses))
+	warnings, problem := check(s.renderer, slices.Concat(read.components, read.policies), s.completes(read.uses))
 	if problem != nil {
 		return delivery.Request{}, warnings, problem
 	}
 	revision := nextRevision(app)
 	return delivery.Request{
-		Owner: ownerOf(app), Source: s.source, Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
-		Revision: revision.Name, RevisionNumber: revision.Revision, ClusterVersion: s.version, Treat: policies.Treat,
+		Owner: ownerOf(app), Source: s.source, Uses: read.uses, Components: read.components, Policies: read.policies, Labels: app.Labels, Annotations: app.Annotations,
+		Revision: revision.Name, RevisionNumber: revision.Revision, ClusterVersion: s.version, Treat: read.treat,
 	}, warnings, nil
 }
 
@@ -83,7 +83,7 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 // parameters that it lacks: then only rendering can tell what is missing.
 func (s scene) completes(uses []policy.EnvironmentUse) func(render.Component) bool {
 	return func(c render.Component) bool {
-		return slices.ContainsFunc(uses, func(use policy.EnvironmentUse) bool {
+		return !c.Policy && slices.ContainsFunc(uses, func(use policy.EnvironmentUse) bool {
 			return len(use.Overrides)+len(use.Layers) > 0 || s.adds(use, c.Type)
 		})
 	}
@@ -117,28 +117,38 @@ func ignored(warnings []string, plan *delivery.Plan) []string {
 	return warnings
 }
 
+// decoded is what a spec says.
+type decoded struct {
+	components []render.Component
+	// policies are those that make objects.
+	policies []render.Component
+	uses     []policy.EnvironmentUse
+	// treat is what the policies say of an object.
+	treat func(policy.Resource) policy.Treatment
+}
+
 // decode reads the spec. What is wrong with it comes first; then it refuses what
 // is accepted and not implemented: to pass it over could deliver to the wrong
 // place or in the wrong order.
-func decode(app *v1beta1.Application, library *definition.Library) ([]render.Component, *policy.Policies, []policy.EnvironmentUse, *delivery.Problem) {
+func decode(app *v1beta1.Application, library *definition.Library) (decoded, *delivery.Problem) {
 	spec := app.Spec
 	components, err := policy.Components(spec)
 	if err != nil {
-		return nil, nil, nil, malformed(err, delivery.ReasonInvalidParameters)
+		return decoded{}, malformed(err, delivery.ReasonInvalidParameters)
 	}
 	policies, err := policy.Read(spec, library)
 	if err != nil {
-		return nil, nil, nil, malformed(err, reasonInvalidPolicy)
+		return decoded{}, malformed(err, reasonInvalidPolicy)
 	}
-	if fields := append(unsupportedAnnotations(app), policy.NotImplemented(spec)...); len(fields) > 0 {
-		return nil, nil, nil, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
+	if fields := append(policy.NotImplementedAnnotations(app.Annotations), policy.NotImplemented(spec)...); len(fields) > 0 {
+		return decoded{}, &delivery.Problem{Reason: delivery.ReasonNotImplemented,
 			Message: "nothing is delivered, since this version does not implement: " + strings.Join(fields, "; ")}
 	}
 	uses, err := policies.Uses()
 	if err != nil {
-		return nil, nil, nil, malformed(err, reasonInvalidPolicy)
+		return decoded{}, malformed(err, reasonInvalidPolicy)
 	}
-	return components, policies, uses, nil
+	return decoded{components: components, policies: policies.Objects(), uses: uses, treat: policies.Treat}, nil
 }
 
 func malformed(err error, reason string) *delivery.Problem {
@@ -147,21 +157,6 @@ func malformed(err error, reason string) *delivery.Problem {
 		reason = reasonTooLarge
 	}
 	return &delivery.Problem{Reason: reason, Message: err.Error()}
-}
-
-// unsupportedAnnotations are those that would hold or restart a delivery on
-// the existing OAM controller.
-func unsupportedAnnotations(app *v1beta1.Application) []string {
-	var found []string
-	for _, name := range []string{
-		v1beta1.AnnotationPublishVersion, "app.oam.dev/autoUpdate", "app.oam.dev/pause", "app.oam.dev/reconcile-interval",
-		"app.oam.dev/restart-workflow", "app.oam.dev/skip-resume", "app.oam.dev/workflowName",
-	} {
-		if app.Annotations[name] != "" {
-			found = append(found, "metadata.annotations["+name+"]: remove it")
-		}
-	}
-	return found
 }
 
 // check looks each type up and validates its properties, so that errors speak

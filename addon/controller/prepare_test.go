@@ -94,6 +94,7 @@ func TestDecode(t *testing.T) {
 		{"how objects are removed is decided with the plan", "", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"order":"dependency"}`) })},
 		{"the policy has no such parameter", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("garbage-collect", `{"ordre":"dependency"}`) })},
 		{"nobody knows the type", "InvalidPolicy", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("topologi", `{}`) })},
+		{"the platform team's own type makes objects", "", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("own", `{}`) })},
 		{"a topology is resolved when the plan is made", "", with(func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{"clusters":["c1"]}`) })},
 		{"overrides are merged when the plan is made", "", with(func(a *v1beta1.Application) {
 			a.Spec.Policies = policies("override", `{"components":[{"properties":{"image":"x"}}]}`)
@@ -105,8 +106,9 @@ func TestDecode(t *testing.T) {
 			}),
 		},
 	}
+	library := definition.NewLibrary(&definition.Definition{Kind: definition.Policy, Name: "own", Template: "output: {}"}).Over(definition.Builtin())
 	for _, test := range tests {
-		_, _, _, problem := decode(test.app, definition.Builtin())
+		_, problem := decode(test.app, library)
 		got := ""
 		if problem != nil {
 			got = problem.Reason

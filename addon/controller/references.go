@@ -53,7 +53,7 @@ func newReferring(ctx context.Context, renderer delivery.Renderer, read referenc
 
 // Render renders a component with the objects that it refers to.
 func (r *referring) Render(ctx render.Context, component render.Component) (*render.Result, error) {
-	if component.Type != render.ReferenceType {
+	if !render.Refers(component) {
 		return r.Renderer.Render(ctx, component)
 	}
 	references, err := render.References(component, r.namespace)

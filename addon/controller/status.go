@@ -145,7 +145,7 @@ func (o *outcome) verdict() verdict {
 func (o *outcome) unitsVerdict() verdict {
 	var away, waiting, unhealthy []string
 	for _, unit := range o.report.Units {
-		text := fmt.Sprintf("%s: component %s: %s", unit.Unit.Place, unit.Unit.Component, messageOf(unit))
+		text := fmt.Sprintf("%s: %s: %s", unit.Unit.Place, delivery.Title(unit.Unit.Component), messageOf(unit))
 		switch {
 		case unit.Healthy():
 		case unit.Unjudged:
@@ -184,8 +184,8 @@ func summarize(away, waiting, unhealthy []string) verdict {
 }
 
 func removalText(removal delivery.Removal) string {
-	return fmt.Sprintf("%s: component %s: being removed: %s", removal.Record.Place, removal.Record.Component,
-		cmp.Or(removal.Observe.Message, "tried again"))
+	return fmt.Sprintf("%s: %s: being removed: %s", removal.Record.Place, delivery.Title(removal.Record.Component),
+		cmp.Or(removal.Observe.Message, "tried again")+lastReport(removal.Observe))
 }
 
 // enumerate joins the first texts and counts the rest.
@@ -216,17 +216,34 @@ func (o *outcome) phase(app *v1beta1.Application, verdict verdict) v1beta1.Appli
 }
 
 func messageOf(unit delivery.UnitReport) string {
+	message := unit.Verdict.Message
 	if unit.Observe.State != delivery.Delivered {
-		return unit.Observe.Message
+		message = unit.Observe.Message
 	}
-	return unit.Verdict.Message
+	if unit.Healthy() {
+		return message
+	}
+	return message + lastReport(unit.Observe)
+}
+
+// lastReport says when the cluster last reported: a time and no age, which
+// would change the status every second.
+func lastReport(observation delivery.Observation) string {
+	if observation.Reported.IsZero() {
+		return ""
+	}
+	return "; last report " + observation.Reported.UTC().Format(time.RFC3339)
 }
 
 // services are the places with the unhealthy first, bounded, and their counts.
 func services(report *delivery.Report) ([]v1beta1.ApplicationComponentStatus, *v1beta1.ApplicationSummary) {
-	summary := &v1beta1.ApplicationSummary{Places: int32(len(report.Units))}
+	summary := &v1beta1.ApplicationSummary{}
 	list := make([]v1beta1.ApplicationComponentStatus, 0, len(report.Units))
 	for _, unit := range report.Units {
+		if delivery.IsPolicy(unit.Unit.Component) {
+			continue // which is no service; the conditions speak of it
+		}
+		summary.Places++
 		if unit.Healthy() {
 			summary.Healthy++
 		}
@@ -404,7 +421,7 @@ func removalStatus(app *v1beta1.Application, report *delivery.Report, now metav1
 	var waiting []string
 	for _, removal := range report.Removals {
 		waiting = append(waiting, removalText(removal))
-		if len(status.Services) < maxEntries {
+		if len(status.Services) < maxEntries && !delivery.IsPolicy(removal.Record.Component) {
 			status.Services = append(status.Services, leaving(removal))
 		}
 	}

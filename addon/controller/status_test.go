@@ -302,6 +302,23 @@ func TestServices(t *testing.T) {
 
 // TestStatusIsBounded checks that the status of an application on many clusters
 // with much to say stays small, and that what matters is kept.
+// TestStatusOfPolicies checks that what a policy makes is no service, and still
+// keeps the application from being ready.
+func TestStatusOfPolicies(t *testing.T) {
+	refused := at("c1", delivery.Refused, "Forbidden", "no")
+	refused.Unit.Component = delivery.PolicyUnitName("web")
+	got := (&outcome{report: of(refused, well("c1"))}).status(webApp(), now)
+	if len(got.Services) != 1 || !got.Services[0].Healthy {
+		t.Errorf("got the services %v, want the component alone", got.Services)
+	}
+	if diff := cmp.Diff(&v1beta1.ApplicationSummary{Places: 1, Healthy: 1}, got.Summary); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff("Ready False Forbidden: environment prod, cluster c1: policy web: no", conditionTexts(got)[0]); diff != "" {
+		t.Errorf("condition (-want +got):\n%s", diff)
+	}
+}
+
 func TestStatusIsBounded(t *testing.T) {
 	long := strings.Repeat("<\"ä", 1000)
 	tests := []struct {

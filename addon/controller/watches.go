@@ -46,17 +46,18 @@ type controllers struct {
 	application *ApplicationReconciler
 	environment *EnvironmentReconciler
 	binding     *ClusterBindingReconciler
+	left        *leftReconciler
 	built       builtControllers
 }
 
 type builtControllers struct {
-	application, environment, binding controller.Controller
+	application, environment, binding, left controller.Controller
 }
 
 type requests = []reconcile.Request
 
 func (c *controllers) start(ctx context.Context) error {
-	for _, build := range []func() error{c.buildApplication, c.buildEnvironment, c.buildBinding, c.buildDefinitions} {
+	for _, build := range []func() error{c.buildApplication, c.buildEnvironment, c.buildBinding, c.buildDefinitions, c.buildLeft} {
 		if err := build(); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,7 +57,7 @@ func (w *worldReader) read(ctx context.Context) (delivery.World, error) {
 	for i := range environments.Items {
 		environment := &environments.Items[i]
 		world[environment.Name] = &delivery.Environment{
-			Name: environment.Name, Spec: environment.Spec, Deleting: !environment.DeletionTimestamp.IsZero(),
+			Name: environment.Name, Generation: environment.Generation, Spec: environment.Spec, Deleting: !environment.DeletionTimestamp.IsZero(),
 		}
 	}
 	return world, w.bind(ctx, world)
@@ -71,12 +72,16 @@ func (w *worldReader) bind(ctx context.Context, world delivery.World) error {
 	slices.SortFunc(sorted, func(a, b v1alpha1.ClusterBinding) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range sorted {
 		environment, ok := world[sorted[i].Spec.Environment]
-		if !ok || !sorted[i].DeletionTimestamp.IsZero() {
+		if !ok {
 			continue
 		}
 		binding, err := w.resolve(ctx, &sorted[i])
 		if err != nil {
 			return err
+		}
+		if !sorted[i].DeletionTimestamp.IsZero() {
+			environment.Released = append(environment.Released, binding.Clusters...)
+			continue
 		}
 		environment.Bindings = append(environment.Bindings, binding)
 	}
@@ -85,7 +90,7 @@ func (w *worldReader) bind(ctx context.Context, world delivery.World) error {
 
 // resolve finds the clusters of a binding.
 func (w *worldReader) resolve(ctx context.Context, binding *v1alpha1.ClusterBinding) (delivery.Binding, error) {
-	resolved := delivery.Binding{Name: binding.Name, Overrides: binding.Spec.Overrides}
+	resolved := delivery.Binding{Name: binding.Name, Overrides: binding.Spec.Overrides, SurgeFirst: surgeFirst(binding.Spec)}
 	if fields := delivery.BindingNotImplemented(binding.Spec); len(fields) > 0 {
 		resolved.Unresolved = true
 		resolved.Problems = append(resolved.Problems, delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
@@ -109,6 +114,12 @@ func (w *worldReader) resolve(ctx context.Context, binding *v1alpha1.ClusterBind
 	}
 	resolved.Clusters = clusters
 	return resolved, nil
+}
+
+// surgeFirst says whether a cluster that the binding no longer chooses waits for
+// those that it chooses. What is named is taken away by removing its name.
+func surgeFirst(spec v1alpha1.ClusterBindingSpec) bool {
+	return spec.Placement != nil && (spec.Rollout == nil || spec.Rollout.Replacement != "DeleteFirst")
 }
 
 func withoutOCM(resolved delivery.Binding, field string) delivery.Binding {
@@ -248,7 +259,11 @@ func environmentsOf(application *v1beta1.Application) []string {
 }
 
 // using counts the applications that use an environment, out of those that may.
-func (w *worldReader) using(ctx context.Context, world delivery.World, environment string, applications []v1beta1.Application) (int, error) {
+// delivered says where an application is already.
+func (w *worldReader) using(
+	ctx context.Context, world delivery.World, environment string, applications []v1beta1.Application,
+	delivered func(context.Context, delivery.Owner) ([]delivery.Place, error),
+) (int, error) {
 	count := 0
 	for i := range applications {
 		application := &applications[i]
@@ -263,7 +278,13 @@ func (w *worldReader) using(ctx context.Context, world delivery.World, environme
 		if err := w.label(ctx, world, uses); err != nil {
 			return 0, err
 		}
-		if slices.Contains(world.Reached(source, uses), environment) {
+		var places []delivery.Place
+		if delivery.HasTopology(uses) {
+			if places, err = delivered(ctx, ownerOf(application)); err != nil {
+				return 0, err
+			}
+		}
+		if slices.Contains(world.Reached(source, uses, places), environment) {
 			count++
 		}
 	}
@@ -290,4 +311,14 @@ func (w *worldReader) label(ctx context.Context, world delivery.World, uses []po
 		}
 	}
 	return nil
+}
+
+// readSystemSecret reads one Secret of the system namespace by name. Secrets are
+// neither listed nor watched.
+func readSystemSecret(live client.Reader) func(context.Context, string) (*corev1.Secret, error) {
+	return func(ctx context.Context, name string) (*corev1.Secret, error) {
+		secret := &corev1.Secret{}
+		err := live.Get(ctx, types.NamespacedName{Namespace: v1alpha1.SystemNamespace, Name: name}, secret)
+		return secret, err
+	}
 }

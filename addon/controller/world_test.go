@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -234,7 +235,7 @@ func TestUsing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := reader.using(t.Context(), world, test.environment, []v1beta1.Application{test.app})
+		got, err := reader.using(t.Context(), world, test.environment, []v1beta1.Application{test.app}, func(context.Context, delivery.Owner) ([]delivery.Place, error) { return nil, nil })
 		if err != nil || got != test.want {
 			t.Errorf("%s: got %d, %v, want %d: %s", test.environment, got, err, test.want, test.reason)
 		}
@@ -301,7 +302,7 @@ func TestEnvironmentProblem(t *testing.T) {
 		{"a binding is wrong", delivery.Environment{Name: "prod", Bindings: []delivery.Binding{bound, broken}}, "ClusterNotFound: no c9", false},
 		{
 			"it asks for what does not work yet", delivery.Environment{Name: "prod", Spec: v1alpha1.EnvironmentSpec{After: []string{"dev"}}, Bindings: []delivery.Binding{broken}},
-			"NotImplemented: nothing is delivered here, since this version does not implement: spec.after; remove it", false,
+			`NotImplemented: environment "prod" uses spec.after, which this version does not implement: nothing is delivered there until it is removed`, false,
 		},
 	}
 	for _, test := range tests {

@@ -10,6 +10,8 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/token"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
 // readConditional adds the fields that a struct has under conditions only, such
@@ -200,7 +202,7 @@ func declarations(root cue.Value, name string) []ast.Node {
 	}
 	var out []ast.Node
 	for _, d := range file.Decls {
-		if field, ok := d.(*ast.Field); ok && labelName(field) == name {
+		if field, ok := d.(*ast.Field); ok && program.LabelOf(field) == name {
 			out = append(out, field)
 		}
 	}

@@ -80,6 +80,8 @@ type Definition struct {
 	ControlPlaneOnly bool
 	// PodDisruptive says that a change of the trait restarts pods.
 	PodDisruptive bool
+	// ManageHealthCheck says that the health of what a policy makes counts.
+	ManageHealthCheck bool
 	// WorkloadRefPath is the path that takes a reference to the workload; empty for none.
 	WorkloadRefPath string
 	// Template is the CUE source that yields the objects.
@@ -255,7 +257,7 @@ func (d *Definition) In(runner program.Runner) *Definition {
 	return &Definition{
 		Kind: d.Kind, Name: d.Name, Version: d.Version, Revision: d.Revision, Archived: d.Archived, Foreign: d.Foreign, Description: d.Description,
 		Labels: d.Labels, Annotations: d.Annotations, Deprecated: d.Deprecated, Workload: d.Workload, WorkloadType: d.WorkloadType, Reference: d.Reference,
-		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, ManageWorkload: d.ManageWorkload, ControlPlaneOnly: d.ControlPlaneOnly, PodDisruptive: d.PodDisruptive, WorkloadRefPath: d.WorkloadRefPath,
+		AppliesTo: d.AppliesTo, ConflictsWith: d.ConflictsWith, Stage: d.Stage, ManageWorkload: d.ManageWorkload, ControlPlaneOnly: d.ControlPlaneOnly, PodDisruptive: d.PodDisruptive, ManageHealthCheck: d.ManageHealthCheck, WorkloadRefPath: d.WorkloadRefPath,
 		Template: d.Template, HealthPolicy: d.HealthPolicy, CustomStatus: d.CustomStatus, Details: d.Details, Notices: d.Notices, Digest: d.Digest,
 		compiled: compiled{runner: runner},
 	}

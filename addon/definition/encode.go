@@ -17,24 +17,24 @@ import (
 
 // schemaForm is the JSON form of a schema, in which one process hands it to another.
 type schemaForm struct {
-	Kinds        cue.Kind           `json:"kinds"`
-	Usage        string             `json:"usage,omitempty"`
-	Optional     bool               `json:"optional,omitempty"`
-	Demanded     bool               `json:"demanded,omitempty"`
-	Preset       bool               `json:"preset,omitempty"`
-	Default      *exact             `json:"default,omitempty"`
-	Computed     string             `json:"computed,omitempty"`
-	Fixed        *exact             `json:"fixed,omitempty"`
-	Fields       map[string]*schema `json:"fields,omitzero"`
-	Open         bool               `json:"open,omitempty"`
-	Others       *schema            `json:"others,omitempty"`
-	Items        *schema            `json:"items,omitempty"`
-	Alternatives []*schema          `json:"alternatives,omitzero"`
-	Allowed      []exact            `json:"allowed,omitzero"`
-	Limits       []limitForm        `json:"limits,omitzero"`
-	Lengths      []limitForm        `json:"lengths,omitzero"`
-	Patterns     []patternForm      `json:"patterns,omitzero"`
-	Excluded     []exact            `json:"excluded,omitzero"`
+	Kinds        cue.Kind               `json:"kinds"`
+	Usage        string                 `json:"usage,omitempty"`
+	Optional     bool                   `json:"optional,omitempty"`
+	Demanded     bool                   `json:"demanded,omitempty"`
+	Preset       bool                   `json:"preset,omitempty"`
+	Default      *exact                 `json:"default,omitempty"`
+	Computed     string                 `json:"computed,omitempty"`
+	Fixed        *exact                 `json:"fixed,omitempty"`
+	Fields       map[string]*schemaForm `json:"fields,omitzero"`
+	Open         bool                   `json:"open,omitempty"`
+	Others       *schemaForm            `json:"others,omitempty"`
+	Items        *schemaForm            `json:"items,omitempty"`
+	Alternatives []*schemaForm          `json:"alternatives,omitzero"`
+	Allowed      []exact                `json:"allowed,omitzero"`
+	Limits       []limitForm            `json:"limits,omitzero"`
+	Lengths      []limitForm            `json:"lengths,omitzero"`
+	Patterns     []patternForm          `json:"patterns,omitzero"`
+	Excluded     []exact                `json:"excluded,omitzero"`
 }
 
 type limitForm struct {
@@ -48,23 +48,40 @@ type patternForm struct {
 	Not        bool   `json:"not,omitempty"`
 }
 
-// MarshalJSON writes all that the schema says.
+// MarshalJSON writes all that the schema says. The whole is written at once: the
+// text of what writes itself is copied for each level that it is below.
 func (s *schema) MarshalJSON() ([]byte, error) {
-	form := schemaForm{
+	raw, err := json.Marshal(s.form())
+	if err != nil {
+		return nil, fmt.Errorf("encode a schema: %w", err)
+	}
+	return raw, nil
+}
+
+func (s *schema) form() *schemaForm {
+	if s == nil {
+		return nil
+	}
+	form := &schemaForm{
 		Kinds: s.kinds, Usage: s.usage, Optional: s.optional, Demanded: s.demanded, Preset: s.preset,
 		Default: exactOf(s.value), Computed: s.computed, Fixed: exactOf(s.fixed),
-		Fields: s.fields, Open: s.open, Others: s.others, Items: s.items, Alternatives: s.alternatives,
+		Open: s.open, Others: s.others.form(), Items: s.items.form(),
 		Limits: limitForms(s.bounds.limits), Lengths: limitForms(s.bounds.lengths),
+	}
+	if s.fields != nil {
+		form.Fields = make(map[string]*schemaForm, len(s.fields))
+	}
+	for name, field := range s.fields {
+		form.Fields[name] = field.form()
+	}
+	for _, a := range s.alternatives {
+		form.Alternatives = append(form.Alternatives, a.form())
 	}
 	form.Allowed, form.Excluded = exactly(s.allowed), exactly(s.bounds.excluded)
 	for _, p := range s.bounds.patterns {
 		form.Patterns = append(form.Patterns, patternForm{Expression: p.expression.String(), Not: p.not})
 	}
-	raw, err := json.Marshal(form)
-	if err != nil {
-		return nil, fmt.Errorf("encode a schema: %w", err)
-	}
-	return raw, nil
+	return form
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -73,16 +90,57 @@ func (s *schema) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &form); err != nil {
 		return fmt.Errorf("decode a schema: %w", err)
 	}
-	*s = schema{
-		kinds: form.Kinds, usage: form.Usage, optional: form.Optional, demanded: form.Demanded, preset: form.Preset,
-		value: form.Default.get(), computed: form.Computed, fixed: form.Fixed.get(),
-		fields: form.Fields, open: form.Open, others: form.Others, items: form.Items, alternatives: form.Alternatives,
+	made, err := form.schema()
+	if err != nil {
+		return err
 	}
-	s.allowed, s.bounds.excluded = plain(form.Allowed), plain(form.Excluded)
-	return s.bounds.decode(form)
+	*s = *made
+	return nil
 }
 
-func (b *bounds) decode(form schemaForm) (err error) {
+func (form *schemaForm) schema() (*schema, error) {
+	if form == nil {
+		return nil, nil
+	}
+	s := &schema{
+		kinds: form.Kinds, usage: form.Usage, optional: form.Optional, demanded: form.Demanded, preset: form.Preset,
+		value: form.Default.get(), computed: form.Computed, fixed: form.Fixed.get(), open: form.Open,
+	}
+	s.allowed, s.bounds.excluded = plain(form.Allowed), plain(form.Excluded)
+	if err := s.bounds.decode(form); err != nil {
+		return nil, err
+	}
+	return s, s.decodeParts(form)
+}
+
+// decodeParts reads the schemas that a schema is made of.
+func (s *schema) decodeParts(form *schemaForm) (err error) {
+	if s.others, err = form.Others.schema(); err != nil {
+		return err
+	}
+	if s.items, err = form.Items.schema(); err != nil {
+		return err
+	}
+	if form.Fields != nil {
+		s.fields = make(map[string]*schema, len(form.Fields))
+	}
+	for name, field := range form.Fields {
+		if s.fields[name], err = field.schema(); err != nil {
+			return err
+		}
+	}
+	if form.Alternatives != nil {
+		s.alternatives = make([]*schema, len(form.Alternatives))
+	}
+	for i, a := range form.Alternatives {
+		if s.alternatives[i], err = a.schema(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bounds) decode(form *schemaForm) (err error) {
 	if b.limits, err = limitsOf(form.Limits); err != nil {
 		return err
 	}

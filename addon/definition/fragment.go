@@ -13,6 +13,8 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
 // fragments are declarations that several built-in definitions share, by name.
@@ -81,7 +83,7 @@ func (f fragments) complete(file, template string) (string, error) {
 	f.collect(namesIn(syntax), used)
 	for _, own := range syntax.Decls {
 		if field, ok := own.(*ast.Field); ok {
-			delete(used, labelName(field))
+			delete(used, program.LabelOf(field))
 		}
 	}
 	imported := importsOf(syntax)
@@ -138,12 +140,4 @@ func importsOf(file *ast.File) []string {
 // importName is the name by which an import is used.
 func importName(quoted string) string {
 	return path.Base(strings.Trim(quoted, `"`))
-}
-
-func labelName(f *ast.Field) string {
-	name, _, err := ast.LabelName(f.Label)
-	if err != nil {
-		return ""
-	}
-	return name
 }

@@ -54,21 +54,6 @@ func NewLibrary(definitions ...*Definition) *Library {
 	return l
 }
 
-// FromObjects is a library of the Kubernetes objects that hold definitions;
-// others are left out. An object is read when it is first looked up, so that one
-// that cannot be read fails those alone who use it.
-func FromObjects(objects ...map[string]any) *Library {
-	l := NewLibrary()
-	for _, o := range objects {
-		kind, name, archived := identify(o)
-		if kind == "" {
-			continue
-		}
-		l.add(kind, name, entry{load: sync.OnceValues(func() (*Definition, error) { return FromObject(o) }), archived: archived})
-	}
-	return l
-}
-
 // Source is a definition that is read when it is first looked up.
 type Source struct {
 	// Kind and Name of the type.

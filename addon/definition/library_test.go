@@ -158,11 +158,21 @@ func TestLookupVersions(t *testing.T) {
 	}
 }
 
-func TestFromObjects(t *testing.T) {
-	revision := map[string]any{"apiVersion": "core.oam.dev/v1beta1", "kind": "DefinitionRevision", "metadata": map[string]any{"name": "t-v1"}, "spec": map[string]any{"revision": int64(1), "traitDefinition": traitObject("patch: a: 1")}}
-	broken := traitObject("")
-	broken["metadata"] = map[string]any{"name": "broken"}
-	l := definition.FromObjects(revision, traitObject("patch: a: 2"), broken, map[string]any{"apiVersion": "v1", "kind": "Secret"}).Over(definition.Builtin())
+// TestArchived looks a type up that the cluster keeps an earlier revision of.
+func TestArchived(t *testing.T) {
+	var all []*definition.Definition
+	for _, o := range []map[string]any{
+		{"apiVersion": "core.oam.dev/v1beta1", "kind": "DefinitionRevision", "metadata": map[string]any{"name": "t-v1"}, "spec": map[string]any{"revision": int64(1), "traitDefinition": traitObject("patch: a: 1")}},
+		traitObject("patch: a: 2"),
+	} {
+		d, err := definition.FromObject(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	slices.Reverse(all) // the revision does not count without its version, also when it comes last
+	l := definition.NewLibrary(all...).Over(definition.Builtin())
 	for name, want := range map[string]string{"t": "patch: a: 2", "t@v1": "patch: a: 1"} {
 		if d := traitOf(t, l, name); d.Template != want || !d.Foreign {
 			t.Errorf("%s: %q, foreign %t", name, d.Template, d.Foreign)
@@ -171,7 +181,19 @@ func TestFromObjects(t *testing.T) {
 	if d := traitOf(t, l, "scaler"); d.Foreign {
 		t.Error("a built-in definition is foreign")
 	}
-	if _, err := l.Lookup(definition.Trait, "broken"); errorText(err) != `read TraitDefinition "broken": spec.schematic.cue.template is empty; write the template there` {
+}
+
+// TestFromSources checks that a definition that cannot be read fails those alone who use it.
+func TestFromSources(t *testing.T) {
+	broken := errors.New("broken")
+	l := definition.FromSources(
+		definition.Source{Kind: definition.Trait, Name: "broken", Load: func() (*definition.Definition, error) { return nil, broken }},
+		definition.Source{Kind: definition.Trait, Name: "t", Load: func() (*definition.Definition, error) { return definition.FromObject(traitObject("patch: a: 2")) }},
+	).Over(definition.Builtin())
+	if d := traitOf(t, l, "t"); d.Template != "patch: a: 2" {
+		t.Errorf("t: %q", d.Template)
+	}
+	if _, err := l.Lookup(definition.Trait, "broken"); !errors.Is(err, broken) {
 		t.Errorf("broken: %v", err)
 	}
 }

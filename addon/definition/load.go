@@ -38,6 +38,8 @@ type attributes struct {
 	Stage              v1beta1.StageType              `json:"stage"`
 	ManageWorkload     bool                           `json:"manageWorkload"`
 	ControlPlaneOnly   bool                           `json:"controlPlaneOnly"`
+	ManageHealthCheck  bool                           `json:"manageHealthCheck"`
+	Scope              string                         `json:"scope"`
 	WorkloadRefPath    string                         `json:"workloadRefPath"`
 	Version            string                         `json:"version"`
 }
@@ -59,6 +61,9 @@ func Parse(file string, source []byte) (*Definition, error) {
 	}
 	h, err := parts.decode(file)
 	if err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", file, err)
+	}
+	if err := checkScope(Kind(h.Type), h.Attributes.Scope); err != nil {
 		return nil, fmt.Errorf("read definition %s: %w", file, err)
 	}
 	d := parts.definition(h)
@@ -160,28 +165,29 @@ func (p parts) decode(file string) (header, error) {
 
 func (p parts) definition(h header) *Definition {
 	return &Definition{
-		Kind:             Kind(h.Type),
-		Name:             p.name,
-		Version:          h.Attributes.Version,
-		Description:      h.Description,
-		Labels:           h.Labels,
-		Annotations:      h.Annotations,
-		Deprecated:       isDeprecated(h.Labels),
-		Foreign:          true,
-		Workload:         h.Attributes.Workload.Definition,
-		WorkloadType:     h.Attributes.Workload.Type,
-		Reference:        h.Attributes.Reference.Name,
-		AppliesTo:        h.Attributes.AppliesToWorkloads,
-		ConflictsWith:    h.Attributes.ConflictsWith,
-		Stage:            h.Attributes.Stage,
-		ManageWorkload:   h.Attributes.ManageWorkload,
-		ControlPlaneOnly: h.Attributes.ControlPlaneOnly,
-		PodDisruptive:    h.Attributes.PodDisruptive,
-		WorkloadRefPath:  h.Attributes.WorkloadRefPath,
-		Template:         p.template,
-		HealthPolicy:     h.Attributes.Status.HealthPolicy,
-		CustomStatus:     h.Attributes.Status.CustomStatus,
-		Details:          h.Attributes.Status.Details,
+		Kind:              Kind(h.Type),
+		Name:              p.name,
+		Version:           h.Attributes.Version,
+		Description:       h.Description,
+		Labels:            h.Labels,
+		Annotations:       h.Annotations,
+		Deprecated:        isDeprecated(h.Labels),
+		Foreign:           true,
+		Workload:          h.Attributes.Workload.Definition,
+		WorkloadType:      h.Attributes.Workload.Type,
+		Reference:         h.Attributes.Reference.Name,
+		AppliesTo:         h.Attributes.AppliesToWorkloads,
+		ConflictsWith:     h.Attributes.ConflictsWith,
+		Stage:             h.Attributes.Stage,
+		ManageWorkload:    h.Attributes.ManageWorkload,
+		ControlPlaneOnly:  h.Attributes.ControlPlaneOnly,
+		PodDisruptive:     h.Attributes.PodDisruptive,
+		ManageHealthCheck: h.Attributes.ManageHealthCheck,
+		WorkloadRefPath:   h.Attributes.WorkloadRefPath,
+		Template:          p.template,
+		HealthPolicy:      h.Attributes.Status.HealthPolicy,
+		CustomStatus:      h.Attributes.Status.CustomStatus,
+		Details:           h.Attributes.Status.Details,
 	}
 }
 
@@ -196,6 +202,9 @@ func (d *Definition) digest() string {
 	h := sha256.New()
 	for _, s := range []string{string(d.Kind), d.Name, d.Version, string(d.Stage), d.WorkloadRefPath, d.Template, d.HealthPolicy, d.CustomStatus, d.Details} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	if d.ManageHealthCheck {
+		h.Write([]byte("manageHealthCheck"))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

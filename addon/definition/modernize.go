@@ -12,6 +12,8 @@ import (
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
 // Notice says what was rewritten in a definition that was written for an older CUE.
@@ -338,7 +340,7 @@ func (m *modernizer) isTaken(name string) bool {
 	ast.Walk(m.file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Field:
-			taken = taken || labelName(n) == name
+			taken = taken || program.LabelOf(n) == name
 		case *ast.Ident:
 			taken = taken || n.Name == name
 		case *ast.ImportSpec:

@@ -47,6 +47,8 @@ type manifest struct {
 		Stage              v1beta1.StageType              `json:"stage"`
 		ManageWorkload     bool                           `json:"manageWorkload"`
 		ControlPlaneOnly   bool                           `json:"controlPlaneOnly"`
+		ManageHealthCheck  bool                           `json:"manageHealthCheck"`
+		Scope              string                         `json:"scope"`
 		Status             *v1beta1.Status                `json:"status"`
 		Schematic          *v1beta1.Schematic             `json:"schematic"`
 		Version            string                         `json:"version"`
@@ -122,18 +124,6 @@ func readObject(object map[string]any) (*Definition, error) {
 	return d, nil
 }
 
-// identify is the type that an object defines, without reading all of it.
-func identify(object map[string]any) (kind Kind, name string, archived bool) {
-	if !IsObject(object) {
-		return "", "", false
-	}
-	if kind := kindOfObject(text(object["kind"])); kind != "" {
-		return kind, nameOf(object), false
-	}
-	manifest, kept := keptIn(object)
-	return kindOfObject(manifest), nameOf(kept), true
-}
-
 // keptIn is the definition that a DefinitionRevision keeps, and its kind of objects.
 func keptIn(object map[string]any) (string, map[string]any) {
 	spec, _ := object["spec"].(map[string]any)
@@ -157,29 +147,33 @@ func fromManifest(object map[string]any) (*Definition, error) {
 	if m.Metadata.Name == "" {
 		return nil, fmt.Errorf("metadata.name is missing")
 	}
+	if err := checkScope(kindOfObject(m.Kind), m.Spec.Scope); err != nil {
+		return nil, err
+	}
 	template, err := templateOf(m.Spec.Schematic)
 	if err != nil {
 		return nil, err
 	}
 	d := &Definition{
-		Kind:             kindOfObject(m.Kind),
-		Name:             m.Metadata.Name,
-		Version:          m.Spec.Version,
-		Foreign:          true,
-		Description:      m.Metadata.Annotations[descriptionAnnotation],
-		Labels:           m.Metadata.Labels,
-		Deprecated:       isDeprecated(m.Metadata.Labels),
-		Workload:         m.Spec.Workload.Definition,
-		WorkloadType:     m.Spec.Workload.Type,
-		Reference:        m.Spec.Reference.Name,
-		AppliesTo:        m.Spec.AppliesToWorkloads,
-		ConflictsWith:    m.Spec.ConflictsWith,
-		Stage:            m.Spec.Stage,
-		ManageWorkload:   m.Spec.ManageWorkload,
-		ControlPlaneOnly: m.Spec.ControlPlaneOnly,
-		PodDisruptive:    m.Spec.PodDisruptive,
-		WorkloadRefPath:  m.Spec.WorkloadRefPath,
-		Template:         template,
+		Kind:              kindOfObject(m.Kind),
+		Name:              m.Metadata.Name,
+		Version:           m.Spec.Version,
+		Foreign:           true,
+		Description:       m.Metadata.Annotations[descriptionAnnotation],
+		Labels:            m.Metadata.Labels,
+		Deprecated:        isDeprecated(m.Metadata.Labels),
+		Workload:          m.Spec.Workload.Definition,
+		WorkloadType:      m.Spec.Workload.Type,
+		Reference:         m.Spec.Reference.Name,
+		AppliesTo:         m.Spec.AppliesToWorkloads,
+		ConflictsWith:     m.Spec.ConflictsWith,
+		Stage:             m.Spec.Stage,
+		ManageWorkload:    m.Spec.ManageWorkload,
+		ControlPlaneOnly:  m.Spec.ControlPlaneOnly,
+		PodDisruptive:     m.Spec.PodDisruptive,
+		ManageHealthCheck: m.Spec.ManageHealthCheck,
+		WorkloadRefPath:   m.Spec.WorkloadRefPath,
+		Template:          template,
 	}
 	if latest := m.Status.LatestRevision; latest != nil {
 		d.Revision = latest.Revision
@@ -212,6 +206,15 @@ func fromArchive(object map[string]any) (*Definition, error) {
 	}
 	d.Revision, d.Archived = a.Spec.Revision, true
 	return d, nil
+}
+
+// checkScope refuses policies that change the application itself instead of
+// making objects.
+func checkScope(kind Kind, scope string) error {
+	if kind != Policy || scope == "" {
+		return nil
+	}
+	return fmt.Errorf("the scope %q is not supported: policies make objects here and do not change the application; leave scope out, and change components by a policy of the type override", scope)
 }
 
 // templateOf is the CUE template, or why there is none.

@@ -69,8 +69,13 @@ spec:
 		},
 		"Policy": {
 			reason: "A PolicyDefinition.",
-			object: "{apiVersion: core.oam.dev/v1beta1, kind: PolicyDefinition, metadata: {name: p}, spec: {schematic: {cue: {template: 'output: {}'}}}}",
-			want:   &definition.Definition{Kind: definition.Policy, Name: "p", Foreign: true, Template: "output: {}"},
+			object: "{apiVersion: core.oam.dev/v1beta1, kind: PolicyDefinition, metadata: {name: p}, spec: {manageHealthCheck: true, schematic: {cue: {template: 'output: {}'}}}}",
+			want:   &definition.Definition{Kind: definition.Policy, Name: "p", Foreign: true, ManageHealthCheck: true, Template: "output: {}"},
+		},
+		"PolicyScope": {
+			reason: "A policy that changes the application itself.",
+			object: "{apiVersion: core.oam.dev/v1beta1, kind: PolicyDefinition, metadata: {name: p}, spec: {scope: Application, schematic: {cue: {template: 'transforms: {}'}}}}",
+			err:    `read PolicyDefinition "p": the scope "Application" is not supported: policies make objects here and do not change the application; leave scope out, and change components by a policy of the type override`,
 		},
 		"Step": {
 			reason: "A WorkflowStepDefinition.",

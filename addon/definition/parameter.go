@@ -26,6 +26,20 @@ type reader struct {
 	nodes int
 	// within are the declarations that are being read, since one may name itself.
 	within map[string]bool
+	// known are the definitions that were read, so that one which is named often is read once.
+	known map[referred]reading
+}
+
+// referred is a definition at some depth: it decides where the reading ends.
+type referred struct {
+	path  string
+	depth int
+}
+
+// reading is what was read of a definition, and how many nodes that took.
+type reading struct {
+	schema *schema
+	nodes  int
 }
 
 // newSchema reads the schema of the field parameter of a template. Where CUE
@@ -39,7 +53,7 @@ func newSchema(p *program.Program) (s *schema) {
 	}()
 	_ = p.Inspect(func(root cue.Value) {
 		if v := root.LookupPath(cue.ParsePath("parameter")); v.Exists() {
-			r := reader{root: root, within: map[string]bool{}}
+			r := reader{root: root, within: map[string]bool{}, known: map[referred]reading{}}
 			s = r.read(withoutTop(v), 0)
 		}
 	})
@@ -65,10 +79,66 @@ func (r *reader) read(v cue.Value, depth int) *schema {
 	if depth > maxSchemaDepth || r.nodes > maxSchemaNodes {
 		return anything()
 	}
-	s := r.readType(v, depth)
+	s := r.readOnce(v, depth)
 	s.usage = usage(v)
 	s.readDefault(v)
 	return s
+}
+
+// readOnce is readType, but a definition that was read at this depth before is copied.
+func (r *reader) readOnce(v cue.Value, depth int) *schema {
+	name, ok := r.refersTo(v, depth)
+	if !ok {
+		return r.readType(v, depth)
+	}
+	known, ok := r.known[name]
+	if !ok {
+		before := r.nodes
+		known.schema = r.readType(v, depth)
+		known.nodes = r.nodes - before
+		r.known[name] = known
+		return known.schema.clone()
+	}
+	if r.nodes+known.nodes > maxSchemaNodes {
+		return anything()
+	}
+	r.nodes += known.nodes
+	return known.schema.clone()
+}
+
+// refersTo is the definition that a value is and nothing else. The top of the
+// parameters is left out: what it is may be written in several places.
+func (r *reader) refersTo(v cue.Value, depth int) (referred, bool) {
+	if depth < 2 || len(r.within) > 0 {
+		return referred{}, false
+	}
+	root, path := v.ReferencePath()
+	if root != r.root || !slices.ContainsFunc(path.Selectors(), cue.Selector.IsDefinition) {
+		return referred{}, false
+	}
+	return referred{path: path.String(), depth: depth}, true
+}
+
+// clone is a copy that shares no schema with the original.
+func (s *schema) clone() *schema {
+	if s == nil {
+		return nil
+	}
+	out := *s
+	out.others, out.items = s.others.clone(), s.items.clone()
+	if s.fields != nil {
+		out.fields = make(map[string]*schema, len(s.fields))
+	}
+	for name, field := range s.fields {
+		out.fields[name] = field.clone()
+	}
+	out.alternatives = slices.Clone(s.alternatives)
+	for i, a := range s.alternatives {
+		out.alternatives[i] = a.clone()
+	}
+	out.bounds.limits, out.bounds.lengths = slices.Clip(s.bounds.limits), slices.Clip(s.bounds.lengths)
+	out.bounds.patterns, out.bounds.excluded = slices.Clip(s.bounds.patterns), slices.Clip(s.bounds.excluded)
+	return &out
 }
 
 func (r *reader) readType(v cue.Value, depth int) *schema {

@@ -15,6 +15,8 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
 // Remark is one thing that is to be said of a definition.
@@ -161,7 +163,7 @@ func topFields(decls []ast.Decl) map[string]*ast.Field {
 	for _, d := range decls {
 		switch d := d.(type) {
 		case *ast.Field:
-			if name := labelName(d); name != "" && out[name] == nil {
+			if name := program.LabelOf(d); name != "" && out[name] == nil {
 				out[name] = d
 			}
 		case *ast.Comprehension:
@@ -178,7 +180,7 @@ func topFields(decls []ast.Decl) map[string]*ast.Field {
 // results are the fields that each kind of definition is evaluated for.
 func results(k Kind) []string {
 	switch k {
-	case Component:
+	case Component, Policy:
 		return []string{"output", "outputs", "errs"}
 	case Trait:
 		return []string{"patch", "patchOutputs", "outputs", "errs"}
@@ -189,8 +191,8 @@ func results(k Kind) []string {
 // template checks the fields of a template.
 func (v *vetting) template(file *ast.File) {
 	wanted := results(v.definition.Kind)
-	if wanted == nil {
-		return
+	if wanted == nil || v.definition.Kind == Policy && !v.definition.Foreign {
+		return // what built-in policies do is code; their templates have parameters alone
 	}
 	fields := topFields(file.Decls)
 	if f := fields["processing"]; f != nil {
@@ -198,6 +200,9 @@ func (v *vetting) template(file *ast.File) {
 	}
 	if v.definition.Kind == Component && fields["output"] == nil {
 		v.fail(TemplatePart, token.NoPos, "the template has no field output, which is the workload; write it")
+	}
+	if v.definition.Kind == Policy && fields["output"] == nil {
+		v.fail(TemplatePart, token.NoPos, "the template has no field output, which is the object that the policy makes; write it")
 	}
 	if v.definition.Kind == Trait && !slices.ContainsFunc(wanted, func(name string) bool { return fields[name] != nil }) {
 		v.warn(TemplatePart, token.NoPos, "the template has none of the fields %s, so the trait does nothing", list(wanted))
@@ -281,7 +286,7 @@ func (s *schema) allNames() []string {
 func positionOf(file *ast.File, parameter *ast.Field, name string) token.Pos {
 	at := parameter.Pos()
 	find := func(n ast.Node) bool {
-		if f, ok := n.(*ast.Field); ok && labelName(f) == name {
+		if f, ok := n.(*ast.Field); ok && program.LabelOf(f) == name {
 			at = f.Pos()
 			return false
 		}
@@ -307,10 +312,15 @@ func (v *vetting) judgement(part Part, file *ast.File) {
 }
 
 // contextFields are the names that templates, and health and status, may read.
-func contextFields(part Part) []string {
+func contextFields(kind Kind, part Part) []string {
 	names := []string{
-		"name", "appName", "namespace", "cluster", "appRevision", "appRevisionNum", "revision", "appLabels", "appAnnotations", "components",
-		"componentType", "replicaKey", "publishVersion", "workflowName", "clusterVersion", "output", "outputs", "config", "artifacts", "objects",
+		"name", "appName", "namespace", "cluster", "appRevision", "appRevisionNum", "appLabels", "appAnnotations", "components",
+		"publishVersion", "workflowName", "clusterVersion", "output", "outputs",
+	}
+	if kind == Policy {
+		names = append(names, "artifacts")
+	} else {
+		names = append(names, "revision", "componentType", "replicaKey", "config", "objects")
 	}
 	if part != TemplatePart {
 		names = append(names, "status", "parameter")
@@ -320,10 +330,10 @@ func contextFields(part Part) []string {
 
 // context names what is read of the context and never there.
 func (v *vetting) context(part Part, file *ast.File) {
-	if k := v.definition.Kind; k != Component && k != Trait {
+	if k := v.definition.Kind; k != Component && k != Trait && k != Policy {
 		return
 	}
-	known := contextFields(part)
+	known := contextFields(v.definition.Kind, part)
 	ast.Walk(file, func(n ast.Node) bool {
 		s, ok := n.(*ast.SelectorExpr)
 		if !ok {

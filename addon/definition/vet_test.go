@@ -46,6 +46,15 @@ func TestVet(t *testing.T) {
 			definition: &definition.Definition{Kind: definition.Component, Description: "x", Template: "outpu: {}\nparameter: {}"},
 			want:       []string{"true template:0 the template has no field output, which is the workload; write it", `false template:1 the field outpu is not used; did you mean "output"?`},
 		},
+		"Policy": {
+			reason:     "A policy makes an object, and sees what components made.",
+			definition: &definition.Definition{Kind: definition.Policy, Foreign: true, Description: "x", Template: "outputs: x: {a: context.artifacts.web.workload.kind, b: context.componentType}\nprocessing: {}"},
+			want: []string{
+				"true template:2 processing asks for data by HTTP while objects are rendered, which is not supported; give the data as properties",
+				"true template:0 the template has no field output, which is the object that the policy makes; write it",
+				"false template:1 the context has no field componentType; did you mean \"components\"?",
+			},
+		},
 		"NoEffect": {
 			reason:     "A trait without effect.",
 			definition: &definition.Definition{Kind: definition.Trait, Template: "patc: {}"},

@@ -62,6 +62,7 @@ func (d *Definition) header() (string, error) {
 	h.field("stage", d.Stage, d.Stage != "")
 	h.field("manageWorkload", true, d.ManageWorkload)
 	h.field("controlPlaneOnly", true, d.ControlPlaneOnly)
+	h.field("manageHealthCheck", true, d.ManageHealthCheck)
 	h.field("workloadRefPath", d.WorkloadRefPath, d.WorkloadRefPath != "")
 	h.open("status")
 	h.source("healthPolicy", d.HealthPolicy)

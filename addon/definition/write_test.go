@@ -22,6 +22,7 @@ func TestCUE(t *testing.T) {
 			Template:     "import (\n\t\"strings\"\n)\nimport \"list\"\n\npatch: {a: strings.ToUpper(\"x\"), b: list.Max([1])}\n// +usage=None\nparameter: {}\n",
 			HealthPolicy: "_x: \"\\(context.name)\"\n\nisHealth: _x != \"\"", CustomStatus: `message: #"a\#(context.name)"#`, Details: "a: \"b\"",
 		},
+		"Policy": {Kind: definition.Policy, Name: "audit", ManageHealthCheck: true, Template: "output: {}"},
 		"Component": {
 			Kind: definition.Component, Name: "site", Workload: v1beta1.WorkloadGVK{APIVersion: "apps/v1", Kind: "Deployment"}, WorkloadType: "deployments.apps", Template: "output: {}",
 		},

@@ -75,6 +75,13 @@ type Tenant struct {
 	// Labels and Annotations of the namespace.
 	Labels      map[string]string
 	Annotations map[string]string
+	// PullSecrets are names of Secrets in the system namespace that are copied here.
+	PullSecrets []string
+	// Objects of the namespace, with their labels; the copies of the Secrets among
+	// them when the tenant is made.
+	Objects []map[string]any
+	// Version changes with the environments.
+	Version string
 	// Role is the ClusterRole that the deployer account is bound to.
 	Role string
 }
@@ -108,8 +115,14 @@ type Observation struct {
 	Outputs map[string]map[string]any
 	// Later says that some of the unit's objects were not delivered, since their turn has not come.
 	Later bool
+	// Left says that something stays behind on a cluster that is away, where the
+	// target looks after it on its own account; Message names it.
+	Left bool
 	// Feedback says that the objects are known by the feedback of an agent alone.
 	Feedback bool
+	// Reported is when the cluster last reported on it, by the hub's clock; zero when
+	// it never did, and where the target sees for itself.
+	Reported time.Time
 	// RetryAfter asks for another look, when no event can be expected; 0 means none.
 	RetryAfter time.Duration
 }
@@ -133,6 +146,10 @@ type RemoveOptions struct {
 	// Final means that the application goes, or its environment: what a policy keeps
 	// as long as the application is there goes too.
 	Final bool
+	// Abandon leaves the objects on a cluster that is away, instead of waiting for it.
+	Abandon bool
+	// Patience is how long a cluster that is away is waited for; 0 means for ever.
+	Patience time.Duration
 }
 
 // ObjectID identifies an object on a cluster for people, such as "Deployment.apps shop/web".

@@ -23,6 +23,8 @@ type Engine struct {
 	Local Target
 	// OCM delivers to managed clusters.
 	OCM Target
+	// PullSecrets reads the Secrets that are copied to tenants.
+	PullSecrets *PullSecrets
 	// TenantWanted says whether an application other than the owner is to be
 	// delivered to a tenant, though nothing is there yet.
 	TenantWanted func(ctx context.Context, owner Owner, tenant TenantKey) (bool, error)
@@ -56,7 +58,9 @@ type Report struct {
 	Units []UnitReport
 	// Removals are the records that are not gone yet.
 	Removals []Removal
-	// Tenants that are not released yet.
+	// Left are the records that were left on clusters that are away.
+	Left []Removal
+	// Tenants that are not released yet, but for those on clusters that are away.
 	Tenants []TenantKey
 	// Problems of the plan.
 	Problems []Problem
@@ -75,6 +79,19 @@ func (r *Report) unwritten(record Record) bool {
 	return slices.ContainsFunc(r.Units, func(u UnitReport) bool {
 		return u.Unit.Component == record.Component && u.Unit.Place == record.Place && (u.Observe.State != Delivered || u.Observe.Later)
 	})
+}
+
+// successor is a cluster on which the record's component is not healthy yet;
+// empty when it is on all.
+func (r *Report) successor(record Record, clusters []string) string {
+	at := slices.IndexFunc(r.Units, func(u UnitReport) bool {
+		return u.Unit.Component == record.Component && u.Unit.Place.Environment == record.Place.Environment &&
+			slices.Contains(clusters, u.Unit.Place.Cluster) && !u.Healthy()
+	})
+	if at < 0 {
+		return ""
+	}
+	return r.Units[at].Unit.Place.Cluster
 }
 
 func (r *Report) retry(after time.Duration) {
@@ -107,7 +124,7 @@ func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) 
 	observed := make(map[TenantKey]Observation, len(plan.Tenants))
 	var errs []error
 	for _, key := range sortedTenants(plan.Tenants) {
-		observation, err := e.target(key.Cluster).EnsureTenant(ctx, plan.Tenants[key])
+		observation, err := e.ensureTenant(ctx, plan.Tenants[key])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err))
 			observation = Observation{State: Waiting, Message: fmt.Sprintf("namespace %q is not prepared yet: %s", key.Namespace, Bounded(err))}
@@ -116,6 +133,22 @@ func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) 
 		report.retry(observation.RetryAfter)
 	}
 	return observed, errors.Join(errs...)
+}
+
+func (e *Engine) ensureTenant(ctx context.Context, tenant Tenant) (Observation, error) {
+	again := time.Duration(0)
+	if len(tenant.PullSecrets) > 0 {
+		completed, observation, err := e.PullSecrets.complete(ctx, tenant)
+		if err != nil || observation.State != Delivered {
+			return observation, err
+		}
+		tenant, again = completed, observation.RetryAfter
+	}
+	observation, err := e.target(tenant.Cluster).EnsureTenant(ctx, tenant)
+	if again > 0 && (observation.RetryAfter == 0 || again < observation.RetryAfter) {
+		observation.RetryAfter = again
+	}
+	return observation, err
 }
 
 func sortedTenants[V any](tenants map[TenantKey]V) []TenantKey {
@@ -207,6 +240,11 @@ func removeRecords(ctx context.Context, target Target, plan *Plan, records []Rec
 		if plan.Wants(record) || report.unwritten(record) {
 			continue
 		}
+		if waiting := report.successor(record, plan.successors(record)); waiting != "" {
+			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{State: Waiting, Message: fmt.Sprintf(
+				"cluster %s left environment %q and keeps %s until it is healthy on cluster %s", record.Place.Cluster, record.Place.Environment, Title(record.Component), waiting)}})
+			continue
+		}
 		if name := plan.dependent(record, records); name != "" {
 			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{
 				State: Waiting, Message: fmt.Sprintf("waiting until component %q, which depends on it, is gone", name)}})
@@ -230,6 +268,9 @@ func remove(ctx context.Context, target Target, record Record, options RemoveOpt
 		return fmt.Errorf("remove %s from %s: %w", record.ID, record.Place, err)
 	}
 	report.retry(observation.RetryAfter)
+	if observation.Left {
+		report.Left = append(report.Left, Removal{Record: record, Observe: observation})
+	}
 	if observation.State != Delivered {
 		report.Removals = append(report.Removals, Removal{Record: record, Observe: observation})
 	}
@@ -268,6 +309,9 @@ func (e *Engine) releaseTenant(ctx context.Context, target Target, plan *Plan, k
 	}
 	observation, err := target.ReleaseTenant(ctx, key)
 	report.retry(observation.RetryAfter)
+	if err == nil && observation.State == Away {
+		return nil // it is released when the cluster returns, by whoever looks after it then
+	}
 	if err != nil || observation.State != Delivered {
 		report.Tenants = append(report.Tenants, key)
 	}
@@ -282,6 +326,30 @@ func (e *Engine) ReleaseTenants(ctx context.Context, namespace string) ([]Tenant
 	return report.Tenants, err
 }
 
+// Delivered lists where something of an application is.
+func (e *Engine) Delivered(ctx context.Context, owner Owner) ([]Place, error) {
+	found := map[Place]bool{}
+	for _, target := range []Target{e.Local, e.OCM} {
+		records, err := target.Records(ctx, owner)
+		if err != nil {
+			return nil, fmt.Errorf("list what application %s delivered: %w", owner, err)
+		}
+		for _, record := range records {
+			found[record.Place] = true
+		}
+	}
+	places := make([]Place, 0, len(found))
+	for place := range found {
+		places = append(places, place)
+	}
+	slices.SortFunc(places, comparePlaces)
+	return places, nil
+}
+
+func comparePlaces(a, b Place) int {
+	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Environment, b.Environment))
+}
+
 // Places lists where something is delivered for an environment.
 func (e *Engine) Places(ctx context.Context, environment string) ([]Place, error) {
 	var places []Place
@@ -292,9 +360,7 @@ func (e *Engine) Places(ctx context.Context, environment string) ([]Place, error
 		}
 		places = append(places, found...)
 	}
-	slices.SortFunc(places, func(a, b Place) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace))
-	})
+	slices.SortFunc(places, comparePlaces)
 	return places, nil
 }
 

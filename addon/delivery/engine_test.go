@@ -26,6 +26,8 @@ type scripted struct {
 	removes map[string]Observation
 	release Observation
 	records []Record
+	// options are those of all removals.
+	options []RemoveOptions
 	idle    []TenantKey
 	places  []Place
 	// standing are objects that are there already.
@@ -78,7 +80,8 @@ func (s *scripted) Places(context.Context, string) ([]Place, error) {
 	return s.places, s.note("places")
 }
 
-func (s *scripted) Remove(_ context.Context, record Record, _ RemoveOptions) (Observation, error) {
+func (s *scripted) Remove(_ context.Context, record Record, options RemoveOptions) (Observation, error) {
+	s.options = append(s.options, options)
 	return or(s.removes, record.ID), s.note("remove %s", record.ID)
 }
 
@@ -354,5 +357,62 @@ func TestPlaces(t *testing.T) {
 	ocm.fails = map[string]bool{"places": true}
 	if _, err := engineOf(local, ocm).Places(t.Context(), "prod"); !errors.Is(err, errBroken) {
 		t.Errorf("got error %v, want that of the target: an environment must not count as empty", err)
+	}
+}
+
+// TestCarryReplaces checks when a cluster is cleaned that a binding no longer chooses.
+func TestCarryReplaces(t *testing.T) {
+	chosen := func(e *Environment) { e.Bindings[0].SurgeFirst = true }
+	healthy := Observation{State: Delivered, Output: map[string]any{
+		"metadata": map[string]any{"generation": int64(1)}, "spec": map[string]any{"replicas": int64(1)},
+		"status": map[string]any{"observedGeneration": int64(1), "replicas": int64(1), "readyReplicas": int64(1), "updatedReplicas": int64(1), "availableReplicas": int64(1)},
+	}}
+	tests := []struct {
+		name, reason string
+		change       func(*Environment)
+		units        map[string]Observation
+		want         string
+	}{
+		{"not yet", "the one that replaces it is not healthy", chosen, map[string]Observation{"c1 web": healthy, "c2 web": {State: Applying}},
+			`waiting: cluster c9 left environment "prod" and keeps component web until it is healthy on cluster c2`},
+		{"away", "nothing is known of the one that replaces it", chosen, map[string]Observation{"c1 web": {State: Away}, "c2 web": healthy},
+			`waiting: cluster c9 left environment "prod" and keeps component web until it is healthy on cluster c1`},
+		{"healthy", "it is replaced", chosen, map[string]Observation{"c1 web": healthy, "c2 web": healthy}, ""},
+		{"by name", "clusters that are named are not replaced", func(*Environment) {}, map[string]Observation{"c1 web": {State: Applying}}, ""},
+		{"released", "nothing replaces a cluster of a deleted binding", func(e *Environment) { chosen(e); e.Released = []string{"c9"} }, map[string]Observation{"c1 web": {State: Applying}}, ""},
+		{"other binding", "a binding of names is no replacement", func(e *Environment) {
+			e.Bindings = []Binding{{Name: "a", Clusters: []string{"c1"}, SurgeFirst: true}, {Name: "b", Clusters: []string{"c2"}}}
+		}, map[string]Observation{"c1 web": healthy, "c2 web": {State: Applying}}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fleet := &scripted{records: []Record{record("c9", "left")}, units: test.units}
+			plan := planOf(t, worldOf(changed(environment("prod", "c1", "c2"), test.change)), request(use("prod")), noneAway)
+			report, err := engineOf(&scripted{}, fleet).Carry(t.Context(), plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, summaryOf(report).Removals["left"]); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if got := strings.Contains(strings.Join(fleet.calls, ","), "remove left"); got != (test.want == "") {
+				t.Errorf("removed %t: %s", got, test.reason)
+			}
+		})
+	}
+}
+
+// TestDroppedWhileReplacing checks that a component which the application no
+// longer has goes from a cluster that left, whatever the others run.
+func TestDroppedWhileReplacing(t *testing.T) {
+	left := record("c9", "left")
+	left.Component = "old"
+	fleet := &scripted{records: []Record{left}, units: map[string]Observation{"c1 web": {State: Applying}}}
+	plan := planOf(t, worldOf(changed(environment("prod", "c1"), func(e *Environment) { e.Bindings[0].SurgeFirst = true })), request(use("prod")), noneAway)
+	if _, err := engineOf(&scripted{}, fleet).Carry(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(fleet.calls, ","), "remove left") {
+		t.Error("it stays, though nothing replaces it")
 	}
 }

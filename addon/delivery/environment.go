@@ -49,8 +49,11 @@ const (
 	ReasonForeignObject        = "ForeignObject"
 	ReasonNamespaceNotOurs     = "NamespaceNotOurs"
 	ReasonApplyFailed          = "ApplyFailed"
+	ReasonTooLarge             = "TooLarge"
 	ReasonForbidden            = "Forbidden"
 	ReasonClusterAway          = "ClusterAway"
+	ReasonConstraintViolated   = "ConstraintViolated"
+	ReasonInvalidEnvironment   = "InvalidEnvironment"
 )
 
 // Binding is a ClusterBinding with the clusters that it stands for now.
@@ -62,16 +65,24 @@ type Binding struct {
 	Overrides []v1alpha1.ClusterOverride
 	// Problems of the binding; Clusters is complete in spite of them unless Unresolved.
 	Problems []Problem
+	// SurgeFirst means that a cluster which the binding chose no more keeps what it
+	// has until the others are healthy.
+	SurgeFirst bool
 	// Unresolved means that the clusters are not known now, so that nothing may be concluded from their absence.
 	Unresolved bool
 }
 
 // Environment is an Environment with its bindings, sorted by name.
 type Environment struct {
-	Name     string
-	Spec     v1alpha1.EnvironmentSpec
-	Deleting bool
-	Bindings []Binding
+	Name string
+	// Generation of the spec.
+	Generation int64
+	Spec       v1alpha1.EnvironmentSpec
+	Deleting   bool
+	Bindings   []Binding
+	// Released are clusters of bindings that are being deleted: somebody gave them
+	// up, so that nothing replaces them.
+	Released []string
 	// ClusterLabels are the labels of bound clusters by name, as far as they are
 	// known; needed only where a topology selects clusters by labels.
 	ClusterLabels map[string]map[string]string
@@ -153,25 +164,26 @@ func NotImplemented(spec v1alpha1.EnvironmentSpec) []string {
 	add(len(spec.After) > 0, "spec.after")
 	add(spec.Approval != nil && spec.Approval.Required, "spec.approval")
 	add(spec.Propagation != nil, "spec.propagation")
-	add(hasConstraints(spec.Constraints), "spec.constraints")
-	if options := spec.NamespaceOptions; options != nil {
-		add(len(options.ImagePullSecrets) > 0, "spec.namespaceOptions.imagePullSecrets")
-		add(len(options.Objects) > 0, "spec.namespaceOptions.objects")
-	}
-	if deletion := spec.Deletion; deletion != nil {
-		add(deletion.Policy == "Orphan", "spec.deletion.policy: Orphan")
-		add(deletion.Unreachable == "Orphan", "spec.deletion.unreachable: Orphan")
-		add(deletion.Timeout != nil, "spec.deletion.timeout")
-	}
 	return fields
 }
 
-func hasConstraints(c *v1alpha1.Constraints) bool {
-	if c == nil {
-		return false
+// Unusable says why nothing may be delivered to an environment as it is written:
+// it uses what is not implemented, or what cannot be read. nil when it is fine.
+func (e *Environment) Unusable() *Problem {
+	if fields := NotImplemented(e.Spec); len(fields) > 0 {
+		return &Problem{Reason: ReasonNotImplemented, Message: fmt.Sprintf(
+			"environment %q uses %s, which this version does not implement: nothing is delivered there until it is removed",
+			e.Name, strings.Join(fields, ", "))}
 	}
-	return len(c.AllowedRegistries) > 0 || c.RequireImageDigest || len(c.AllowedKinds) > 0 ||
-		len(c.DeniedKinds) > 0 || c.AllowClusterScoped || c.MaxReplicas != nil
+	_, err := constraintsOf(e)
+	if err == nil {
+		_, err = namespaceObjects(e.Spec.NamespaceOptions)
+	}
+	if err != nil {
+		return &Problem{Reason: ReasonInvalidEnvironment, Message: fmt.Sprintf(
+			"environment %q: %v; nothing is delivered there until it is corrected", e.Name, err)}
+	}
+	return nil
 }
 
 // BindingNotImplemented is NotImplemented for a ClusterBinding.
@@ -183,32 +195,19 @@ func BindingNotImplemented(spec v1alpha1.ClusterBindingSpec) []string {
 	if spec.Rollout.Type != "" && spec.Rollout.Type != "All" {
 		fields = append(fields, "spec.rollout.type: "+spec.Rollout.Type)
 	}
-	if spec.Rollout.MinSuccessTime != nil || spec.Rollout.ProgressDeadline != nil || spec.Rollout.MaxFailures != nil ||
-		spec.Rollout.StallAfter != nil || spec.Rollout.Replacement == "DeleteFirst" {
-		fields = append(fields, "spec.rollout")
+	for _, field := range []struct {
+		name string
+		used bool
+	}{
+		{"minSuccessTime", spec.Rollout.MinSuccessTime != nil},
+		{"progressDeadline", spec.Rollout.ProgressDeadline != nil},
+		{"maxFailures", spec.Rollout.MaxFailures != nil},
+	} {
+		if field.used {
+			fields = append(fields, "spec.rollout."+field.name)
+		}
 	}
 	return fields
-}
-
-// Tenant is what must exist in a target namespace on a cluster for the
-// environments that deliver there from the source namespace. It depends on the
-// environments alone, so that two applications never ask for different tenants.
-func (w World) Tenant(source SourceNamespace, key TenantKey) (Tenant, *Problem) {
-	tenant := Tenant{TenantKey: key, SourceNamespace: source.Name}
-	for _, name := range w.Names() {
-		env := w[name]
-		if !env.Delivers(source, key) {
-			continue
-		}
-		if tenant.Role != "" && tenant.Role != env.role() {
-			return tenant, &Problem{Reason: ReasonPlacementConflict, Message: fmt.Sprintf(
-				"environment %q: spec.permissions is %q, while another environment gives %q in namespace %q of cluster %q: use one, or another target namespace",
-				name, env.role(), tenant.Role, key.Namespace, key.Cluster)}
-		}
-		tenant.Role = env.role()
-		tenant.merge(env.Spec.NamespaceOptions)
-	}
-	return tenant, nil
 }
 
 // Names of the environments, sorted.
@@ -238,17 +237,6 @@ func (e *Environment) role() string {
 		return v1alpha1.DeployerRole
 	}
 	return e.Spec.Permissions
-}
-
-func (t *Tenant) merge(options *v1alpha1.NamespaceOptions) {
-	if options == nil {
-		t.Create = true
-		return
-	}
-	t.Create = t.Create || options.Create == nil || *options.Create
-	t.Adopt = t.Adopt || options.Adopt
-	t.Labels = mergeStrings(t.Labels, options.Labels)
-	t.Annotations = mergeStrings(t.Annotations, options.Annotations)
 }
 
 func mergeStrings(base, over map[string]string) map[string]string {

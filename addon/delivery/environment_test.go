@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -145,35 +146,18 @@ func TestNotImplemented(t *testing.T) {
 			name: "implemented", reason: "these have an effect, or mean what happens anyway",
 			spec: v1alpha1.EnvironmentSpec{
 				AfterPolicy: "Skip", Approval: &v1alpha1.ApprovalPolicy{Message: "unused"},
-				Constraints: &v1alpha1.Constraints{}, Permissions: "fairlead-deployer",
+				Constraints: &v1alpha1.Constraints{MaxReplicas: ptr.To(int32(0))}, Permissions: "fairlead-deployer",
 				NamespaceOptions: &v1alpha1.NamespaceOptions{Adopt: true, Create: ptr.To(false), Labels: map[string]string{"a": "b"}},
-				Deletion:         &v1alpha1.DeletionPolicy{Protection: true, Policy: "Delete", Unreachable: "Wait"},
+				Deletion:         &v1alpha1.DeletionPolicy{Protection: true, Policy: "Orphan", Unreachable: "Orphan", Timeout: &metav1.Duration{}},
 			},
 		},
 		{
 			name: "all", reason: "each field is named",
 			spec: v1alpha1.EnvironmentSpec{
 				After: []string{"dev"}, Approval: &v1alpha1.ApprovalPolicy{Required: true}, Propagation: &v1alpha1.Propagation{Type: "Rolling"},
-				Constraints: &v1alpha1.Constraints{MaxReplicas: ptr.To(int32(0))},
-				NamespaceOptions: &v1alpha1.NamespaceOptions{
-					ImagePullSecrets: []string{"s"}, Objects: []runtime.RawExtension{{Raw: []byte(`{}`)}},
-				},
-				Deletion: &v1alpha1.DeletionPolicy{Policy: "Orphan", Unreachable: "Orphan", Timeout: &metav1.Duration{}},
 			},
-			want: []string{
-				"spec.after", "spec.approval", "spec.propagation", "spec.constraints", "spec.namespaceOptions.imagePullSecrets",
-				"spec.namespaceOptions.objects", "spec.deletion.policy: Orphan", "spec.deletion.unreachable: Orphan", "spec.deletion.timeout",
-			},
+			want: []string{"spec.after", "spec.approval", "spec.propagation"},
 		},
-	}
-	for _, constraints := range []v1alpha1.Constraints{
-		{AllowedRegistries: []string{"a"}}, {RequireImageDigest: true}, {AllowedKinds: []string{"Pod"}}, {DeniedKinds: []string{"Pod"}}, {MaxReplicas: ptr.To(int32(1))},
-	} {
-		tests = append(tests, struct {
-			name, reason string
-			spec         v1alpha1.EnvironmentSpec
-			want         []string
-		}{"constraint", "to pass a constraint over would break what it protects", v1alpha1.EnvironmentSpec{Constraints: &constraints}, []string{"spec.constraints"}})
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -193,8 +177,11 @@ func TestBindingNotImplemented(t *testing.T) {
 		{name: "none", reason: "all clusters at once is what happens"},
 		{name: "all", reason: "all at once, as it is", rollout: &v1alpha1.RolloutPolicy{Type: "All", Replacement: "SurgeFirst"}},
 		{name: "progressive", reason: "waves", rollout: &v1alpha1.RolloutPolicy{Type: "Progressive"}, want: []string{"spec.rollout.type: Progressive"}},
-		{name: "stall", reason: "a bound of waves", rollout: &v1alpha1.RolloutPolicy{Type: "All", StallAfter: &metav1.Duration{}}, want: []string{"spec.rollout"}},
-		{name: "delete first", reason: "another order of moving", rollout: &v1alpha1.RolloutPolicy{Replacement: "DeleteFirst"}, want: []string{"spec.rollout"}},
+		{name: "no waves", reason: "these hold without waves as well", rollout: &v1alpha1.RolloutPolicy{Type: "All", StallAfter: &metav1.Duration{}, Replacement: "DeleteFirst"}},
+		{
+			name: "bounds of waves", reason: "each is named", rollout: &v1alpha1.RolloutPolicy{MinSuccessTime: &metav1.Duration{}, ProgressDeadline: &metav1.Duration{}, MaxFailures: &intstr.IntOrString{}},
+			want: []string{"spec.rollout.minSuccessTime", "spec.rollout.progressDeadline", "spec.rollout.maxFailures"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -228,6 +215,25 @@ func worldOf(environments ...*Environment) World {
 	return world
 }
 
+// quotaOf is a ResourceQuota as an environment names it.
+func quotaOf(name, cpu string) string {
+	return `{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "` + name + `"}, "spec": {"hard": {"cpu": "` + cpu + `"}}}`
+}
+
+const isolation = `{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "deny", "labels": {"x": "y", "fairlead.dev/managed-by": "me"}}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}`
+
+func raws(texts ...string) []runtime.RawExtension {
+	var out []runtime.RawExtension
+	for _, text := range texts {
+		out = append(out, runtime.RawExtension{Raw: []byte(text)})
+	}
+	return out
+}
+
+func differ(path string) string {
+	return `PlacementConflict: environments "a" and "b" differ in ` + path + `, and both deliver to namespace "shop" of cluster "c1": make them agree, or give one of them another target namespace`
+}
+
 func TestTenant(t *testing.T) {
 	key := TenantKey{Cluster: "c1", Namespace: "shop"}
 	options := func(o v1alpha1.NamespaceOptions) func(*Environment) {
@@ -254,13 +260,27 @@ func TestTenant(t *testing.T) {
 				changed(environment("e", "c1"), func(e *Environment) { e.Deleting = true; e.Spec.Permissions = "x" })),
 		},
 		{
-			name: "two", reason: "what either of two environments asks for holds; the later name wins where they differ",
+			name: "two", reason: "what either of two environments asks for holds, in a stable order",
 			world: worldOf(
-				changed(environment("b", "c1"), options(v1alpha1.NamespaceOptions{Create: ptr.To(false), Adopt: true, Labels: map[string]string{"l": "b"}, Annotations: map[string]string{"n": "b"}})),
-				changed(environment("a", "c1"), options(v1alpha1.NamespaceOptions{Create: ptr.To(true), Labels: map[string]string{"l": "a", "m": "a"}}))),
+				changed(environment("b", "c1"), options(v1alpha1.NamespaceOptions{
+					Labels: map[string]string{"l": "a"}, Annotations: map[string]string{"n": "b"}, ImagePullSecrets: []string{"z", "b"}, Objects: raws(quotaOf("small", "1000m")),
+				})),
+				changed(environment("a", "c1"), options(v1alpha1.NamespaceOptions{
+					Create: ptr.To(true), Labels: map[string]string{"l": "a", "m": "a"}, ImagePullSecrets: []string{"b"}, Objects: raws(quotaOf("small", "1"), isolation),
+				}))),
 			want: Tenant{
-				TenantKey: key, SourceNamespace: "shop", Create: true, Adopt: true, Role: "fairlead-deployer",
-				Labels: map[string]string{"l": "b", "m": "a"}, Annotations: map[string]string{"n": "b"},
+				TenantKey: key, SourceNamespace: "shop", Create: true, Role: "fairlead-deployer", PullSecrets: []string{"b", "z"}, Version: "a@0 b@0 ",
+				Labels: map[string]string{"l": "a", "m": "a"}, Annotations: map[string]string{"n": "b"},
+				Objects: []map[string]any{
+					{
+						"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": object{"podSelector": object{}, "policyTypes": []any{"Ingress"}},
+						"metadata": object{"name": "deny", "namespace": "shop", "labels": object{"fairlead.dev/managed-by": "fairlead", "fairlead.dev/source-namespace": "shop", "x": "y"}},
+					},
+					{
+						"apiVersion": "v1", "kind": "ResourceQuota", "spec": object{"hard": object{"cpu": "1"}},
+						"metadata": object{"name": "small", "namespace": "shop", "labels": object{"fairlead.dev/managed-by": "fairlead", "fairlead.dev/source-namespace": "shop"}},
+					},
+				},
 			},
 		},
 		{
@@ -271,8 +291,30 @@ func TestTenant(t *testing.T) {
 		{
 			name: "role conflict", reason: "one account cannot be bound to two roles",
 			world:       worldOf(changed(environment("a", "c1"), role("fairlead-deployer")), changed(environment("b", "c1"), role("big"))),
-			wantProblem: `PlacementConflict: environment "b": spec.permissions is "big", while another environment gives "fairlead-deployer" in namespace "shop" of cluster "c1": use one, or another target namespace`,
+			wantProblem: differ("spec.permissions"),
 		},
+		{
+			name: "object that cannot be read", reason: "without it the other's applications would lose a quota",
+			world:       worldOf(changed(environment("a", "c1"), options(v1alpha1.NamespaceOptions{Objects: raws(`{"kind": "Pod", "apiVersion": "v1"}`)})), environment("b", "c1")),
+			wantProblem: `InvalidEnvironment: environment "a": spec.namespaceOptions.objects[0]: v1 "Pod" is not taken: only ResourceQuota and LimitRange of v1 and NetworkPolicy of networking.k8s.io/v1 are; nothing is delivered to namespace "shop" of cluster "c1" until it is corrected`,
+		},
+	}
+	for path, two := range map[string][2]v1alpha1.NamespaceOptions{
+		"spec.namespaceOptions.create":                       {{}, {Create: ptr.To(false)}},
+		"spec.namespaceOptions.adopt":                        {{}, {Adopt: true}},
+		`spec.namespaceOptions.labels["l"]`:                  {{Labels: map[string]string{"l": "a"}}, {Labels: map[string]string{"l": "b"}}},
+		`spec.namespaceOptions.annotations["l"]`:             {{Annotations: map[string]string{"l": "a"}}, {Annotations: map[string]string{"l": "b"}}},
+		"spec.namespaceOptions.objects: ResourceQuota small": {{Objects: raws(quotaOf("small", "1"))}, {Objects: raws(quotaOf("small", "2"))}},
+	} {
+		tests = append(tests, struct {
+			name, reason string
+			world        World
+			want         Tenant
+			wantProblem  string
+		}{
+			name: path, reason: "neither may take from the other what it asked for", wantProblem: differ(path),
+			world: worldOf(changed(environment("a", "c1"), options(two[0])), changed(environment("b", "c1"), options(two[1]))),
+		})
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

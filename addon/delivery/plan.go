@@ -4,11 +4,11 @@
 package delivery
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
@@ -20,6 +20,8 @@ type Request struct {
 	Source     SourceNamespace
 	Uses       []policy.EnvironmentUse
 	Components []render.Component
+	// Policies that make objects; they go to every place of the components.
+	Policies []render.Component
 	// Labels and Annotations of the Application that definitions may read.
 	Labels      map[string]string
 	Annotations map[string]string
@@ -30,6 +32,8 @@ type Request struct {
 	ClusterVersion func(cluster string) render.ClusterVersion
 	// Treat is what the application's policies say of an object; nil when it has none.
 	Treat func(policy.Resource) policy.Treatment
+	// Delivered is where the application is already; needed only where a use has a topology.
+	Delivered []Place
 }
 
 // Renderer renders one component in one context.
@@ -40,7 +44,8 @@ type Renderer interface {
 // Plan is what of a request goes where.
 type Plan struct {
 	Owner Owner
-	// Units in the order of environments as requested, then cluster, then component.
+	// Units in the order of environments as requested, then cluster, then component;
+	// policies before components.
 	Units []Unit
 	// Tenants that the units need.
 	Tenants map[TenantKey]Tenant
@@ -50,6 +55,9 @@ type Plan struct {
 	unresolved map[string]bool
 	// clusters of each environment that is not being deleted.
 	clusters map[string][]string
+	// surge are the clusters of each environment that must be healthy before one
+	// that was chosen before them is cleaned; released those that nothing replaces.
+	surge, released map[string][]string
 	// kept are clusters, and keepAll all, of which nothing is concluded, since a
 	// topology that may mean them cannot be resolved.
 	kept    map[string]bool
@@ -64,6 +72,8 @@ type Plan struct {
 	dependents map[string][]string
 	// final says that the application goes.
 	final bool
+	// deletions say how environments want what leaves them to go.
+	deletions map[string]v1alpha1.DeletionPolicy
 }
 
 type unitKey struct {
@@ -78,19 +88,29 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 	plan := &Plan{
 		Owner: request.Owner, Tenants: map[TenantKey]Tenant{},
 		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
-		kept: map[string]bool{}, leaving: map[string]bool{},
+		kept: map[string]bool{}, leaving: map[string]bool{}, surge: map[string][]string{}, released: map[string][]string{},
 	}
 	for name, env := range world {
-		plan.leaving[name] = env.Deleting
+		plan.leaving[name], plan.released[name] = env.Deleting, env.Released
+		for _, binding := range env.Bindings {
+			if binding.SurgeFirst {
+				plan.surge[name] = append(plan.surge[name], binding.Clusters...)
+			}
+		}
 	}
+	plan.In(world)
 	for _, use := range request.Uses {
-		for _, placed := range plan.placements(world, request.Source, use) {
+		for _, placed := range plan.placements(world, request, use) {
 			placed.components = placed.use.Components(request.Components)
 			if err := plan.addEnvironment(world, renderer, request, placed); err != nil {
 				return nil, err
 			}
 		}
 	}
+	if err := plan.addPolicies(renderer, request); err != nil {
+		return nil, err
+	}
+	plan.constrain(world)
 	plan.treat(request.Treat)
 	return plan, nil
 }
@@ -108,14 +128,10 @@ func RemovalPlan(owner Owner) *Plan {
 	return &Plan{Owner: owner, final: true}
 }
 
-// removeOptions say how something is removed that is not wanted.
-func (p *Plan) removeOptions(record Record) RemoveOptions {
-	return RemoveOptions{Final: p.final || p.leaving[record.Place.Environment]}
-}
-
 // Wants says whether a record belongs to something that is to stay as it is or
 // as it will be written. A cluster that left an environment while it is away
-// keeps what it has: lost contact must not empty a cluster.
+// keeps what it has, unless the environment says otherwise: lost contact must
+// not empty a cluster.
 func (p *Plan) Wants(record Record) bool {
 	environment, cluster := record.Place.Environment, record.Place.Cluster
 	if p.unresolved[environment] {
@@ -128,7 +144,19 @@ func (p *Plan) Wants(record Record) bool {
 		return true
 	}
 	clusters, delivered := p.clusters[environment]
-	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster)
+	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster) && p.deletions[environment].Unreachable != orphan
+}
+
+// successors are the clusters that must be healthy before a record goes: those
+// that stand for one that a placement chose before. A cluster of a placement
+// leaves because of a decision, one of a list or of a deleted binding by a word.
+func (p *Plan) successors(record Record) []string {
+	environment, cluster := record.Place.Environment, record.Place.Cluster
+	clusters, delivered := p.clusters[environment]
+	if !delivered || slices.Contains(clusters, cluster) || slices.Contains(p.released[environment], cluster) {
+		return nil
+	}
+	return p.surge[environment]
 }
 
 func holds(result *render.Result, object string) bool {
@@ -181,10 +209,8 @@ func admit(world World, source SourceNamespace, use policy.EnvironmentUse) (*Env
 			"%s: environment %q does not admit namespace %q: ask the platform team to add it to spec.applicationNamespaces, or use one of: %s",
 			pathOf(use), use.Environment, source.Name, enumerate(world.admitting(source)))}
 	}
-	if fields := NotImplemented(env.Spec); len(fields) > 0 {
-		return nil, &Problem{Reason: ReasonNotImplemented, Message: fmt.Sprintf(
-			"environment %q uses %s, which this version does not implement: nothing is delivered there until it is removed",
-			env.Name, strings.Join(fields, ", "))}
+	if problem := env.Unusable(); problem != nil {
+		return nil, problem
 	}
 	return env, nil
 }
@@ -367,12 +393,3 @@ func (e *RenderError) Error() string {
 
 // Unwrap gives the renderer's error.
 func (e *RenderError) Unwrap() error { return e.Err }
-
-// Reason of the failure, as a word for conditions.
-func (e *RenderError) Reason() string {
-	var detail *render.Error
-	if errors.As(e.Err, &detail) && detail.Reason != "" {
-		return detail.Reason
-	}
-	return ReasonRenderFailed
-}

@@ -68,7 +68,7 @@ func TestReplicasCollide(t *testing.T) {
 		t.Fatalf("got %v, want a RenderError", err)
 	}
 	want := []string{"web_us", "InvalidObject", `environment prod, cluster c1: spec.components[0]: the copies "eu" and "us" both make the ConfigMap "web": use a type whose template makes context.replicaKey part of the names, or remove the component from the policy of type "replication"`}
-	if diff := cmp.Diff(want, []string{failure.Component, failure.Reason(), failure.Error()}); diff != "" {
+	if diff := cmp.Diff(want, []string{failure.Component, reasonOf(failure), failure.Error()}); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -4,6 +4,7 @@
 package delivery
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,16 +21,23 @@ func SelectsByLabels(uses []policy.EnvironmentUse) bool {
 	return slices.ContainsFunc(uses, func(use policy.EnvironmentUse) bool { return use.Topology != nil && use.Topology.ByLabels() })
 }
 
+// HasTopology says that a use selects clusters and not an environment, so that
+// what is delivered already decides with which environment it stays.
+func HasTopology(uses []policy.EnvironmentUse) bool {
+	return slices.ContainsFunc(uses, func(use policy.EnvironmentUse) bool { return use.Topology != nil })
+}
+
 // Reached are the names of the environments that uses go to, sorted: those that
-// they name, whether they exist or not, and those that their topologies resolve to.
-func (w World) Reached(source SourceNamespace, uses []policy.EnvironmentUse) []string {
+// they name, whether they exist or not, and those that their topologies resolve
+// to. delivered is where the application is already.
+func (w World) Reached(source SourceNamespace, uses []policy.EnvironmentUse, delivered []Place) []string {
 	var names []string
 	for _, use := range uses {
 		if use.Topology == nil {
 			names = append(names, use.Environment)
 			continue
 		}
-		for name := range w.resolve(source, use).clusters {
+		for name := range w.resolve(source, use, delivered).clusters {
 			names = append(names, name)
 		}
 	}
@@ -38,11 +46,11 @@ func (w World) Reached(source SourceNamespace, uses []policy.EnvironmentUse) []s
 }
 
 // placements are the environments that a use goes to.
-func (p *Plan) placements(world World, source SourceNamespace, use policy.EnvironmentUse) []placement {
+func (p *Plan) placements(world World, request Request, use policy.EnvironmentUse) []placement {
 	if use.Topology == nil {
 		return []placement{{use: use}}
 	}
-	resolved := world.resolve(source, use)
+	resolved := world.resolve(request.Source, use, request.Delivered)
 	for _, problem := range resolved.problems {
 		p.problem(problem)
 	}
@@ -88,6 +96,8 @@ type topology struct {
 	source     SourceNamespace
 	use        policy.EnvironmentUse
 	candidates []candidate
+	// delivered is where the application is already.
+	delivered []Place
 	resolution
 }
 
@@ -95,9 +105,12 @@ type topology struct {
 // an application has no other way to a cluster. Of several that admit its
 // namespace and are bound to a cluster, one with the wanted target namespace
 // counts before others (topology.namespace, else the application's own), then
-// the first by name.
-func (w World) resolve(source SourceNamespace, use policy.EnvironmentUse) resolution {
-	t := &topology{world: w, source: source, use: use, candidates: w.candidates(source, use.Topology), resolution: resolution{clusters: map[string][]string{}}}
+// the first by name. Where it is already, it stays with its environment.
+func (w World) resolve(source SourceNamespace, use policy.EnvironmentUse, delivered []Place) resolution {
+	t := &topology{
+		world: w, source: source, use: use, candidates: w.candidates(source, use.Topology), delivered: delivered,
+		resolution: resolution{clusters: map[string][]string{}},
+	}
 	for _, c := range t.candidates {
 		if slices.ContainsFunc(c.env.Bindings, func(b Binding) bool { return b.Unresolved }) {
 			t.unresolved = append(t.unresolved, c.env.Name)
@@ -204,8 +217,9 @@ func (t *topology) pending(problem Problem) Problem {
 // better one that has no cluster only because its bindings are not decided now
 // must not be passed over: the application would move and come back.
 func (t *topology) reach(cluster string) {
-	at := slices.IndexFunc(t.candidates, func(c candidate) bool { return c.env.isBoundTo(cluster) || c.env.isOpen() })
-	if at >= 0 && !t.candidates[at].env.isBoundTo(cluster) {
+	candidates := t.ranked(cluster)
+	at := slices.IndexFunc(candidates, func(c candidate) bool { return c.env.isBoundTo(cluster) || c.env.isOpen() })
+	if at >= 0 && !candidates[at].env.isBoundTo(cluster) {
 		at = -1
 	}
 	if at < 0 {
@@ -213,7 +227,7 @@ func (t *topology) reach(cluster string) {
 		t.problems = append(t.problems, t.unreachable(cluster))
 		return
 	}
-	found := t.candidates[at]
+	found := candidates[at]
 	if namespace := t.use.Topology.Namespace; namespace != "" && namespace != found.target {
 		t.kept = append(t.kept, cluster)
 		t.problems = append(t.problems, Problem{Reason: ReasonInvalidNamespace, Message: fmt.Sprintf(
@@ -222,6 +236,36 @@ func (t *topology) reach(cluster string) {
 		return
 	}
 	t.clusters[found.env.Name] = append(t.clusters[found.env.Name], cluster)
+}
+
+// ranked are the candidates for a cluster, the best first: to move to one that
+// was made later would delete what runs and make it again. A namespace that is
+// asked for counts more.
+func (t *topology) ranked(cluster string) []candidate {
+	ranked := slices.Clone(t.candidates)
+	slices.SortStableFunc(ranked, func(a, b candidate) int {
+		return cmp.Or(compareBool(t.asks(a), t.asks(b)), compareBool(t.holds(a, cluster), t.holds(b, cluster)))
+	})
+	return ranked
+}
+
+// compareBool puts what is true first.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+func (t *topology) asks(c candidate) bool {
+	return t.use.Topology.Namespace != "" && c.target == t.use.Topology.Namespace
+}
+
+func (t *topology) holds(c candidate, cluster string) bool {
+	return slices.Contains(t.delivered, Place{Environment: c.env.Name, Cluster: cluster, Namespace: c.target})
 }
 
 // at is the path of the fields that select clusters.

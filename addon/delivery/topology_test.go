@@ -4,6 +4,7 @@
 package delivery
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -197,7 +198,7 @@ func TestUncertainPlan(t *testing.T) {
 
 func TestReached(t *testing.T) {
 	world := worldOf(environment("dev", "local"), environment("prod", "c1"), closed(environment("other", "c2")))
-	got := world.Reached(shop, []policy.EnvironmentUse{use("test"), onClusters("c1", "c2", "c3"), use("prod")})
+	got := world.Reached(shop, []policy.EnvironmentUse{use("test"), onClusters("c1", "c2", "c3"), use("prod")}, nil)
 	if diff := cmp.Diff([]string{"prod", "test"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -267,5 +268,60 @@ func TestPolicyLayers(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTopologyStays checks that nothing moves to a better environment while its
+// own admits it.
+func TestTopologyStays(t *testing.T) {
+	inB := []Place{{Environment: "b", Cluster: "c1", Namespace: "shop"}}
+	twice := append([]Place{{Environment: "a", Cluster: "c1", Namespace: "shop"}}, inB...)
+	other := topologyUse(policy.Topology{Clusters: []string{"c1"}, Namespace: "other"})
+	tests := []struct {
+		name, reason string
+		world        World
+		use          policy.EnvironmentUse
+		delivered    []Place
+		units        []string
+		wants        []Record
+	}{
+		{"new", "the first by name counts where nothing is delivered", worldOf(environment("a", "c1"), environment("b", "c1")), onClusters("c1"), nil, []string{"a/c1/shop/web"}, nil},
+		{"there", "it stays where it is", worldOf(environment("a", "c1"), environment("b", "c1")), onClusters("c1"), inB, []string{"b/c1/shop/web"}, nil},
+		{"another cluster", "a new cluster is chosen anew", worldOf(environment("a", "c1", "c2"), environment("b", "c1", "c2")), onClusters("c1", "c2"), inB, []string{"a/c2/shop/web", "b/c1/shop/web"}, nil},
+		{"another target", "it stays also where another's target is the application's own", worldOf(environment("a", "c1"), targeting("x", environment("b", "c1"))), onClusters("c1"), []Place{{"b", "c1", "x"}}, []string{"b/c1/x/web"}, nil},
+		{"target changed", "the environment delivers elsewhere now, so that it moves anyway", worldOf(environment("a", "c1"), targeting("y", environment("b", "c1"))), onClusters("c1"), []Place{{"b", "c1", "x"}}, []string{"a/c1/shop/web"}, nil},
+		{"not admitted any more", "its own environment is closed", worldOf(environment("a", "c1"), closed(environment("b", "c1"))), onClusters("c1"), inB, []string{"a/c1/shop/web"}, nil},
+		{"not bound any more", "its own environment lost the cluster", worldOf(environment("a", "c1"), environment("b", "c2")), onClusters("c1"), inB, []string{"a/c1/shop/web"}, nil},
+		{"asked elsewhere", "the namespace that is asked for decides", worldOf(targeting("other", environment("a", "c1")), environment("b", "c1")), other, inB, []string{"a/c1/other/web"}, nil},
+		{"on the way", "of two that hold it the better counts", worldOf(environment("a", "c1"), environment("b", "c1")), onClusters("c1"), twice, []string{"a/c1/shop/web"}, nil},
+		{"its own pending", "that it may be bound again is waited for", worldOf(environment("a", "c1"), unresolved(environment("b"), true)), onClusters("c1"), inB, nil, []Record{recordIn("b", "c1", "shop")}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			asked := request(test.use)
+			asked.Delivered = test.delivered
+			plan := planOf(t, test.world, asked, noneAway)
+			if diff := cmp.Diff(test.units, unitNames(plan)); diff != "" {
+				t.Errorf("units (-want +got), since %s:\n%s", test.reason, diff)
+			}
+			for _, record := range test.wants {
+				if !plan.Wants(record) {
+					t.Errorf("%v is given up: %s", record, test.reason)
+				}
+			}
+		})
+	}
+}
+
+func TestDelivered(t *testing.T) {
+	local := &scripted{records: []Record{record("local", "a"), record("local", "b")}}
+	fleet := &scripted{records: []Record{record("c1", "a")}}
+	got, err := engineOf(local, fleet).Delivered(t.Context(), owner)
+	if diff := cmp.Diff([]Place{recordIn("prod", "c1", "shop").Place, recordIn("prod", "local", "shop").Place}, got); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	fleet.fails = map[string]bool{"records": true}
+	if _, err := engineOf(local, fleet).Delivered(t.Context(), owner); !errors.Is(err, errBroken) {
+		t.Errorf("got %v, want the target's error", err)
 	}
 }

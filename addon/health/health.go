@@ -27,7 +27,9 @@
 //   - a component without a healthPolicy is judged by the built-in health of the
 //     workload's kind, and of its other objects that run pods, so that it is not
 //     healthy while its pods fail;
-//   - a trait without a healthPolicy is healthy when its objects exist.
+//   - a trait without a healthPolicy is healthy when its objects exist;
+//   - a policy is healthy when its objects exist, and with manageHealthCheck as a
+//     component is.
 //
 // Details and custom status that read what feedback cannot carry are left out
 // where objects are known by feedback alone: part of a list would make them say
@@ -146,7 +148,7 @@ func (j *judge) judge(d *definition.Definition, properties map[string]any, trait
 	}
 	switch {
 	case j.off(trait):
-	case j.blind(d, definition.HealthPart) || d.Kind == definition.Component && d.Program(definition.HealthPart) == nil:
+	case j.blind(d, definition.HealthPart) || likeComponent(d) && d.Program(definition.HealthPart) == nil:
 		found := j.byKind(d, trait)
 		v.Healthy, v.Failed, v.Message = found.healthy, found.failed, found.message
 	case d.Program(definition.HealthPart) != nil:
@@ -206,7 +208,12 @@ func judgedByKind(d *definition.Definition, o render.Object, feedback bool) bool
 	if d.Program(definition.HealthPart) != nil {
 		return feedback && !observable(d, definition.HealthPart) && (d.Kind == definition.Trait || o.Resource == "")
 	}
-	return d.Kind == definition.Component && (o.Resource == "" || kindOf(o).pods)
+	return likeComponent(d) && (o.Resource == "" || kindOf(o).pods)
+}
+
+// likeComponent says that the kinds of what a definition makes decide about its health.
+func likeComponent(d *definition.Definition) bool {
+	return d.Kind == definition.Component || d.Kind == definition.Policy && d.ManageHealthCheck
 }
 
 // missing is an object of a trait, or of the component itself, that was looked for in vain.

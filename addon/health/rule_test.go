@@ -114,6 +114,48 @@ func TestRule(t *testing.T) {
 	}
 }
 
+// TestPolicyRule says what judges what a policy makes.
+func TestPolicyRule(t *testing.T) {
+	cases := map[string]struct {
+		reason        string
+		manage, there bool
+		off           bool
+		want          health.Verdict
+	}{
+		"Exists":  {reason: "It is healthy when it exists.", there: true, want: health.Verdict{Healthy: true, WorkloadHealthy: true}},
+		"Missing": {reason: "It has to exist.", want: health.Verdict{Message: `Pod "p" does not exist yet`}},
+		"Managed": {reason: "Where the definition says so its kind decides.", manage: true, there: true, want: health.Verdict{Message: `Pod "p": is not ready yet: it has not started`}},
+		"Off":     {reason: "The application may switch that off.", manage: true, there: true, off: true, want: health.Verdict{Healthy: true, WorkloadHealthy: true}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			d := &definition.Definition{Kind: definition.Policy, Name: "p", Digest: name, ManageHealthCheck: tc.manage, Template: `output: {apiVersion: "v1", kind: "Pod"}`}
+			where := render.Context{AppName: "shop", TargetNamespace: "shop"}
+			if tc.off {
+				where.AppAnnotations = map[string]string{"app.oam.dev/disable-health-check": "true"}
+			}
+			r, err := render.New(definition.NewLibrary(d)).Render(where, render.Component{Policy: true, Name: "p", Type: "p"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := health.Input{Result: r}
+			if tc.there {
+				in.Output = r.Objects[0].Content
+			}
+			got, err := health.Evaluate(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+			if fed := slices.ContainsFunc(health.Feedback(r)[0], func(p health.Path) bool { return p.JSONPath() == ".status.phase" }); fed != (tc.manage && !tc.off) {
+				t.Errorf("%s The phase of the Pod comes back: %v", tc.reason, fed)
+			}
+		})
+	}
+}
+
 func TestObservability(t *testing.T) {
 	cases := map[string]struct {
 		reason string

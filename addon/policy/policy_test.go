@@ -218,11 +218,16 @@ func TestNotImplemented(t *testing.T) {
 		"spec.components[1].externalRevision: it has no effect in this version; write what the revision holds into properties",
 		"spec.components[1].scopes: it has no effect in this version; remove it",
 		"spec.components[1].replicaKey: it has no effect in this version; use a policy of type \"replication\"",
-		`spec.policies[5]: policies of type "our-own" have no effect in this version; remove it: objects that policies of your own make are not delivered; let a component make them`,
 		"spec.workflow: workflows have no effect in this version; remove it, the application is then delivered to all its environments",
 	}
 	if diff := cmp.Diff(want, policy.NotImplemented(spec)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{want[0], want[2], want[4]}, policy.NotRendered(spec)); diff != "" {
+		t.Errorf("fields that change objects (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"metadata.annotations[app.oam.dev/publishVersion]: remove it"}, policy.NotImplementedAnnotations(map[string]string{"app.oam.dev/publishVersion": "v1", "app.oam.dev/pause": "", "a": "b"})); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
 	}
 	if got := policy.NotImplemented(shop(environment("p", `{"environment":"prod"}`))); len(got) > 0 {
 		t.Errorf("an application without such fields: %v", got)

@@ -5,10 +5,12 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // The types of policies whose meaning is part of the product.
@@ -35,8 +37,8 @@ const (
 	ResourceUpdateType = "resource-update"
 )
 
-// Policy is one policy of an application. The field after its type is set; none
-// is for a type that a PolicyDefinition of the platform team defines.
+// Policy is one policy of an application. The field after its type is set; for a
+// type that a PolicyDefinition of the platform team defines that is Objects.
 type Policy struct {
 	// Name of the policy; it may be empty.
 	Name string
@@ -55,6 +57,8 @@ type Policy struct {
 	TakeOver       *ResourceRules
 	ReadOnly       *ResourceRules
 	ResourceUpdate *ResourceUpdate
+	// Objects is the policy as what makes objects.
+	Objects *render.Component
 }
 
 // Policies are the policies of an application, read and checked.
@@ -89,6 +93,11 @@ func readPolicy(raw v1beta1.AppPolicy, path string, library *definition.Library)
 	if err != nil {
 		return p, &InvalidError{Path: path + ".type", Message: err.Error()}
 	}
+	if !IsBuiltin(raw.Type) {
+		// Its properties are checked with those of the components, when it is known how strictly.
+		p.Objects = &render.Component{Policy: true, Name: raw.Name, Type: raw.Type, Properties: properties, Path: path}
+		return p, p.checkName()
+	}
 	if findings := found.Validate(properties, at); len(findings) > 0 {
 		return p, invalid(findings)
 	}
@@ -98,10 +107,35 @@ func readPolicy(raw v1beta1.AppPolicy, path string, library *definition.Library)
 // lookup prefers the product's own definition: what its policies mean is fixed
 // in code, so that nobody else can say which parameters they take.
 func lookup(name string, library *definition.Library) (*definition.Definition, error) {
-	if found, err := definition.Builtin().Lookup(definition.Policy, name); err == nil {
-		return found, nil
+	if IsBuiltin(name) {
+		library = definition.Builtin()
 	}
 	return library.Lookup(definition.Policy, name)
+}
+
+// IsBuiltin says that policies of a type mean what the product says, whatever
+// definition of that name there is.
+func IsBuiltin(kind string) bool {
+	return slices.Contains(definition.Builtin().Names(definition.Policy), kind)
+}
+
+// checkName refuses a policy that makes objects and has no name for them.
+func (p Policy) checkName() error {
+	if p.Name != "" {
+		return nil
+	}
+	return &InvalidError{Path: p.Path + ".name", Message: fmt.Sprintf("a policy of type %q needs a name, which its objects get; set it", p.Type)}
+}
+
+// Objects are the policies that make objects, in the order of the spec.
+func (p *Policies) Objects() []render.Component {
+	var out []render.Component
+	for _, policy := range p.All {
+		if policy.Objects != nil {
+			out = append(out, *policy.Objects)
+		}
+	}
+	return out
 }
 
 // invalid is one error that holds all findings.

@@ -70,7 +70,10 @@ func TestRead(t *testing.T) {
 			reason: "The operation has a default.", policy: of("resource-update", `{"rules":[{`+selectorText+`,"strategy":{"op":"replace","recreateFields":["spec.x"]}},{"selector":{}}]}`),
 			want: policy.Policy{ResourceUpdate: &policy.ResourceUpdate{Rules: []policy.ResourceUpdateRule{{Selector: selector, Op: "replace", RecreateFields: []string{"spec.x"}}, {Op: "patch"}}}},
 		},
-		"OwnType": {reason: "A PolicyDefinition of the platform team says no more than its parameters.", policy: of("our-own", `{"anything":1}`)},
+		"OwnType": {
+			reason: "A PolicyDefinition of the platform team makes objects.", policy: v1beta1.AppPolicy{Name: "audit", Type: "our-own", Properties: raw(`{"anything":1}`)},
+			want: policy.Policy{Objects: &render.Component{Policy: true, Name: "audit", Type: "our-own", Properties: object{"anything": int64(1)}, Path: "spec.policies[0]"}},
+		},
 	}
 	library := definition.NewLibrary(&definition.Definition{Kind: definition.Policy, Name: "our-own", Template: "parameter: {...}"})
 	for name, tc := range cases {
@@ -134,6 +137,50 @@ func TestReadErrors(t *testing.T) {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
 			}
 		})
+	}
+}
+
+func TestPoliciesThatMakeObjects(t *testing.T) {
+	library := definition.NewLibrary(&definition.Definition{Kind: definition.Policy, Name: "our-own", Template: "output: {}\nparameter: {}"},
+		&definition.Definition{Kind: definition.Policy, Name: "override", Template: "output: {}\nparameter: {own: string}"}).Over(definition.Builtin())
+	own := func(name string) v1beta1.AppPolicy { return v1beta1.AppPolicy{Name: name, Type: "our-own"} }
+	cases := map[string]struct {
+		reason   string
+		policies []v1beta1.AppPolicy
+		want     []string
+		err      string
+	}{
+		"Order":    {reason: "The order is that of the spec.", policies: []v1beta1.AppPolicy{own("b"), of("topology", "{}"), own("a")}, want: []string{"spec.policies[0] b", "spec.policies[2] a"}},
+		"Builtin":  {reason: "What a built-in type means is fixed.", policies: []v1beta1.AppPolicy{of("override", "{}")}},
+		"NoName":   {reason: "Objects need a name.", policies: []v1beta1.AppPolicy{own("")}, err: `spec.policies[0].name: a policy of type "our-own" needs a name, which its objects get; set it`},
+		"SameName": {reason: "Their objects could not be told apart.", policies: []v1beta1.AppPolicy{own("a"), own("a")}, err: `spec.policies[1].name: spec.policies[0] makes objects under the name "a" too; give each policy its own name`},
+		"Shared":   {reason: "A policy that makes no objects may have the name.", policies: []v1beta1.AppPolicy{own("a"), {Name: "a", Type: "topology"}}, want: []string{"spec.policies[0] a"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			policies, err := policy.Read(shop(tc.policies...), library)
+			if err == nil {
+				for _, c := range policies.Objects() {
+					got = append(got, c.Path+" "+c.Name)
+				}
+			}
+			if tc.err != errorText(err) {
+				t.Errorf("%s Error %q, want %q", tc.reason, errorText(err), tc.err)
+			}
+			if diff := cmp.Diff(tc.want, got); tc.err == "" && diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestEnvironmentsWithForeignTypes checks that what is found out without any
+// definition does not change when the application has policies of foreign types.
+func TestEnvironmentsWithForeignTypes(t *testing.T) {
+	uses, err := policy.Environments(shop(named("a", of("our-own", `{"any":1}`)), environment("p", `{"environment":"prod"}`)))
+	if err != nil || len(uses) != 1 || uses[0].Environment != "prod" {
+		t.Errorf("got %v, %v; want the environment prod", uses, err)
 	}
 }
 

@@ -63,8 +63,11 @@ func (u EnvironmentUse) Components(all []render.Component) []UsedComponent {
 }
 
 // Environments lists the environments that an application goes to, in the order
-// of its policies. The error is an *InvalidError or a *TooLargeError.
+// of its policies. Policies of types that are not built in do not count. The
+// error is an *InvalidError or a *TooLargeError.
 func Environments(spec v1beta1.ApplicationSpec) ([]EnvironmentUse, error) {
+	// Without a definition nothing says whether they are right, and they lead nowhere.
+	spec.Policies = slices.DeleteFunc(slices.Clone(spec.Policies), func(p v1beta1.AppPolicy) bool { return !IsBuiltin(p.Type) })
 	policies, err := Read(spec, definition.Builtin())
 	if err != nil {
 		return nil, err
@@ -125,7 +128,14 @@ func uses(policies []Policy, base EnvironmentUse) ([]EnvironmentUse, error) {
 // misspelt one would silently change or deliver nothing.
 func (p *Policies) checkNames() error {
 	known := p.componentNames()
+	named := map[string]string{}
 	for _, policy := range p.All {
+		if first, twice := named[policy.Name]; twice && policy.Objects != nil {
+			return &InvalidError{Path: policy.Path + ".name", Message: fmt.Sprintf("%s makes objects under the name %q too; give each policy its own name", first, policy.Name)}
+		}
+		if policy.Objects != nil {
+			named[policy.Name] = policy.Path
+		}
 		if err := policy.checkNames(known); err != nil {
 			return err
 		}

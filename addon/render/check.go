@@ -46,7 +46,7 @@ type use struct {
 }
 
 func (c Component) uses() []use {
-	out := []use{{definition.Component, c.Type, c.path(), c.Properties}}
+	out := []use{{c.kind(), c.Type, c.path(), c.Properties}}
 	for _, t := range c.Traits {
 		out = append(out, use{definition.Trait, t.Type, c.traitPath(t), t.Properties})
 	}

@@ -44,6 +44,9 @@ type Context struct {
 	PublishVersion string
 	// WorkflowName is the name of the workflow that delivers; empty without one.
 	WorkflowName string
+	// Artifacts are the objects of the application's components there, by component,
+	// which policies see; nil for none.
+	Artifacts map[string]any
 }
 
 // ClusterVersion is a version of Kubernetes as templates see it.
@@ -95,12 +98,17 @@ func (x Context) Values(c Component, reads *program.Reads) map[string]any {
 		}
 	}
 	for _, text := range [...]struct{ name, value string }{
-		{"name", c.Name}, {"componentType", c.Type}, {"appName", x.AppName}, {"namespace", x.TargetNamespace},
+		{"name", c.Name}, {"appName", x.AppName}, {"namespace", x.TargetNamespace},
 		{"cluster", x.Cluster}, {"appRevision", x.AppRevision},
 	} {
 		put(text.name, func() any { return text.value })
 	}
-	put("revision", func() any { return x.revision(c) })
+	if c.Policy {
+		put("artifacts", x.artifacts)
+	} else {
+		put("componentType", func() any { return c.Type })
+		put("revision", func() any { return x.revision(c) })
+	}
 	for _, text := range [...]struct{ name, value string }{
 		{"replicaKey", x.ReplicaKey}, {"publishVersion", x.PublishVersion}, {"workflowName", x.WorkflowName},
 	} {
@@ -137,6 +145,14 @@ func (x Context) components() any {
 		out[i] = map[string]any{"name": name}
 	}
 	return out
+}
+
+// artifacts is an object also where there are none.
+func (x Context) artifacts() any {
+	if x.Artifacts == nil {
+		return map[string]any{}
+	}
+	return x.Artifacts
 }
 
 // objects is the list as a JSON value.

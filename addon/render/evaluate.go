@@ -55,8 +55,15 @@ func (p *plan) evaluate() (*Result, error) {
 
 func (p *plan) evaluateWorkload() ([]Object, error) {
 	s := p.workload
-	fields, err := p.run(s, nil, outputField, outputsField, errsField)
+	wanted := []string{outputField, outputsField, errsField}
+	if p.component.Policy {
+		wanted = append(wanted, processingField)
+	}
+	fields, err := p.run(s, nil, wanted...)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.refuseProcessing(s, fields); err != nil {
 		return nil, err
 	}
 	workload, ok := fields[outputField].(map[string]any)
@@ -72,8 +79,8 @@ func (p *plan) evaluateTrait(s step, objects []Object) ([]Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := fields[processingField]; ok {
-		return nil, &Error{Component: p.component.Name, Path: s.path, Reason: ReasonTemplateFailed, Message: fmt.Sprintf("the trait type %q asks for data by HTTP while it is rendered (processing), which is not supported; give the data as properties", s.definition.Name)}
+	if err := p.refuseProcessing(s, fields); err != nil {
+		return nil, err
 	}
 	further, err := p.outputs(s, fields, s.definition.Name)
 	if err != nil {
@@ -85,6 +92,14 @@ func (p *plan) evaluateTrait(s step, objects []Object) ([]Object, error) {
 		return nil, err
 	}
 	return objects, p.patchFurther(s, fields, objects)
+}
+
+// refuseProcessing refuses a template that wants data from elsewhere.
+func (p *plan) refuseProcessing(s step, fields map[string]any) error {
+	if _, ok := fields[processingField]; !ok {
+		return nil
+	}
+	return &Error{Component: p.component.Name, Path: s.path, Reason: ReasonTemplateFailed, Message: fmt.Sprintf("the %s type %q asks for data by HTTP while it is rendered (processing), which is not supported; give the data as properties", s.definition.Kind, s.definition.Name)}
 }
 
 // run evaluates a template and reports what it refuses by errs.

@@ -84,7 +84,7 @@ func (p *plan) identify(s step, o *Object) error {
 	if problems := nameProblems(gvk.Kind, o.Name()); len(problems) > 0 {
 		return p.invalidObject(s, o.field(), fmt.Sprintf("has the name %q: %s", o.Name(), problems[0]))
 	}
-	if isClusterScoped(gvk) {
+	if IsClusterScoped(gvk) {
 		delete(metadata, "namespace")
 		return nil
 	}
@@ -131,6 +131,9 @@ func (p *plan) label(o *Object) {
 	labels[v1beta1.LabelAppName] = p.context.AppName
 	labels[v1beta1.LabelAppNamespace] = p.context.AppNamespace
 	labels[v1beta1.LabelAppComponent] = p.component.Name
+	if p.component.Policy {
+		labels[v1alpha1.LabelPolicy] = p.component.Name
+	}
 	if p.context.ReplicaKey != "" {
 		labels[v1beta1.LabelReplicaKey] = p.context.ReplicaKey
 	}
@@ -153,16 +156,15 @@ func (p *plan) label(o *Object) {
 	}
 }
 
-// kindLabels say what made the object.
+// kindLabels say what made the object. OAM has none for policies.
 func (p *plan) kindLabels(o Object) map[string]string {
+	if p.component.Policy {
+		return nil
+	}
 	if o.Resource == "" {
 		return map[string]string{v1beta1.LabelResourceType: workloadResource, v1beta1.LabelWorkloadType: p.workload.definition.Name}
 	}
-	kind := o.Trait
-	if kind == "" {
-		kind = auxiliary
-	}
-	return map[string]string{v1beta1.LabelResourceType: traitResource, v1beta1.LabelTraitType: kind, v1beta1.LabelTraitResource: o.Resource}
+	return map[string]string{v1beta1.LabelResourceType: traitResource, v1beta1.LabelTraitType: o.TraitType(), v1beta1.LabelTraitResource: o.Resource}
 }
 
 // refer puts a reference to the workload where the definition wants one.

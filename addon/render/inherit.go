@@ -27,10 +27,18 @@ var notInherited = []string{oamPrefix, "fairlead.dev/", "oam.dev/", "kubectl.kub
 func inherited(ctx Context) (labels, annotations map[string]string) {
 	labels = without(ctx.AppLabels, ctx.AppAnnotations[oamPrefix+filterLabelKeys])
 	annotations = without(ctx.AppAnnotations, ctx.AppAnnotations[oamPrefix+filterAnnotationKeys])
-	if v, ok := ctx.AppAnnotations[v1beta1.AnnotationDisableHealthCheck]; ok {
-		annotations[v1beta1.AnnotationDisableHealthCheck] = v
-	}
+	maps.Copy(annotations, healthNotes(ctx))
 	return labels, annotations
+}
+
+// healthNotes is the annotation of the application about health, if it has one:
+// all that its policies' objects inherit.
+func healthNotes(ctx Context) map[string]string {
+	out := map[string]string{}
+	if v, ok := ctx.AppAnnotations[v1beta1.AnnotationDisableHealthCheck]; ok {
+		out[v1beta1.AnnotationDisableHealthCheck] = v
+	}
+	return out
 }
 
 func without(all map[string]string, filtered string) map[string]string {

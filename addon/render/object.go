@@ -4,6 +4,7 @@
 package render
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -41,6 +42,12 @@ func digest(v any) string {
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:8])
+}
+
+// TraitType is the type that OAM's labels give to a further object: that of the
+// trait that made it, or the one of what components make themselves.
+func (o Object) TraitType() string {
+	return cmp.Or(o.Trait, auxiliary)
 }
 
 // GroupVersionKind of the object.

@@ -47,8 +47,11 @@ func (r *Renderer) plan(ctx Context, c Component) (*plan, error) {
 	}
 	p := &plan{context: ctx, component: c}
 	p.labels, p.notes = inherited(ctx)
+	if c.Policy {
+		p.labels, p.notes = map[string]string{}, healthNotes(ctx)
+	}
 	var err error
-	if p.workload, err = r.step(c, definition.Component, c.Type, c.Properties, c.path()); err != nil {
+	if p.workload, err = r.step(c, c.kind(), c.Type, c.Properties, c.path()); err != nil {
 		return nil, err
 	}
 	for _, t := range c.Traits {
@@ -74,7 +77,7 @@ func checkName(c Component) error {
 	}
 	return &Error{
 		Component: c.Name, Path: c.path() + ".name", Reason: ReasonInvalidName,
-		Message: "the name of a component becomes the name of objects, so " + problems[0] + "; change it",
+		Message: "the name of a " + string(c.kind()) + " becomes the name of objects, so " + problems[0] + "; change it",
 	}
 }
 

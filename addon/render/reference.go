@@ -18,6 +18,9 @@ import (
 // already. Whoever renders reads them and sets Component.Objects.
 const ReferenceType = "ref-objects"
 
+// Refers says that a component delivers objects which exist already.
+func Refers(c Component) bool { return c.Type == ReferenceType && !c.Policy }
+
 const (
 	// ReasonInvalidReference is a reference that is not followed.
 	ReasonInvalidReference = "InvalidReference"

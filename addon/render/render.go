@@ -27,8 +27,11 @@ type Trait struct {
 	Path string
 }
 
-// Component is one component with everything merged into it.
+// Component is one component with everything merged into it, or a policy that
+// makes objects.
 type Component struct {
+	// Policy says that it is a policy: its type is a PolicyDefinition, and it has no traits.
+	Policy bool
 	// Name of the component.
 	Name string
 	// Type of the component.
@@ -43,6 +46,14 @@ type Component struct {
 	DependsOn []string
 	// Path of the component in the user's text, for errors; components.NAME when empty.
 	Path string
+}
+
+// kind is the kind of definition that the type is of.
+func (c Component) kind() definition.Kind {
+	if c.Policy {
+		return definition.Policy
+	}
+	return definition.Component
 }
 
 func (c Component) path() string {

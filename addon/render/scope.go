@@ -39,6 +39,8 @@ var clusterScoped = map[schema.GroupKind]bool{
 	{Group: "storage.k8s.io", Kind: "VolumeAttributesClass"}:                          true,
 }
 
-func isClusterScoped(gvk schema.GroupVersionKind) bool {
+// IsClusterScoped says that a kind of Kubernetes has no namespace. A kind of a
+// CRD is taken for one that has.
+func IsClusterScoped(gvk schema.GroupVersionKind) bool {
 	return clusterScoped[gvk.GroupKind()]
 }

@@ -295,4 +295,8 @@ type EnvironmentStatus struct {
 	// applications is the number of applications that deliver to the environment.
 	// +optional
 	Applications int32 `json:"applications"`
+	// left is the number of ManifestWorks that were left on clusters that are away; each goes
+	// when its cluster returns.
+	// +optional
+	Left int32 `json:"left,omitempty"`
 }

@@ -31,6 +31,9 @@ const (
 	// LabelApplicationUID is the UID of the Application that an object or work belongs to.
 	// It is what proves that an object is ours to delete.
 	LabelApplicationUID = "fairlead.dev/application-uid"
+	// LabelPolicy is, on an object that a policy made, the name of the policy. OAM's label for the
+	// component has that name too, and would be taken for a component's.
+	LabelPolicy = "fairlead.dev/policy"
 	// LabelReapply is changed on a work to make the agent apply it again at once.
 	LabelReapply = "fairlead.dev/reapply"
 	// AnnotationHash is the digest of the content that was written.

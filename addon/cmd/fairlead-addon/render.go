@@ -38,6 +38,15 @@ and without those an application is rendered for the hub itself (local), into
 its own namespace. Clusters that an OCM placement would choose are not known
 offline: one stands for all of them.
 
+What is rendered is not always what the addon delivers: it delivers nothing of an
+application with a field that it does not implement. Of fields that only say when
+and how objects are delivered a warning tells (outputs and scopes of
+components, workflow, policies such as garbage-collect and apply-once, annotations
+such as publishVersion, rollout of a ClusterBinding). Those that change objects
+(inputs, externalRevision and replicaKey of components) are errors, and with
+--lenient warnings. Fields of an Environment that guard it, such as after, approval
+and constraints, are always errors.
+
 Objects are printed in a stable order. Where there are several environments or
 clusters, a comment before each group says for which it is. Nothing is printed
 to standard output when anything is wrong; then the exit status is 1.`,

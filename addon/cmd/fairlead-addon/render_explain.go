@@ -9,6 +9,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
@@ -16,7 +17,8 @@ import (
 // explain writes, as comments, which layer has set each property of a component
 // and of its traits. It shows no values: they may be secrets.
 func explain(b *bytes.Buffer, unit delivery.Unit) {
-	b.WriteString(commentLine(fmt.Sprintf("Component %s: which layer has set what", unit.Component)))
+	title := delivery.Title(unit.Component)
+	b.WriteString(commentLine(strings.ToUpper(title[:1]) + title[1:] + ": which layer has set what"))
 	component := unit.Result.Component
 	own := func(l delivery.Layer) map[string]any { return l.Properties }
 	explainBelow(b, unit.Layers, own, component.Properties, nil)

@@ -75,6 +75,10 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	if err != nil {
 		return nil, nil, wrong(err)
 	}
+	notices, err := o.passedOver(app, spec)
+	if err != nil {
+		return nil, nil, wrong(err)
+	}
 	components, err := policy.Components(spec)
 	if err != nil {
 		return nil, nil, wrong(err)
@@ -87,15 +91,15 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 	if err != nil {
 		return nil, nil, wrong(err)
 	}
-	found, errs := renderer.Check(components, func(render.Component) bool { return true })
-	warnings := textsOf(name, found)
+	found, errs := renderer.Check(slices.Concat(components, policies.Objects()), func(c render.Component) bool { return !c.Policy })
+	warnings := append(notices, textsOf(name, found)...)
 	if len(errs) > 0 {
 		return nil, warnings, joined(wrong, errs)
 	}
 	world, placeholders := o.world(app, uses)
 	plan, err := delivery.MakePlan(world, referring{Renderer: renderer, documents: o.documents, namespace: app.Namespace}, delivery.Request{
 		Owner: delivery.Owner{Namespace: app.Namespace, Name: app.Name}, Source: o.source(app.Namespace),
-		Uses: uses, Components: components, Labels: app.Labels, Annotations: app.Annotations,
+		Uses: uses, Components: components, Policies: policies.Objects(), Labels: app.Labels, Annotations: app.Annotations,
 		Revision: app.Name + "-v1", RevisionNumber: 1, ClusterVersion: func(string) render.ClusterVersion { return o.version },
 	}, func(string) bool { return false })
 	if err != nil {
@@ -105,6 +109,20 @@ func (o offline) application(app v1beta1.Application, renderer *render.Renderer)
 		warnings = append(warnings, textsOf(name, unit.Result.Warnings)...)
 	}
 	return groupsOf(name, plan), unique(append(warnings, placeholders...)), joinedProblems(wrong, plan.Problems)
+}
+
+// passedOver are the fields that have no part in what is rendered, and for which
+// the addon would deliver nothing. Fields that have a part are an error, unless
+// they are to be passed over: without them other objects are shown.
+func (o offline) passedOver(app v1beta1.Application, spec v1beta1.ApplicationSpec) ([]string, error) {
+	if fields := policy.NotRendered(spec); len(fields) > 0 && !o.lenient {
+		return nil, fmt.Errorf("%s; or see the objects without it with --lenient", strings.Join(fields, "; "))
+	}
+	var out []string
+	for _, field := range append(policy.NotImplementedAnnotations(app.Annotations), policy.NotImplemented(spec)...) {
+		out = append(out, fmt.Sprintf("application %s/%s: the addon does not deliver it as it is: %s", app.Namespace, app.Name, field))
+	}
+	return out, nil
 }
 
 func joined(wrong func(error) error, errs []*render.Error) error {
@@ -169,6 +187,9 @@ func (o offline) world(app v1beta1.Application, uses []policy.EnvironmentUse) (d
 		if !ok {
 			continue
 		}
+		for _, field := range delivery.BindingNotImplemented(b.Spec) {
+			placeholders = append(placeholders, fmt.Sprintf("ClusterBinding %q: the addon delivers nothing through it as it is: %s is not implemented; remove it", b.Name, field))
+		}
 		resolved := delivery.Binding{Name: b.Name, Overrides: b.Spec.Overrides, Clusters: slices.Sorted(slices.Values(b.Spec.Clusters))}
 		if b.Spec.Placement != nil {
 			resolved.Clusters = []string{chosenBy(b.Name)}
@@ -193,11 +214,19 @@ func shippedEnvironment(namespace string) *delivery.Environment {
 	}
 }
 
+// unboundedEnvironment stands for one that is not given: what it would refuse is
+// not known, so that every object is shown.
+func unboundedEnvironment(namespace string) *delivery.Environment {
+	environment := shippedEnvironment(namespace)
+	environment.Spec.Constraints = &v1alpha1.Constraints{AllowClusterScoped: true}
+	return environment
+}
+
 // assumed is the world without any environment among the files: the default
 // one, bound also to the clusters that topologies name, and one more for each
 // further namespace that they name.
 func (o offline) assumed(app v1beta1.Application, uses []policy.EnvironmentUse) (delivery.World, []string) {
-	world := delivery.World{v1alpha1.DefaultEnvironment: shippedEnvironment(app.Namespace)}
+	world := delivery.World{v1alpha1.DefaultEnvironment: unboundedEnvironment(app.Namespace)}
 	var placeholders []string
 	for _, use := range uses {
 		if use.Topology == nil {
@@ -205,7 +234,7 @@ func (o offline) assumed(app v1beta1.Application, uses []policy.EnvironmentUse) 
 		}
 		environment := world[v1alpha1.DefaultEnvironment]
 		if ns := use.Topology.Namespace; ns != "" && ns != app.Namespace {
-			environment = shippedEnvironment(app.Namespace)
+			environment = unboundedEnvironment(app.Namespace)
 			environment.Name, environment.Spec.TargetNamespace = ns, &v1alpha1.TargetNamespace{Name: ns}
 			if known := world[ns]; known != nil {
 				environment = known
@@ -239,12 +268,12 @@ func (o offline) selected(t policy.Topology) ([]string, map[string]map[string]st
 	return []string{name}, map[string]map[string]string{name: t.ClusterLabelSelector}
 }
 
-// groupsOf sorts the units of a plan by place, then by component.
+// groupsOf sorts the units of a plan by place, then by component, policies first.
 func groupsOf(application string, plan *delivery.Plan) []group {
 	units := slices.SortedStableFunc(slices.Values(plan.Units), func(a, b delivery.Unit) int {
 		return cmp.Or(
 			cmp.Compare(a.Place.Environment, b.Place.Environment), cmp.Compare(a.Place.Cluster, b.Place.Cluster),
-			cmp.Compare(a.Place.Namespace, b.Place.Namespace), strings.Compare(a.Component, b.Component),
+			cmp.Compare(a.Place.Namespace, b.Place.Namespace), comparePolicies(a.Component, b.Component), strings.Compare(a.Component, b.Component),
 		)
 	})
 	var out []group
@@ -256,4 +285,15 @@ func groupsOf(application string, plan *delivery.Plan) []group {
 		last.units = append(last.units, u)
 	}
 	return out
+}
+
+// comparePolicies puts units of policies before those of components.
+func comparePolicies(a, b string) int {
+	switch {
+	case delivery.IsPolicy(a) == delivery.IsPolicy(b):
+		return 0
+	case delivery.IsPolicy(a):
+		return -1
+	}
+	return 1
 }

@@ -53,7 +53,7 @@ func (d *documents) markReferences(app v1beta1.Application) {
 		return // it is reported where the application is rendered
 	}
 	for _, component := range components {
-		if component.Type != render.ReferenceType {
+		if !render.Refers(component) {
 			continue
 		}
 		references, err := render.References(component, app.Namespace)
@@ -103,7 +103,7 @@ type referring struct {
 
 // Render renders a component with the objects that it refers to.
 func (r referring) Render(ctx render.Context, component render.Component) (*render.Result, error) {
-	if component.Type != render.ReferenceType {
+	if !render.Refers(component) {
 		return r.Renderer.Render(ctx, component)
 	}
 	references, err := render.References(component, r.namespace)

@@ -82,8 +82,9 @@ var typicalApplications = []applicationCase{
 	{"platform", "Types of a platform team, one an object and one a CUE file.", nil},
 	{"node-agent", "A daemon on chosen nodes with bounds on what it uses.", nil},
 	{"regions", "One component, delivered once for each region.", nil},
+	{"guarded", "Policies of a platform team that make objects beside the components.", nil},
 	{"locked-down", "An account of its own, least privileges, and probes.", nil},
-	{"moved-over", "An application as it was written for KubeVela, with all that people use there.", []string{"--kube-version", "1.34"}},
+	{"moved-over", "An application as it was written for KubeVela, with all that people use there.", []string{"--kube-version", "1.34", "--lenient"}},
 }
 
 func (c applicationCase) folder(parts ...string) string {
@@ -102,6 +103,20 @@ func (c applicationCase) args(files ...string) []string {
 	return args
 }
 
+// compareWarnings compares what is said with the file warnings.txt; without the
+// file nothing may be said.
+func (c applicationCase) compareWarnings(t *testing.T, stderr string) {
+	t.Helper()
+	file := c.folder("warnings.txt")
+	if _, err := os.Stat(file); err == nil || *update && stderr != "" {
+		compare(t, file, stderr, c.reason)
+		return
+	}
+	if stderr != "" {
+		t.Errorf("%s It says %q", c.reason, stderr)
+	}
+}
+
 // TestTypicalApplications renders each application of testdata/render as it is
 // and in any order of its files, documents and keys: always the same bytes.
 func TestTypicalApplications(t *testing.T) {
@@ -110,9 +125,10 @@ func TestTypicalApplications(t *testing.T) {
 			render := func(stdin string, args ...string) string {
 				t.Helper()
 				stdout, stderr, err := renderCommand(t, stdin, args...)
-				if err != nil || stderr != "" {
+				if err != nil {
 					t.Fatalf("%s It ends with %v and says %q", c.reason, err, stderr)
 				}
+				c.compareWarnings(t, stderr)
 				return stdout
 			}
 			got := render("", c.args(c.folder("files"))...)
@@ -225,9 +241,10 @@ func TestRenderJSON(t *testing.T) {
 	for _, c := range typicalApplications {
 		t.Run(c.name, func(t *testing.T) {
 			stdout, stderr, err := renderCommand(t, "", append(c.args(c.folder("files")), "-o", "json")...)
-			if err != nil || stderr != "" {
+			if err != nil {
 				t.Fatalf("it ends with %v and says %q", err, stderr)
 			}
+			c.compareWarnings(t, stderr)
 			var got struct {
 				APIVersion, Kind string
 				Items            []map[string]any
@@ -313,6 +330,8 @@ func TestWrongInputs(t *testing.T) {
 		{"unknown-trait", "A type of trait that does not exist.", "", file("unknown-trait.yaml")},
 		{"unknown-policy", "A type of policy that does not exist.", "", file("unknown-policy.yaml")},
 		{"missing-image", "A parameter that has to be given.", "", file("missing-image.yaml")},
+		{"inputs", "Fields that change objects and are not implemented.", "", file("inputs.yaml")},
+		{"inputs-lenient", "They can be passed over.", "", with(file("inputs.yaml"), "--lenient")},
 		{"unknown-field", "A field that an Application does not have.", "", file("unknown-field.yaml")},
 		{"unknown-field-lenient", "It can be passed over.", "", with(file("unknown-field.yaml"), "--lenient")},
 		{"foreign-kind", "Objects that are none of the application are not passed over.", "", file("foreign-kind.yaml")},
@@ -326,6 +345,7 @@ func TestWrongInputs(t *testing.T) {
 		{"missing-file", "A file that does not exist.", "", file("does-not-exist.yaml")},
 		{"twice", "One application twice.", "", file("usual.yaml", "usual.yaml")},
 		{"not-admitted", "An environment that does not admit the namespace.", "", file("usual.yaml", "not-admitted.yaml")},
+		{"constrained", "An environment whose constraints are not kept.", "", file("constrained.yaml")},
 		{"no-environment", "An environment that is not given.", "", file("no-environment.yaml", "not-admitted.yaml")},
 		{"not-bound", "A cluster that belongs to no environment.", "", file("topology.yaml", "bound.yaml")},
 		{"no-cluster", "An environment without clusters.", "", file("no-cluster.yaml")},

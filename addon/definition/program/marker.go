@@ -47,7 +47,7 @@ func (p *Program) Markers(field string) (*Markers, error) {
 	}
 	c := &collector{within: map[ast.Node]bool{}}
 	for _, d := range file.Decls {
-		if f, ok := d.(*ast.Field); ok && labelOf(f) == field {
+		if f, ok := d.(*ast.Field); ok && LabelOf(f) == field {
 			p.markers[field] = merge(p.markers[field], c.ofField(f, nil))
 		}
 	}
@@ -74,7 +74,7 @@ func (c *collector) ofField(f *ast.Field, above map[string]string) *Markers {
 		}
 	}
 	if inner := rowOf(f); inner != nil {
-		return fieldMarkers(labelOf(inner), c.ofField(inner, values))
+		return fieldMarkers(LabelOf(inner), c.ofField(inner, values))
 	}
 	out := c.ofExpr(f.Value)
 	if len(values) == 0 {
@@ -90,7 +90,7 @@ func rowOf(f *ast.Field) *ast.Field {
 		return nil
 	}
 	inner, ok := body.Elts[0].(*ast.Field)
-	if !ok || labelOf(inner) == "" {
+	if !ok || LabelOf(inner) == "" {
 		return nil
 	}
 	return inner
@@ -165,7 +165,7 @@ func (c *collector) ofDecls(decls []ast.Decl) *Markers {
 	for _, d := range decls {
 		switch d := d.(type) {
 		case *ast.Field:
-			out = merge(out, fieldMarkers(labelOf(d), c.ofField(d, nil)))
+			out = merge(out, fieldMarkers(LabelOf(d), c.ofField(d, nil)))
 		case *ast.EmbedDecl:
 			out = merge(out, c.ofExpr(d.Expr))
 		case *ast.Comprehension:
@@ -210,7 +210,8 @@ func merge(a, b *Markers) *Markers {
 	return out
 }
 
-func labelOf(f *ast.Field) string {
+// LabelOf is the name of a field; empty when it is computed.
+func LabelOf(f *ast.Field) string {
 	name, _, err := ast.LabelName(f.Label)
 	if err != nil {
 		return ""

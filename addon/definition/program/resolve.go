@@ -101,7 +101,7 @@ func (r *Resolver) named(decls []ast.Decl, name string) []ast.Expr {
 	for _, d := range decls {
 		switch d := d.(type) {
 		case *ast.Field:
-			if own := labelOf(d); own == name || own == "" {
+			if own := LabelOf(d); own == name || own == "" {
 				out = append(out, d.Value)
 			}
 			if alias, ok := d.Label.(*ast.Alias); ok && alias.Ident.Name == name {

@@ -26,7 +26,7 @@ import (
 func (w wish) identified(live *unstructured.Unstructured) bool {
 	labels := live.GetLabels()
 	return labels[v1beta1.LabelAppNamespace] == w.unit.Owner.Namespace && labels[v1beta1.LabelAppName] == w.unit.Owner.Name &&
-		labels[v1alpha1.LabelEnvironment] == w.unit.Place.Environment && unitOf(labels) == w.unit.Component && !byAgent(live)
+		labels[v1alpha1.LabelEnvironment] == w.unit.Place.Environment && delivery.UnitOf(labels) == w.unit.Component && !byAgent(live)
 }
 
 // byAgent says that a work agent delivered an object.
@@ -45,9 +45,10 @@ func (w wish) foreign(live *unstructured.Unstructured) *delivery.Observation {
 	labels := live.GetLabels()
 	name := fmt.Sprintf("%s %s/%s", live.GetKind(), live.GetNamespace(), live.GetName())
 	if labels[v1alpha1.LabelApplicationUID] != "" || byAgent(live) {
+		kind, holder := delivery.Named(delivery.UnitOf(labels))
 		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
-			"%s on cluster local belongs to component %q of application %s/%s in environment %q already: rename the component or use another target namespace",
-			name, unitOf(labels), labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
+			"%s on cluster local belongs to %s %q of application %s/%s in environment %q already: rename the component or use another target namespace",
+			name, kind, holder, labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
 	}
 	if w.treatment.TakeOver {
 		return nil

@@ -188,7 +188,7 @@ func propagationOf(said string) metav1.DeletionPropagation {
 func standsFor(record delivery.Record, live *unstructured.Unstructured) bool {
 	labels := live.GetLabels()
 	return labels[v1alpha1.LabelApplicationUID] == string(record.Owner.UID) &&
-		labels[v1alpha1.LabelEnvironment] == record.Place.Environment && unitOf(labels) == record.Component
+		labels[v1alpha1.LabelEnvironment] == record.Place.Environment && delivery.UnitOf(labels) == record.Component
 }
 
 func (t *Target) delete(ctx context.Context, key objectKey, uid types.UID, propagation metav1.DeletionPropagation) error {

@@ -72,6 +72,8 @@ type Target struct {
 	Mapper meta.RESTMapper
 	// Kinds that are watched. Objects of others are read from time to time.
 	Kinds []schema.GroupVersionKind
+	// Live reads the objects of tenants' namespaces by name, from the API server.
+	Live client.Reader
 	// Clock is the time.
 	Clock clock.PassiveClock
 	// Written is called after each write, for metrics.
@@ -86,6 +88,8 @@ type Target struct {
 	looks       map[objectKey]look
 	inventories map[inventoryKey]inventory
 	tenants     map[delivery.TenantKey]tenantWrite
+	// objects are those of tenants' namespaces as they were looked at last.
+	objects map[string]objectsLook
 	// changes counts what the cache showed of tenants that others changed.
 	changes map[delivery.TenantKey]uint64
 	// tenantMu lets one of the applications of a new namespace prepare it for all.
@@ -447,16 +451,11 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 func recordOf(owner delivery.Owner, gvk schema.GroupVersionKind, object *unstructured.Unstructured) delivery.Record {
 	labels := object.GetLabels()
 	return delivery.Record{
-		Owner: owner, Component: unitOf(labels),
+		Owner: owner, Component: delivery.UnitOf(labels),
 		Place:  delivery.Place{Environment: labels[v1alpha1.LabelEnvironment], Cluster: v1alpha1.LocalCluster, Namespace: object.GetNamespace()},
 		ID:     strings.Join([]string{gvk.Group, gvk.Version, gvk.Kind, object.GetNamespace(), object.GetName()}, "/"),
 		Object: delivery.ObjectID(gvk.GroupKind(), object.GetNamespace(), object.GetName()),
 	}
-}
-
-// unitOf is the name of the unit that an object with the labels is of.
-func unitOf(labels map[string]string) string {
-	return delivery.UnitName(labels[v1beta1.LabelAppComponent], labels[v1beta1.LabelReplicaKey])
 }
 
 // parse is the reverse of recordOf's ID.

@@ -73,7 +73,7 @@ func newHub(t *testing.T, objects ...client.Object) *hub {
 		mapper.Add(gvk, meta.RESTScopeNamespace)
 	}
 	h.Target = &Target{
-		Reader: h.client, Writer: h.client, Tenant: h.tenant, Mapper: mapper, Kinds: DefaultKinds(), Clock: h.clock,
+		Reader: h.client, Writer: h.client, Live: h.client, Tenant: h.tenant, Mapper: mapper, Kinds: DefaultKinds(), Clock: h.clock,
 		Written: func(kind string) { h.writes = append(h.writes, kind) },
 	}
 	return h

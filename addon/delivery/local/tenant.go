@@ -49,29 +49,35 @@ func NewNamespace() *metav1.PartialObjectMetadata {
 
 // EnsureTenant makes the namespace, the deployer account and its rights.
 func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
-	ready := delivery.Observation{State: delivery.Delivered}
+	if problem, err := t.ensureAccount(ctx, tenant); problem != nil || err != nil {
+		return deref(problem), err
+	}
+	return t.ensureObjects(ctx, tenant)
+}
+
+func (t *Target) ensureAccount(ctx context.Context, tenant delivery.Tenant) (*delivery.Observation, error) {
 	if done, err := t.prepared(ctx, tenant); err != nil || done {
-		return ready, err
+		return nil, err
 	}
 	t.tenantMu.Lock()
 	defer t.tenantMu.Unlock()
 	if done, err := t.prepared(ctx, tenant); err != nil || done {
-		return ready, err
+		return nil, err
 	}
 	changes := t.changesOf(tenant.TenantKey)
 	if problem, err := t.ensureNamespace(ctx, tenant); problem != nil || err != nil {
-		return deref(problem), err
+		return problem, err
 	}
 	if err := t.dropOtherRole(ctx, tenant); err != nil {
-		return delivery.Observation{}, err
+		return nil, err
 	}
 	for _, object := range delivery.AccountObjects(tenant) {
 		if problem, err := t.writeOwn(ctx, object); problem != nil || err != nil {
-			return deref(problem), err
+			return problem, err
 		}
 	}
 	t.rememberTenant(tenant, changes)
-	return ready, nil
+	return nil, nil
 }
 
 func (t *Target) rememberTenant(tenant delivery.Tenant, changes uint64) {
@@ -320,6 +326,9 @@ func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (del
 	delete(t.tenants, key)
 	delete(t.changes, key)
 	t.mu.Unlock()
+	if gone, err := t.releaseObjects(ctx, key.Namespace); err != nil || !gone {
+		return delivery.Observation{State: delivery.Applying, RetryAfter: rightsRetry}, err
+	}
 	// The account goes last: it is what shows that there is something to be released.
 	for _, object := range []client.Object{&rbacv1.RoleBinding{}, &corev1.ServiceAccount{}} {
 		gone, err := t.removeOwn(ctx, object, accountKey(key.Namespace))

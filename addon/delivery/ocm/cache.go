@@ -6,6 +6,7 @@ package ocm
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
@@ -30,6 +32,8 @@ const (
 	indexTenant   = "fairlead.tenant"   // cluster/namespace of application works
 	indexSource   = "fairlead.source"   // hub namespace of tenant works
 	indexManifest = "fairlead.manifest" // cluster and identity of each delivered object
+	indexUnit     = "fairlead.unit"     // cluster, application, component and environment
+	indexLeft     = "fairlead.left"     // hub namespace, and environment, of works that were left
 )
 
 // CacheOptions say how OCM's kinds are cached: of works only ours and without
@@ -48,8 +52,8 @@ func inSystemNamespace() map[string]cache.Config {
 	return map[string]cache.Config{v1alpha1.SystemNamespace: {}}
 }
 
-// stripWork replaces the manifests of a work by their identities and keeps the
-// digest of what was there: the payload is never read from the cache, and it
+// stripWork replaces the manifests of a work by their identities and how they are
+// treated, and keeps the digest of what was there: the payload is never read from the cache, and it
 // may hold secrets.
 func stripWork(object any) (any, error) {
 	work, ok := object.(*workv1.ManifestWork)
@@ -61,34 +65,72 @@ func stripWork(object any) (any, error) {
 		// A work that cannot be read differs from any that is wanted, and is rewritten.
 		digest = "unreadable"
 	}
-	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta, Status: work.Status}
+	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta}
 	stripped.ManagedFields = nil
 	stripped.Annotations = map[string]string{v1alpha1.AnnotationHash: work.Annotations[v1alpha1.AnnotationHash], observedDigest: digest}
+	keepTimes(stripped, work)
 	for _, manifest := range work.Spec.Workload.Manifests {
 		stripped.Spec.Workload.Manifests = append(stripped.Spec.Workload.Manifests, workv1.Manifest{
-			RawExtension: runtime.RawExtension{Raw: identityOnly(manifest.Raw)},
+			RawExtension: runtime.RawExtension{Raw: stripManifest(manifest.Raw)},
 		})
 	}
+	stripped.Status = boundedStatus(stripped, &work.Status)
+	stripped.Spec.ManifestConfigs, stripped.Spec.DeleteOption = stripConfigs(work.Spec.ManifestConfigs), work.Spec.DeleteOption
 	return stripped, nil
 }
 
-func identityOnly(raw []byte) []byte {
-	var object struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Metadata   struct {
-			Name      string `json:"name"`
-			Namespace string `json:"namespace,omitempty"`
-		} `json:"metadata"`
-	}
+// metadataOnly is what the cache keeps of a manifest: which object it is, and
+// what says how it is treated.
+type metadataOnly struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name            string            `json:"name"`
+		Namespace       string            `json:"namespace,omitempty"`
+		ResourceVersion string            `json:"resourceVersion,omitempty"`
+		Annotations     map[string]string `json:"annotations,omitempty"`
+	} `json:"metadata"`
+}
+
+// keptAnnotations are those of delivered objects that say how they are treated.
+var keptAnnotations = []string{v1alpha1.AnnotationRevision}
+
+func stripManifest(raw []byte) []byte {
+	var object metadataOnly
 	if err := json.Unmarshal(raw, &object); err != nil {
 		return []byte(`{}`)
+	}
+	all := object.Metadata.Annotations
+	object.Metadata.Annotations = nil
+	for _, key := range keptAnnotations {
+		if value, ok := all[key]; ok {
+			if object.Metadata.Annotations == nil {
+				object.Metadata.Annotations = map[string]string{}
+			}
+			object.Metadata.Annotations[key] = value
+		}
 	}
 	identity, err := json.Marshal(object)
 	if err != nil {
 		return []byte(`{}`)
 	}
 	return identity
+}
+
+// stripConfigs keeps how each object is written, and not what is fed back of it.
+func stripConfigs(configs []workv1.ManifestConfigOption) []workv1.ManifestConfigOption {
+	stripped := make([]workv1.ManifestConfigOption, 0, len(configs))
+	for i := range configs {
+		config := workv1.ManifestConfigOption{ResourceIdentifier: configs[i].ResourceIdentifier}
+		if strategy := configs[i].UpdateStrategy; strategy != nil {
+			if strategy.Type == workv1.UpdateStrategyTypeServerSideApply {
+				continue // which is the usual, and not worth its memory
+			}
+			config.UpdateStrategy = &workv1.UpdateStrategy{Type: strategy.Type}
+		}
+		stripped = append(stripped, config)
+	}
+	return stripped
 }
 
 // identities are the objects in a work, whole or stripped.
@@ -126,6 +168,8 @@ func IndexFields(ctx context.Context, indexer client.FieldIndexer) error {
 		indexTenant:   tenantKeys,
 		indexSource:   sourceKeys,
 		indexManifest: manifestKeys,
+		indexUnit:     unitKeys,
+		indexLeft:     leftKeys,
 	} {
 		extract := func(object client.Object) []string {
 			work, ok := object.(*workv1.ManifestWork)
@@ -146,10 +190,23 @@ func ownerKeys(work *workv1.ManifestWork) []string {
 }
 
 func tenantKeys(work *workv1.ManifestWork) []string {
-	if work.Labels[LabelPurpose] != PurposeApplication {
+	if !holdsObjects(work) {
 		return nil
 	}
 	return []string{tenantIndexKey(work.Namespace, work.Labels[LabelTargetNamespace])}
+}
+
+func unitKeys(work *workv1.ManifestWork) []string {
+	if work.Labels[LabelPurpose] != PurposeApplication {
+		return nil
+	}
+	return []string{unitIndexKey(work.Namespace, work.Labels)}
+}
+
+func unitIndexKey(cluster string, labels map[string]string) string {
+	return strings.Join([]string{
+		cluster, labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1beta1.LabelAppComponent], labels[v1alpha1.LabelEnvironment],
+	}, "/")
 }
 
 func sourceKeys(work *workv1.ManifestWork) []string {
@@ -157,7 +214,7 @@ func sourceKeys(work *workv1.ManifestWork) []string {
 }
 
 func manifestKeys(work *workv1.ManifestWork) []string {
-	if work.Labels[LabelPurpose] != PurposeApplication {
+	if !holdsObjects(work) {
 		return nil
 	}
 	keys := make([]string, 0, len(work.Spec.Workload.Manifests))

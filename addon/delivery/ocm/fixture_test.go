@@ -161,10 +161,35 @@ func (h *hub) setStatus(t *testing.T, name string, status workv1.ManifestWorkSta
 	}
 }
 
-// applied reports a work as applied, that long ago.
+// applied reports a work as applied, that long ago, and each of its objects.
 func (h *hub) setApplied(t *testing.T, name string, ago time.Duration) {
 	t.Helper()
-	h.setStatus(t, name, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(h.work(t, name).Generation, metav1.ConditionTrue, ago)}})
+	work := h.work(t, name)
+	status := workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(work.Generation, metav1.ConditionTrue, ago)}}
+	for _, content := range contents(work) {
+		status.ResourceStatus.Manifests = append(status.ResourceStatus.Manifests, h.manifestApplied(work, content, metav1.ConditionTrue, ""))
+	}
+	h.setStatus(t, name, status)
+}
+
+// manifestApplied is what an agent says of the application of an object.
+func (h *hub) manifestApplied(work *workv1.ManifestWork, content map[string]any, status metav1.ConditionStatus, message string) workv1.ManifestCondition {
+	object := render.Object{Content: content}
+	manifest := reported(object, metav1.ConditionTrue)
+	manifest.ResourceMeta.Resource = identify(content).Resource
+	manifest.Conditions = append(manifest.Conditions, metav1.Condition{
+		Type: workv1.ManifestApplied, Status: status, Message: message, ObservedGeneration: work.Generation,
+	})
+	return manifest
+}
+
+// applicationWork is the work of a unit of which all objects are known to be ours.
+func applicationWork(unit delivery.Unit) (*workv1.ManifestWork, error) {
+	entries := entriesOf(unit, nil)
+	for i := range entries {
+		entries[i].phase = phaseApply
+	}
+	return unitWork(unit, firstIndex, entries)
 }
 
 func (h *hub) appliedAt(generation int64, status metav1.ConditionStatus, ago time.Duration) metav1.Condition {

@@ -45,17 +45,33 @@ func nameByLabels(labels map[string]string) string {
 		return RolesWorkName
 	}
 	owner := delivery.Owner{Namespace: labels[v1beta1.LabelAppNamespace], Name: labels[v1beta1.LabelAppName]}
-	return WorkName(owner, labels[v1beta1.LabelAppComponent], labels[v1alpha1.LabelEnvironment], "0")
+	return WorkName(owner, labels[v1beta1.LabelAppComponent], labels[v1alpha1.LabelEnvironment], indexOf(labels))
+}
+
+// firstIndex is that of the one work that most units have.
+const firstIndex = "0"
+
+// indexOf counts the works of a unit. The first one says nothing of it.
+func indexOf(labels map[string]string) string {
+	if index := labels[LabelIndex]; index != "" {
+		return index
+	}
+	return firstIndex
 }
 
 // sameWorkByLabels says that two works are of one unit, tenant or cluster.
 func sameWorkByLabels(a, b map[string]string) bool {
-	if a[LabelPurpose] != b[LabelPurpose] {
+	if purposeOf(a) != purposeOf(b) {
 		return false
 	}
 	if a[LabelPurpose] == PurposeTenant {
 		return a[LabelTargetNamespace] == b[LabelTargetNamespace]
 	}
+	return indexOf(a) == indexOf(b) && sameUnit(a, b)
+}
+
+// sameUnit says that two works of applications are of one unit.
+func sameUnit(a, b map[string]string) bool {
 	return a[v1beta1.LabelAppNamespace] == b[v1beta1.LabelAppNamespace] && a[v1beta1.LabelAppName] == b[v1beta1.LabelAppName] &&
 		a[v1beta1.LabelAppComponent] == b[v1beta1.LabelAppComponent] && a[v1alpha1.LabelEnvironment] == b[v1alpha1.LabelEnvironment]
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
@@ -26,16 +27,20 @@ func appliedCondition(work *workv1.ManifestWork) *metav1.Condition {
 // applied says whether the agent applied the work's present generation.
 func (t *Target) applied(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
 	if away, err := t.away(ctx, work.Namespace); away != nil || err != nil {
-		return deref(away), err
+		observation := deref(away)
+		observation.Reported = lastReport(work)
+		return observation, err
 	}
-	condition := appliedCondition(work)
-	if condition == nil || condition.ObservedGeneration != work.Generation {
-		return delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"}, nil
+	if !fetched(work) {
+		return t.orOverdue(work, delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"}), nil
 	}
-	if condition.Status == metav1.ConditionTrue {
-		return delivery.Observation{State: delivery.Delivered}, nil
+	t.seen(client.ObjectKeyFromObject(work))
+	observation := delivery.Observation{State: delivery.Delivered}
+	if appliedCondition(work).Status != metav1.ConditionTrue {
+		observation = notApplied(work)
 	}
-	return notApplied(work), nil
+	observation.Reported = lastReport(work)
+	return observation, nil
 }
 
 // notApplied explains a work that the agent could not apply. A missing right is
@@ -57,11 +62,23 @@ func notApplied(work *workv1.ManifestWork) delivery.Observation {
 	return delivery.Observation{State: delivery.Applying, Message: "the cluster could not apply it yet"}
 }
 
+// firstFailed is why the first object could not be applied that was not; nil
+// when all were.
+func firstFailed(work *workv1.ManifestWork) *metav1.Condition {
+	for i := range work.Status.ResourceStatus.Manifests {
+		applied := meta.FindStatusCondition(work.Status.ResourceStatus.Manifests[i].Conditions, workv1.ManifestApplied)
+		if applied != nil && applied.Status == metav1.ConditionFalse {
+			return applied
+		}
+	}
+	return nil
+}
+
 // awayOr is the observation, unless the cluster is away, which explains more.
 func (t *Target) awayOr(ctx context.Context, cluster string, observation delivery.Observation) (delivery.Observation, error) {
 	away, err := t.away(ctx, cluster)
 	if away != nil {
-		away.RetryAfter = observation.RetryAfter
+		away.RetryAfter, away.Reported = observation.RetryAfter, observation.Reported
 		return *away, err
 	}
 	return observation, err
@@ -90,9 +107,13 @@ func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observatio
 // when the object exists and the feedback is of the wanted version of it:
 // Available comes before Applied, and a missing object keeps its last values.
 func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.ManifestWork) (delivery.Observation, error) {
-	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}, Feedback: true}
+	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}, Feedback: true, Reported: lastReport(work)}
 	feedback := health.Feedback(unit.Result)
+	held := phases(work)
 	for i, object := range unit.Result.Objects {
+		if _, ok := held[identify(object.Content)]; !ok {
+			continue // it is in another work of the unit
+		}
 		manifest := find(work, object)
 		if manifest == nil || !available(manifest) {
 			return t.repair(ctx, work, object, difference{is: "the cluster does not have it", late: "not reported yet", after: settle})
@@ -146,9 +167,9 @@ type difference struct {
 func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object render.Object, d difference) (delivery.Observation, error) {
 	name := fmt.Sprintf("%s %s/%s", object.GroupVersionKind().Kind, object.Namespace(), object.Name())
 	if wait := d.after - t.appliedFor(work); wait > 0 {
-		return delivery.Observation{State: delivery.Applying, Message: name + ": " + d.late, RetryAfter: wait}, nil
+		return delivery.Observation{State: delivery.Applying, Message: name + ": " + d.late, RetryAfter: wait, Reported: lastReport(work)}, nil
 	}
-	observation := delivery.Observation{State: delivery.Applying, Message: name + ": " + d.is + "; its agent was asked to apply it again"}
+	observation := delivery.Observation{State: delivery.Applying, Message: name + ": " + d.is + "; its agent was asked to apply it again", Reported: lastReport(work)}
 	var err error
 	observation.RetryAfter, err = t.touch(ctx, work)
 	return observation, err
@@ -178,9 +199,6 @@ func find(work *workv1.ManifestWork, object render.Object) *workv1.ManifestCondi
 func available(manifest *workv1.ManifestCondition) bool {
 	return meta.IsStatusConditionTrue(manifest.Conditions, workv1.ManifestAvailable)
 }
-
-// maxFeedback bounds how many values of one object are read: a cluster is not trusted.
-const maxFeedback = 128
 
 func feedbackValues(manifest *workv1.ManifestCondition) map[string]any {
 	values := map[string]any{}

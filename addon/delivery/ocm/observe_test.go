@@ -50,13 +50,25 @@ func failed(object render.Object, message string) workv1.ManifestCondition {
 	return manifest
 }
 
-// delivered writes the unit's work and returns its name.
+// delivered writes the unit's work, of which all objects are known to be ours,
+// and returns its name.
 func (h *hub) delivered(t *testing.T, u delivery.Unit) string {
 	t.Helper()
-	if _, err := h.Deliver(t.Context(), u); err != nil {
+	work, err := applicationWork(u)
+	if err != nil {
 		t.Fatal(err)
 	}
-	h.pass(time.Minute)
+	rights, err := h.rights(t.Context(), u.Place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rights != "" {
+		work.Labels[labelRights] = rights
+	}
+	if err := h.client.Create(t.Context(), work); err != nil {
+		t.Fatal(err)
+	}
+	h.pass(30 * time.Second) // longer than a write may be held, shorter than its agent may take
 	h.writes = nil
 	return WorkName(u.Owner, u.Component, u.Place.Environment, "0")
 }
@@ -92,18 +104,18 @@ func TestObserve(t *testing.T) {
 		// age of Applied; a minute when zero.
 		age time.Duration
 	}{
-		{name: "silent", reason: "no agent has seen it", want: "applying: waiting for the cluster to fetch it"},
+		{name: "silent", reason: "no agent has seen it", want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second},
 		{
 			name: "ready", reason: "applied, there, and of this version", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "delivered",
 		},
 		{
 			name: "available before applied", reason: "Available takes the new generation before anything is applied", generation: 0,
-			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it",
+			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second,
 		},
 		{
 			name: "applied of another generation", reason: "that was another version", generation: 7, applied: "True",
-			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it",
+			manifests: []workv1.ManifestCondition{reported(web, "True", ready...)}, want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second,
 		},
 		{
 			name: "old feedback", reason: "feedback of the previous version stands beside Applied of this one", generation: 1, applied: "True",

@@ -26,12 +26,17 @@ const (
 	LabelTargetNamespace = "fairlead.dev/target-namespace"
 	// LabelPurpose tells the works apart: see the Purpose constants.
 	LabelPurpose = "fairlead.dev/purpose"
+	// LabelIndex counts the works of a unit that does not fit into one.
+	LabelIndex = "fairlead.dev/index"
 )
 
 // The values of LabelPurpose.
 const (
 	// PurposeApplication is a work with objects of a component.
 	PurposeApplication = "application"
+	// PurposeLeft is a work of a component that was left on a cluster that is away: its
+	// application counts it no more, and it goes when the cluster returns.
+	PurposeLeft = "left"
 	// PurposeTenant is a work with a namespace, its deployer account and rights.
 	PurposeTenant = "tenant"
 	// PurposeRoles is the one work per cluster with the deployer's ClusterRoles.

@@ -74,13 +74,6 @@ func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Pla
 	return slices.Collect(maps.Keys(places)), nil
 }
 
-// Remove deletes a work; its agent removes the objects, and the work is gone
-// only after they are.
-func (t *Target) Remove(ctx context.Context, record delivery.Record, _ delivery.RemoveOptions) (delivery.Observation, error) {
-	namespace, name, _ := strings.Cut(record.ID, "/")
-	return t.delete(ctx, types.NamespacedName{Namespace: namespace, Name: name})
-}
-
 func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery.Observation, error) {
 	work, err := t.get(ctx, key)
 	if err != nil {
@@ -97,17 +90,23 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,
 			Message: "waiting until the cluster has applied it: a work that goes before can leave its objects behind"})
 	}
+	return t.deleteNow(ctx, work)
+}
+
+// deleteNow deletes a work as it was looked at: one that changed since is looked at again.
+func (t *Target) deleteNow(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
+	removing := delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to remove it"}
 	uid, version := work.UID, work.ResourceVersion
-	err = t.Writer.Delete(ctx, work, client.Preconditions{UID: &uid, ResourceVersion: &version})
+	err := t.Writer.Delete(ctx, work, client.Preconditions{UID: &uid, ResourceVersion: &version})
 	if apierrors.IsConflict(err) {
 		removing.RetryAfter = coalesce
 		return removing, nil
 	}
 	if client.IgnoreNotFound(err) != nil {
-		return delivery.Observation{}, fmt.Errorf("delete work %s: %w", key, err)
+		return delivery.Observation{}, fmt.Errorf("delete work %s/%s: %w", work.Namespace, work.Name, err)
 	}
 	t.deleted(work)
-	return t.awayOr(ctx, key.Namespace, removing)
+	return t.awayOr(ctx, work.Namespace, removing)
 }
 
 // deletable says whether the agent has reported the work once, or will not have
@@ -197,6 +196,7 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 	defer t.mu.Unlock()
 	key := client.ObjectKeyFromObject(work)
 	delete(t.kept, key)
+	delete(t.unseen, key)
 	if work.Labels[LabelPurpose] != PurposeTenant {
 		return
 	}

@@ -4,6 +4,7 @@
 package ocm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -22,6 +23,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 )
 
 const (
@@ -60,11 +62,16 @@ type Target struct {
 	// Written is called after each write of a work, for metrics.
 	Written func(cluster string)
 
+	// limit of a work's size; maxWork when zero.
+	limit int
+
 	mu       sync.Mutex
 	lastSpec map[types.NamespacedName]time.Time
 	// kept are the digests of works whose spec the API server changed: an OCM that
 	// does not know a field drops it, and that is nobody's edit.
 	kept map[types.NamespacedName]keptSpec
+	// unseen are works that were not reported and do not say when they were written.
+	unseen map[types.NamespacedName]unseenSpec
 	// gone are the UIDs of the tenant works that were deleted last, by their names.
 	gone map[types.NamespacedName]types.UID
 	// release lets one tenant be released at a time.
@@ -77,10 +84,10 @@ type Target struct {
 	roles   map[string]cachedRole
 }
 
-// claim says which work holds an object of a cluster.
+// claim says which unit holds an object of a cluster.
 type claim struct {
-	work string
 	unit string
+	name string // for people
 	at   time.Time
 }
 
@@ -106,11 +113,22 @@ func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	if err != nil || observation.State != delivery.Delivered {
 		return observation, err
 	}
-	work, err := tenantWork(tenant)
+	current, err := t.get(ctx, types.NamespacedName{Namespace: tenant.Cluster, Name: TenantWorkName(tenant.Namespace)})
 	if err != nil {
 		return delivery.Observation{}, err
 	}
-	observation, err = t.ensure(ctx, work, roles)
+	work, found, err := probedTenant(tenant, current)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if observation, err = t.ensure(ctx, work, roles); err != nil {
+		return observation, err
+	}
+	if observation.State == delivery.Delivered && found != findOurs {
+		// It was made just now; the rest of the tenant follows.
+		observation = delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}
+	}
+	observation, err = t.refusedTenant(ctx, tenant, current, found, observation)
 	observation.Message = prefixed("namespace "+tenant.Namespace, observation)
 	return observation, err
 }
@@ -203,32 +221,153 @@ func (t *Target) readRole(ctx context.Context, name string) (rbacv1.ClusterRole,
 	return role, nil
 }
 
-// Deliver writes the work of a unit and reads back what its cluster says.
+// Deliver writes the works of a unit and reads back what its cluster says.
 func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
-	work, err := applicationWork(unit)
+	works, err := t.unitWorks(ctx, unit)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
-	if observation, err := t.conflict(ctx, work); err != nil || observation != nil {
+	entries := entriesOf(unit, works)
+	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
 		return deref(observation), err
 	}
-	tenant, err := t.get(ctx, types.NamespacedName{Namespace: unit.Place.Cluster, Name: TenantWorkName(unit.Place.Namespace)})
+	rights, err := t.rights(ctx, unit.Place)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
-	rights := ""
-	if tenant != nil {
-		rights = tenant.Annotations[v1alpha1.AnnotationHash]
+	parts, problem, err := arrange(unit, entries, works, cmp.Or(t.limit, maxWork))
+	if problem != nil || err != nil {
+		return deref(problem), err
+	}
+	observations := make([]delivery.Observation, 0, len(parts))
+	for _, part := range parts {
+		observation, err := t.deliverPart(ctx, unit, part, works[part.index], rights)
+		if err != nil {
+			return observation, err
+		}
+		observations = append(observations, observation)
+	}
+	return together(observations), nil
+}
+
+// deliverPart writes one work of a unit and reads back what its cluster says.
+func (t *Target) deliverPart(ctx context.Context, unit delivery.Unit, part part, current *workv1.ManifestWork, rights string) (delivery.Observation, error) {
+	if len(part.entries) == 0 {
+		// All that was in it is elsewhere, or is to go.
+		gone, err := t.delete(ctx, client.ObjectKeyFromObject(current))
+		return delivery.Observation{State: delivery.Delivered, RetryAfter: gone.RetryAfter, Feedback: true}, err
+	}
+	if part.full {
+		return t.awayOr(ctx, unit.Place.Cluster, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
+			Message: "waiting until objects that have no room in their work any more are in another one"})
+	}
+	return t.deliverWork(ctx, unit, part.index, part.entries, current, rights)
+}
+
+// unitWorks are the works of a unit by their indexes, as the cache shows them.
+func (t *Target) unitWorks(ctx context.Context, unit delivery.Unit) (map[string]*workv1.ManifestWork, error) {
+	var list workv1.ManifestWorkList
+	err := t.Reader.List(ctx, &list, client.MatchingFields{indexUnit: unitIndexKey(unit.Place.Cluster, unitLabels(unit))})
+	if err != nil {
+		return nil, fmt.Errorf("list the works of component %q in %s: %w", unit.Component, unit.Place, err)
+	}
+	works := map[string]*workv1.ManifestWork{}
+	for i := range list.Items {
+		if genuine(&list.Items[i]) {
+			works[indexOf(list.Items[i].Labels)] = &list.Items[i]
+		}
+	}
+	if works[firstIndex] != nil {
+		return works, nil
+	}
+	// The cluster's agent may have changed the labels by which it is listed.
+	first, err := t.get(ctx, types.NamespacedName{Namespace: unit.Place.Cluster, Name: WorkName(unit.Owner, unit.Component, unit.Place.Environment, firstIndex)})
+	if first != nil {
+		works[firstIndex] = first
+	}
+	return works, err
+}
+
+// rights is the digest of the rights that works in a place are applied with.
+func (t *Target) rights(ctx context.Context, place delivery.Place) (string, error) {
+	tenant, err := t.get(ctx, types.NamespacedName{Namespace: place.Cluster, Name: TenantWorkName(place.Namespace)})
+	if err != nil || tenant == nil {
+		return "", err
+	}
+	return tenant.Annotations[v1alpha1.AnnotationHash], nil
+}
+
+// entriesOf are the objects of a unit as its works are to have them now.
+func entriesOf(unit delivery.Unit, works map[string]*workv1.ManifestWork) []entry {
+	feedback := health.Feedback(unit.Result)
+	entries := make([]entry, 0, len(unit.Result.Objects))
+	for i, object := range unit.Result.Objects {
+		e := entry{content: delivery.WithRevision(object), phase: phaseApply, feedback: append([]health.Path{revisionPath}, feedback[i]...)}
+		if !unit.Treatment(i).TakeOver && !isKnown(unit, e.id(), works) {
+			e.phase = phaseProbe
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// isKnown says that an object was found to be the unit's.
+func isKnown(unit delivery.Unit, id workv1.ResourceIdentifier, works map[string]*workv1.ManifestWork) bool {
+	isOurs := func(labels map[string]string) bool { return isUnits(unit, labels) }
+	for _, work := range works {
+		at, held := phases(work)[id]
+		if held && (at != phaseProbe || findingOf(work, id, applicationIdentity, isOurs) == findOurs) {
+			return true
+		}
+	}
+	return false
+}
+
+// deliverWork writes one work of a unit and reads back what its cluster says.
+func (t *Target) deliverWork(ctx context.Context, unit delivery.Unit, index string, entries []entry, current *workv1.ManifestWork, rights string) (delivery.Observation, error) {
+	work, err := unitWork(unit, index, entries)
+	if err != nil {
+		return delivery.Observation{}, err
 	}
 	observation, err := t.ensure(ctx, work, rights)
-	if err != nil || observation.State != delivery.Delivered {
+	if err != nil {
 		return observation, err
 	}
-	current, err := t.get(ctx, client.ObjectKeyFromObject(work))
-	if err != nil || current == nil {
+	if observation.Reason == delivery.ReasonApplyFailed && current != nil {
+		return t.refusedProbe(ctx, unit, entries, current, observation)
+	}
+	if observation.State != delivery.Delivered {
+		return observation, nil
+	}
+	if slices.ContainsFunc(entries, func(e entry) bool { return e.phase == phaseProbe }) {
+		// It was made just now; that it is ours shows in the next look at the work.
+		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
+	}
+	if current, err = t.get(ctx, client.ObjectKeyFromObject(work)); err != nil || current == nil {
 		return delivery.Observation{State: delivery.Applying, Message: "written"}, err
 	}
 	return t.observe(ctx, unit, current)
+}
+
+// refusedProbe is why an object of a work could not be made: what was said,
+// unless somebody else's is in its place.
+func (t *Target) refusedProbe(ctx context.Context, unit delivery.Unit, entries []entry, work *workv1.ManifestWork, said delivery.Observation) (delivery.Observation, error) {
+	isOurs := func(labels map[string]string) bool { return isUnits(unit, labels) }
+	for _, e := range entries {
+		if e.phase != phaseProbe {
+			continue
+		}
+		switch findingOf(work, e.id(), applicationIdentity, isOurs) {
+		case findForeign:
+			return foreignObject(work.Namespace, e.content), nil
+		case findFreed:
+			return t.freed(ctx, work, describe(e.content))
+		}
+	}
+	if manifest := firstFailed(work); manifest != nil && isConflict(manifest.Message) {
+		return delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to say whose the objects are that it has already"}, nil
+	}
+	return said, nil
 }
 
 func deref(observation *delivery.Observation) delivery.Observation {
@@ -238,51 +377,61 @@ func deref(observation *delivery.Observation) delivery.Observation {
 	return *observation
 }
 
-// conflict says who else delivers one of the work's objects to the cluster: two
+// conflict says who else delivers one of the unit's objects to the cluster: two
 // works with one object would overwrite each other for ever. Whoever comes first
 // claims the object, so that of two works that are new at once only one is written.
-func (t *Target) conflict(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
-	for _, content := range contents(work) {
-		holder, err := t.holder(ctx, work, manifestKey(work.Namespace, identify(content)))
+func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []entry) (*delivery.Observation, error) {
+	cluster := unit.Place.Cluster
+	for _, e := range entries {
+		holder, err := t.holder(ctx, unit, manifestKey(cluster, e.id()))
 		if err != nil {
-			return nil, fmt.Errorf("look for other works with %s: %w", describe(content), err)
+			return nil, fmt.Errorf("look for other works with %s: %w", describe(e.content), err)
 		}
 		if holder != "" {
 			return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 				"%s on cluster %q belongs to %s already: rename the component or use another target namespace",
-				describe(content), work.Namespace, holder)}, nil
+				describe(e.content), cluster, holder)}, nil
 		}
 	}
 	return nil, nil
 }
 
-// holder is the unit of another work that holds the object; else this work claims it.
-func (t *Target) holder(ctx context.Context, work *workv1.ManifestWork, key string) (string, error) {
-	var others workv1.ManifestWorkList
-	if err := t.Reader.List(ctx, &others, client.MatchingFields{indexManifest: key}); err != nil {
+// holder is the other unit that holds the object; else this unit claims it.
+func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (string, error) {
+	var works workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexManifest: key}); err != nil {
 		return "", err
 	}
-	for i := range others.Items {
-		if other := &others.Items[i]; other.Name != work.Name {
-			return unitOf(other), nil
+	labels := unitLabels(unit)
+	for i := range works.Items {
+		if other := &works.Items[i]; !isWorkOf(unit, other) {
+			return unitOf(other.Labels), nil
 		}
 	}
-	if len(others.Items) > 0 {
+	if len(works.Items) > 0 {
 		return "", nil // it holds the object already
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, ok := t.claims[key]
-	if ok && last.work != work.Name && t.Clock.Since(last.at) < unseenClaim {
-		return last.unit, nil
+	if ok && last.unit != unitIndexKey(unit.Place.Cluster, labels) && t.Clock.Since(last.at) < unseenClaim {
+		return last.name, nil
 	}
-	t.claim(key, work)
+	t.claim(key, unitIndexKey(unit.Place.Cluster, labels), unitOf(labels))
 	return "", nil
 }
 
-// claim notes that the work holds the object, and forgets claims that the cache
+// isWorkOf says by its name that a work is one of the unit's.
+func isWorkOf(unit delivery.Unit, work *workv1.ManifestWork) bool {
+	name := func(index string) string {
+		return WorkName(unit.Owner, unit.Component, unit.Place.Environment, index)
+	}
+	return work.Name == name(firstIndex) || work.Name == name(indexOf(work.Labels))
+}
+
+// claim notes that the unit holds the object, and forgets claims that the cache
 // shows by now. The caller holds the lock.
-func (t *Target) claim(key string, work *workv1.ManifestWork) {
+func (t *Target) claim(key, unit, name string) {
 	now := t.Clock.Now()
 	if t.claims == nil {
 		t.claims = map[string]claim{}
@@ -292,12 +441,11 @@ func (t *Target) claim(key string, work *workv1.ManifestWork) {
 			delete(t.claims, other)
 		}
 	}
-	t.claims[key] = claim{work: work.Name, unit: unitOf(work), at: now}
+	t.claims[key] = claim{unit: unit, name: name, at: now}
 }
 
 // unitOf names the unit of a work for people.
-func unitOf(work *workv1.ManifestWork) string {
-	labels := work.Labels
+func unitOf(labels map[string]string) string {
 	return fmt.Sprintf("application %s/%s in environment %q", labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])
 }
 
@@ -425,9 +573,13 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: wait}, nil
 	}
 	digest := wanted.Annotations[v1alpha1.AnnotationHash]
+	t.stamp(wanted, nil)
 	if err := t.Writer.Create(ctx, wanted); err != nil {
 		if apierrors.IsAlreadyExists(err) {
 			return t.reclaim(ctx, wanted)
+		}
+		if ending := namespaceEnds(key, err); ending != nil {
+			return *ending, nil
 		}
 		return refusedOrError("create", key, err)
 	}
@@ -439,7 +591,8 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 }
 
 // reclaim takes back a work that exists and that the cache does not show: the
-// cluster's agent, or somebody by hand, took the label from it by which it is cached.
+// cluster's agent, or somebody by hand, took the label from it by which it is
+// cached. What it holds stays, since it says whose the objects are.
 func (t *Target) reclaim(ctx context.Context, wanted *workv1.ManifestWork) (delivery.Observation, error) {
 	key := client.ObjectKeyFromObject(wanted)
 	var current workv1.ManifestWork
@@ -451,29 +604,39 @@ func (t *Target) reclaim(ctx context.Context, wanted *workv1.ManifestWork) (deli
 		// The cache lags behind, and its event brings us back.
 		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: coalesce}, nil
 	}
-	return t.update(ctx, wanted, &current)
+	maps.Copy(orEmpty(&current.Labels), wanted.Labels)
+	if err := t.Writer.Update(ctx, &current); err != nil && !apierrors.IsConflict(err) {
+		return delivery.Observation{}, fmt.Errorf("label work %s: %w", key, err)
+	}
+	// What is in it is looked at, and written where it differs, when the cache shows it.
+	return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
+}
+
+func orEmpty(labels *map[string]string) map[string]string {
+	if *labels == nil {
+		*labels = map[string]string{}
+	}
+	return *labels
 }
 
 func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWork) (delivery.Observation, error) {
 	key := client.ObjectKeyFromObject(wanted)
-	if wait := t.tooEarly(key); wait > 0 {
+	if wait := t.tooEarly(key); wait > 0 && !promotes(wanted, current) {
 		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
 	}
 	if drops(wanted, current) {
 		if settled, wait := t.settled(current); !settled {
-			return t.awayOr(ctx, wanted.Namespace, delivery.Observation{
+			return t.awayOr(ctx, wanted.Namespace, t.orOverdue(current, delivery.Observation{
 				State: delivery.Waiting, RetryAfter: wait,
-				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"})
+				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"}))
 		}
 	}
+	t.stamp(wanted, current)
 	update := current.DeepCopy()
 	update.Spec, update.Annotations = wanted.Spec, wanted.Annotations
 	// The cluster's agent may change its own works; a foreign owner would have the work garbage collected.
 	update.OwnerReferences = nil
-	if update.Labels == nil {
-		update.Labels = map[string]string{}
-	}
-	maps.Copy(update.Labels, wanted.Labels)
+	maps.Copy(orEmpty(&update.Labels), wanted.Labels)
 	if err := t.Writer.Update(ctx, update); err != nil {
 		if apierrors.IsConflict(err) {
 			return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: 100 * time.Millisecond}, nil
@@ -511,9 +674,19 @@ func drops(wanted, current *workv1.ManifestWork) bool {
 	return false
 }
 
+// recorded says that the agent has recorded what it applied of a work of which
+// it could not apply all: it does, unless it does not know the kind of one.
+func recorded(work *workv1.ManifestWork) bool {
+	failed := firstFailed(work)
+	return failed != nil && !slices.ContainsFunc(work.Status.ResourceStatus.Manifests, func(m workv1.ManifestCondition) bool {
+		return m.ResourceMeta.Resource == ""
+	})
+}
+
+// settled says that an object may be dropped from a work.
 func (t *Target) settled(work *workv1.ManifestWork) (bool, time.Duration) {
 	applied := appliedCondition(work)
-	if applied == nil || applied.Status != "True" || applied.ObservedGeneration != work.Generation {
+	if applied == nil || applied.ObservedGeneration != work.Generation || applied.Status != "True" && !recorded(work) {
 		return false, 0
 	}
 	// The time is the cluster's. One that lies ahead says nothing, and must not hold the work until then.

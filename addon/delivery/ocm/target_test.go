@@ -51,7 +51,7 @@ func TestShrinkGate(t *testing.T) {
 	}{
 		{
 			name: "never applied", reason: "the agent may be applying it now", before: []render.Object{web, expose}, after: []render.Object{web},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it",
+			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
 		},
 		{
 			name: "applied failed", reason: "some of it may be there", before: []render.Object{web, expose}, after: []render.Object{web},
@@ -65,7 +65,7 @@ func TestShrinkGate(t *testing.T) {
 			prepare: func(t *testing.T, h *hub) {
 				h.setStatus(t, webWork, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(0, "True", time.Minute)}})
 			},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it",
+			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
 		},
 		{
 			name: "just applied", reason: "the agent records what it applied after it reported it", before: []render.Object{web, expose}, after: []render.Object{web},
@@ -84,7 +84,7 @@ func TestShrinkGate(t *testing.T) {
 		},
 		{
 			name: "renamed", reason: "to rename is to drop", before: []render.Object{web}, after: []render.Object{deployment("web2", "nginx:1")},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it",
+			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
 		},
 		{
 			name: "grown", reason: "nothing is dropped", before: []render.Object{web}, after: []render.Object{web, expose},
@@ -240,9 +240,12 @@ func TestRightsRetryRefusedWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.setApplied(t, RolesWorkName, time.Minute)
-	h.pass(time.Minute)
-	if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
-		t.Fatal(err)
+	for range 2 { // its namespace, then the rest
+		h.pass(time.Minute)
+		if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
+			t.Fatal(err)
+		}
+		h.setApplied(t, TenantWorkName("shop-prod"), time.Minute)
 	}
 	h.delivered(t, unit(web))
 	before := h.work(t, webWork).Labels[labelRights]
@@ -286,6 +289,9 @@ func TestEnsureTenantOrder(t *testing.T) {
 	ensure("applying: the deployer's roles: waiting for the cluster to fetch it")
 	h.setApplied(t, RolesWorkName, 0)
 	ensure("applying: namespace shop-prod: waiting for the cluster to fetch it", "create c1/"+TenantWorkName("shop-prod"))
+	h.setApplied(t, TenantWorkName("shop-prod"), 0)
+	// The namespace was made by now, and the account follows at once.
+	ensure("applying: namespace shop-prod: waiting for the cluster to fetch it", "update c1/"+TenantWorkName("shop-prod"))
 	h.setApplied(t, TenantWorkName("shop-prod"), 0)
 	ensure("delivered")
 }

@@ -8,7 +8,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -28,27 +29,50 @@ import (
 // the object it was read from.
 var revisionPath = health.Path{"metadata", "annotations", v1alpha1.AnnotationRevision}
 
-// applicationWork is the work of a unit.
-func applicationWork(unit delivery.Unit) (*workv1.ManifestWork, error) {
-	work := newWork(unit.Place.Cluster, WorkName(unit.Owner, unit.Component, unit.Place.Environment, "0"), PurposeApplication)
-	work.Labels[v1beta1.LabelAppName] = unit.Owner.Name
-	work.Labels[v1beta1.LabelAppNamespace] = unit.Owner.Namespace
-	work.Labels[v1beta1.LabelAppComponent] = unit.Component
-	work.Labels[v1alpha1.LabelEnvironment] = unit.Place.Environment
+// entry is an object of a unit as a work has it.
+type entry struct {
+	content  map[string]any
+	phase    phase
+	feedback []health.Path
+}
+
+func (e entry) id() workv1.ResourceIdentifier { return identify(e.content) }
+
+// unitWork is a work of a unit, with those objects.
+func unitWork(unit delivery.Unit, index string, entries []entry) (*workv1.ManifestWork, error) {
+	work := newWork(unit.Place.Cluster, WorkName(unit.Owner, unit.Component, unit.Place.Environment, index), PurposeApplication)
+	maps.Copy(work.Labels, unitLabels(unit))
 	work.Labels[v1alpha1.LabelApplicationUID] = string(unit.Owner.UID)
 	work.Labels[LabelTargetNamespace] = unit.Place.Namespace
+	if index != firstIndex {
+		work.Labels[LabelIndex] = index
+	}
 	work.Spec.Executor = &workv1.ManifestWorkExecutor{Subject: workv1.ManifestWorkExecutorSubject{
 		Type:           workv1.ExecutorSubjectTypeServiceAccount,
 		ServiceAccount: &workv1.ManifestWorkSubjectServiceAccount{Namespace: unit.Place.Namespace, Name: v1alpha1.DeployerAccount},
 	}}
-	feedback := health.Feedback(unit.Result)
-	for i, object := range unit.Result.Objects {
-		paths := append([]health.Path{revisionPath}, feedback[i]...)
-		if err := addManifest(work, delivery.WithRevision(object), paths); err != nil {
+	for _, entry := range entries {
+		if err := addEntry(work, entry); err != nil {
 			return nil, err
 		}
 	}
 	return seal(work)
+}
+
+// unitLabels tell the works of a unit from those of others.
+func unitLabels(unit delivery.Unit) map[string]string {
+	return map[string]string{
+		v1beta1.LabelAppName: unit.Owner.Name, v1beta1.LabelAppNamespace: unit.Owner.Namespace,
+		v1beta1.LabelAppComponent: unit.Component, v1alpha1.LabelEnvironment: unit.Place.Environment,
+	}
+}
+
+func addEntry(work *workv1.ManifestWork, entry entry) error {
+	content, feedback := entry.content, entry.feedback
+	if entry.phase == phaseProbe {
+		content, feedback = asProbe(content), append(identityPaths(applicationIdentity), feedback...)
+	}
+	return addManifest(work, content, feedback)
 }
 
 func addManifest(work *workv1.ManifestWork, content map[string]any, feedback []health.Path) error {
@@ -119,7 +143,7 @@ func tenantWork(tenant delivery.Tenant) (*workv1.ManifestWork, error) {
 			SelectivelyOrphan: &workv1.SelectivelyOrphan{OrphaningRules: []workv1.OrphaningRule{orphan}},
 		}
 	}
-	for _, object := range delivery.AccountObjects(tenant) {
+	for _, object := range slices.Concat(delivery.AccountObjects(tenant), tenant.Objects) {
 		if err := addManifest(work, object, nil); err != nil {
 			return nil, err
 		}
@@ -194,19 +218,4 @@ func describe(content map[string]any) string {
 		name = id.Namespace + "/" + id.Name
 	}
 	return fmt.Sprintf("%v %s", content["kind"], name)
-}
-
-// bounded cuts text that a cluster sent: a cluster is not trusted.
-func bounded(text string) string {
-	const most = 512
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "..."
 }

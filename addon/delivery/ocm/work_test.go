@@ -50,6 +50,11 @@ func TestWorks(t *testing.T) {
 	adopted, annotated := tenant, tenant
 	adopted.Create = false
 	annotated.Annotations = map[string]string{"a": "b"}
+	equipped := tenant
+	equipped.Objects = []map[string]any{
+		{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": map[string]any{"name": "small", "namespace": "shop-prod"}, "spec": map[string]any{"hard": map[string]any{"cpu": "1"}}},
+		{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "registry", "namespace": "shop-prod"}, "type": "kubernetes.io/dockerconfigjson"},
+	}
 	tests := []struct {
 		file string
 		make func() (*workv1.ManifestWork, error)
@@ -61,6 +66,7 @@ func TestWorks(t *testing.T) {
 			return applicationWork(delivery.Unit{Owner: owner, Component: "web", Place: place, Result: rendered})
 		}},
 		{"tenant.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(annotated) }},
+		{"tenant-objects.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(equipped) }},
 		{"tenant-not-created.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(adopted) }},
 		{"roles.yaml", func() (*workv1.ManifestWork, error) {
 			return rolesWork("c1", []rbacv1.ClusterRole{*role("big", "secrets"), *role("fairlead-deployer", "pods")})

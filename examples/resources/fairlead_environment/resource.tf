@@ -8,3 +8,27 @@ resource "fairlead_environment" "staging" {
     labels = { "pod-security.kubernetes.io/warn" = "baseline" }
   }
 }
+
+# Only images of our registry, by digest, and a quota for each team.
+resource "fairlead_environment" "production" {
+  name                   = "production"
+  application_namespaces = { names = ["shop"], create = true }
+  target_namespace       = { suffix = "-production" }
+
+  namespace_options = {
+    objects = [
+      {
+        apiVersion = "v1"
+        kind       = "ResourceQuota"
+        metadata   = { name = "team" }
+        spec       = { hard = { "requests.cpu" = "20", "requests.memory" = "64Gi" } }
+      },
+    ]
+  }
+  constraints = {
+    allowed_registries   = ["ghcr.io/acme"]
+    require_image_digest = true
+    denied_kinds         = ["NetworkPolicy"]
+    max_replicas         = 20
+  }
+}

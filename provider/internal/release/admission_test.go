@@ -60,6 +60,7 @@ func refusedWith(err error, text string) bool {
 // resources of the tests.
 var (
 	secrets             = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	quotas              = schema.GroupVersionResource{Version: "v1", Resource: "resourcequotas"}
 	configMaps          = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	namespaces          = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	serviceAccounts     = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
@@ -127,6 +128,26 @@ func listing(resource schema.GroupVersionResource, namespace string) func(contex
 	}
 }
 
+// getting asks for one object.
+func getting(resource schema.GroupVersionResource, namespace, name string) func(context.Context, dynamic.Interface) error {
+	return func(ctx context.Context, client dynamic.Interface) error {
+		_, err := client.Resource(resource).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+		return err
+	}
+}
+
+// tolerant takes an object that does not exist for an answer.
+func tolerant(do func(context.Context, dynamic.Interface) error) func(context.Context, dynamic.Interface) error {
+	return func(ctx context.Context, client dynamic.Interface) error {
+		if err := do(ctx, client); !apierrors.IsNotFound(err) {
+			return err
+		}
+		return nil
+	}
+}
+
+const tenantQuota = "{apiVersion: v1, kind: ResourceQuota, metadata: {name: quota, namespace: shop, labels: {fairlead.dev/managed-by: fairlead, fairlead.dev/source-namespace: shop}}}"
+
 // listingNamed asks for all tenants' objects of a resource, as a cache does.
 func listingNamed(resource schema.GroupVersionResource) func(context.Context, dynamic.Interface) error {
 	return func(ctx context.Context, client dynamic.Interface) error {
@@ -153,6 +174,10 @@ func (f *fixture) accountIsHeld(t *testing.T) {
 			{reason: "it reports on environments", do: patching(environmentResource, "", "default", `{"status":{"clusters":1,"applications":0}}`, "status")},
 			{reason: "it watches the accounts of tenants", do: listingNamed(serviceAccounts)},
 			{reason: "it watches their bindings", do: listingNamed(roleBindings)},
+			{reason: "it makes the quotas that environments ask for", do: applying(t, quotas, tenantQuota)},
+			{reason: "and reads them by name", do: getting(quotas, "shop", "quota")},
+			{reason: "and removes them", do: deleting(quotas, "shop", "quota")},
+			{reason: "it reads the Secrets of its own namespace by name", do: tolerant(getting(secrets, v1alpha1.SystemNamespace, "none"))},
 		} {
 			if err := soon(bounded(t), step.do, client); err != nil {
 				t.Fatalf("%s, but: %v", step.reason, err)
@@ -187,6 +212,13 @@ func (f *fixture) refusedOnHub(t *testing.T, config *rest.Config) map[string]att
 	return map[string]attempt{
 		"ListSecrets":       {reason: "it never reads secrets", do: listing(secrets, ""), refused: `cannot list resource "secrets"`},
 		"ListSecretsOfOwn":  {reason: "not even in its own namespace", do: listing(secrets, v1alpha1.SystemNamespace), refused: `cannot list resource "secrets"`},
+		"ReadSecret":        {reason: "nor one of another namespace", do: getting(secrets, "default", "none"), refused: `cannot get resource "secrets"`},
+		"WriteSecret":       {reason: "it writes none", do: applying(t, secrets, "{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: shop}}"), refused: `cannot patch resource "secrets"`},
+		"OtherQuota": {reason: "it makes only what environments ask for", refused: "may write only objects that environments ask for",
+			do: creating(t, quotas, "{apiVersion: v1, kind: ResourceQuota, metadata: {name: other, namespace: theirs}}")},
+		"ReservedQuota": {reason: "nothing is delivered to the system", refused: "reserved", do: creating(t, quotas, strings.Replace(tenantQuota, "namespace: shop", "namespace: kube-system", 1))},
+		"ListQuotas":    {reason: "it lists none", do: listing(quotas, ""), refused: `cannot list resource "resourcequotas"`},
+		"TenantQuota":   {reason: "a tenant does not change its quota", do: as(config, deployerOf("shop"), applying(t, quotas, tenantQuota)), refused: `cannot patch resource "resourcequotas"`},
 		"TenantListSecrets": {reason: "tenants read secrets by name", do: as(config, deployerOf("shop"), listing(secrets, "shop")), refused: `cannot list resource "secrets"`},
 		"OtherTenant":       {reason: "a tenant is bound to its namespace", do: as(config, deployerOf("shop"), applying(t, configMaps, "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: theirs}}")), refused: `cannot patch resource "configmaps"`},
 		"OtherAccount":      {reason: "it impersonates tenants only", do: as(config, rest.ImpersonationConfig{UserName: "system:serviceaccount:kube-system:default"}, read), refused: "cannot impersonate"},
@@ -280,6 +312,7 @@ spec:
       - {apiVersion: v1, kind: ResourceQuota, metadata: {name: quota, namespace: shop}, spec: {hard: {pods: "10"}}}
       - {apiVersion: v1, kind: LimitRange, metadata: {name: limits, namespace: shop}}
       - {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny, namespace: shop}}
+      - {apiVersion: v1, kind: Secret, metadata: {name: registry, namespace: shop}, type: kubernetes.io/dockerconfigjson}
 `
 
 // workWith returns a work without executor that consists of a manifest.
@@ -365,7 +398,7 @@ func refusedWorks(t *testing.T) map[string]attempt {
 		"Deployment":         {reason: "workloads go as the tenant", do: applying(t, works, workWith(deploymentManifest)), refused: foreign},
 		"ClusterRoleBinding": {reason: "no rights in the whole cluster", do: applying(t, works, workWith("{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: fairlead-deployer}}")), refused: foreign},
 		"Role":               {reason: "no roles but the known", do: applying(t, works, workWith("{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: fairlead-deployer, namespace: shop}}")), refused: foreign},
-		"Secret":             {reason: "no secrets", do: applying(t, works, workWith("{apiVersion: v1, kind: Secret, metadata: {name: fairlead-deployer, namespace: shop}}")), refused: foreign},
+		"Secret":             {reason: "no secrets but credentials of registries", do: applying(t, works, workWith("{apiVersion: v1, kind: Secret, metadata: {name: token, namespace: shop}, type: kubernetes.io/service-account-token}")), refused: "must hold credentials of a registry"},
 		"FakeNamespace":      {reason: "a kind counts with its group", do: applying(t, works, workWith("{apiVersion: example.com/v1, kind: Namespace, metadata: {name: shop}}")), refused: foreign},
 		"Account":            {reason: "no other account", do: applying(t, works, workWith("{apiVersion: v1, kind: ServiceAccount, metadata: {name: klusterlet-work-sa, namespace: shop}}")), refused: "must be named fairlead-deployer"},
 		"BindAdmin":          {reason: "no other role", do: applying(t, works, binding("fairlead-deployer", "cluster-admin", "shop")), refused: "a RoleBinding of a tenant work must be named"},

@@ -1,0 +1,132 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
+)
+
+// reasonLeft is the reason of events about what was left on a cluster.
+const reasonLeft = "LeftOnCluster"
+
+// leftWorks takes works away that were left on clusters which are back.
+type leftWorks interface {
+	CollectLeft(ctx context.Context, sourceNamespace string) (time.Duration, error)
+}
+
+// leftReconciler finishes, by hub namespace, what applications and environments
+// did not wait for: works that were left on clusters that were away, and the
+// tenants there.
+type leftReconciler struct {
+	works  leftWorks
+	engine *delivery.Engine
+}
+
+var _ reconcile.Reconciler = (*leftReconciler)(nil)
+
+// Reconcile takes the next steps of what was left by a hub namespace, which may
+// be gone.
+func (r *leftReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	after, err := r.works.CollectLeft(ctx, request.Name)
+	tenants, errTenants := r.engine.ReleaseTenants(ctx, request.Name)
+	if len(tenants) > 0 && (after == 0 || after > removalCheck) {
+		after = removalCheck
+	}
+	if after > 0 {
+		after = max(after, minRetry)
+	}
+	return ctrl.Result{RequeueAfter: after}, errors.Join(err, errTenants)
+}
+
+func (c *controllers) buildLeft() error {
+	built, err := controller.New("left", c.manager, controller.Options{Reconciler: quiet{c.left}, RateLimiter: c.options().RateLimiter})
+	c.built.left = built
+	return err
+}
+
+// sourceOfWork is the hub namespace of a tenant, or of a work that was left.
+func sourceOfWork(_ context.Context, object client.Object) requests {
+	if name := ocm.SourceNamespaceOf(object); name != "" {
+		return requests{{NamespacedName: types.NamespacedName{Name: name}}}
+	}
+	return nil
+}
+
+// sourcesOnCluster are the hub namespaces that have tenants on a cluster, or
+// left something there.
+func (c *controllers) sourcesOnCluster(ctx context.Context, object client.Object) requests {
+	names, err := ocm.SourceNamespaces(ctx, c.works, object.GetName())
+	if err != nil {
+		c.manager.GetLogger().Error(err, "list what was left for an event", "cluster", object.GetName())
+		return nil
+	}
+	list := make(requests, 0, len(names))
+	for _, name := range names {
+		list = append(list, reconcile.Request{NamespacedName: types.NamespacedName{Name: name}})
+	}
+	return list
+}
+
+func environmentOfWork(_ context.Context, object client.Object) requests {
+	if name := object.GetLabels()[v1alpha1.LabelEnvironment]; name != "" {
+		return requests{{NamespacedName: types.NamespacedName{Name: name}}}
+	}
+	return nil
+}
+
+// leftChanged lets pass works that were left, or that are no longer.
+func leftChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return ocm.IsLeft(e.Object) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return ocm.IsLeft(e.ObjectOld) != ocm.IsLeft(e.ObjectNew) },
+		DeleteFunc: func(e event.DeleteEvent) bool { return ocm.IsLeft(e.Object) },
+	}
+}
+
+// tellLeft says what was left on clusters that are away: on the application,
+// which may be gone soon, and on each environment.
+func (r *ApplicationReconciler) tellLeft(ctx context.Context, app *v1beta1.Application, report *delivery.Report) {
+	if report == nil || len(report.Left) == 0 {
+		return
+	}
+	texts := map[string][]string{}
+	var all []string
+	for _, left := range report.Left {
+		environment := left.Record.Place.Environment
+		texts[environment] = append(texts[environment], left.Observe.Message)
+		all = append(all, left.Observe.Message)
+	}
+	r.recorder.Eventf(app, nil, "Warning", reasonLeft, "Remove", "%s", shorten(strings.Join(all, "; ")))
+	names := make([]string, 0, len(texts))
+	for name := range texts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		environment := &v1alpha1.Environment{}
+		if err := r.client.Get(ctx, types.NamespacedName{Name: name}, environment); err != nil {
+			continue // it is gone, and the application's event says the same
+		}
+		r.recorder.Eventf(environment, nil, "Warning", reasonLeft, "Remove", "%s",
+			shorten(fmt.Sprintf("application %s: %s", ownerOf(app), strings.Join(texts[name], "; "))))
+	}
+}

@@ -1,0 +1,128 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
+)
+
+// idleTarget is a target that has one tenant, which nobody uses.
+type idleTarget struct {
+	delivery.Target
+	release delivery.Observation
+}
+
+func (i idleTarget) IdleTenants(context.Context, string) ([]delivery.TenantKey, error) {
+	return []delivery.TenantKey{{Cluster: "c1", Namespace: "shop-prod"}}, nil
+}
+
+func (i idleTarget) ReleaseTenant(context.Context, delivery.TenantKey) (delivery.Observation, error) {
+	return i.release, nil
+}
+
+// leftOf answers CollectLeft.
+type leftOf struct {
+	after time.Duration
+	err   error
+}
+
+func (l leftOf) CollectLeft(context.Context, string) (time.Duration, error) { return l.after, l.err }
+
+// TestReconcileLeft checks when what was left is looked at again.
+func TestReconcileLeft(t *testing.T) {
+	broken := errors.New("broken")
+	tests := []struct {
+		name, reason string
+		works        leftOf
+		release      delivery.State
+		want         time.Duration
+		err          error
+	}{
+		{"nothing", "an event tells of what comes", leftOf{}, delivery.Delivered, 0, nil},
+		{"away", "an event tells when the cluster is back", leftOf{}, delivery.Away, 0, nil},
+		{"settling", "nothing tells when a second is over", leftOf{after: time.Second}, delivery.Delivered, time.Second, nil},
+		{"at once", "that is no hot loop", leftOf{after: 1}, delivery.Delivered, minRetry, nil},
+		{"a tenant goes", "the next step of it may need no event", leftOf{after: time.Minute}, delivery.Applying, removalCheck, nil},
+		{"broken", "tenants are released all the same", leftOf{err: broken}, delivery.Delivered, 0, broken},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			target := idleTarget{release: delivery.Observation{State: test.release}}
+			engine := &delivery.Engine{Local: target, OCM: target, TenantWanted: func(context.Context, delivery.Owner, delivery.TenantKey) (bool, error) { return false, nil }}
+			reconciler := &leftReconciler{works: test.works, engine: engine}
+			got, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Name: "shop"}})
+			if got.RequeueAfter != test.want || !errors.Is(err, test.err) {
+				t.Errorf("again after %s, %v; want %s, %v: %s", got.RequeueAfter, err, test.want, test.err, test.reason)
+			}
+		})
+	}
+}
+
+// TestTellLeft checks that what was left is told on the application and on each
+// environment that is still there.
+func TestTellLeft(t *testing.T) {
+	scheme, err := NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "prod"}}).Build()
+	recorder := events.NewFakeRecorder(8)
+	reconciler := &ApplicationReconciler{client: reader, recorder: recorder}
+	left := func(environment, message string) delivery.Removal {
+		return delivery.Removal{Record: delivery.Record{Place: delivery.Place{Environment: environment}}, Observe: delivery.Observation{Message: message}}
+	}
+	reconciler.tellLeft(t.Context(), webApp(), nil)
+	reconciler.tellLeft(t.Context(), webApp(), &delivery.Report{})
+	reconciler.tellLeft(t.Context(), webApp(), &delivery.Report{Left: []delivery.Removal{left("prod", "work c1/a was left"), left("gone", "work c1/b was left")}})
+	var got []string
+	for len(recorder.Events) > 0 {
+		got = append(got, <-recorder.Events)
+	}
+	want := []string{
+		"Warning LeftOnCluster work c1/a was left; work c1/b was left",
+		"Warning LeftOnCluster application shop/store: work c1/a was left",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestLeftChanged checks which works wake their environment: those that were
+// left, and those that are taken back.
+func TestLeftChanged(t *testing.T) {
+	work := ocm.Watched().Work
+	behind := ocm.Watched().Work
+	behind.SetLabels(map[string]string{ocm.LabelPurpose: ocm.PurposeLeft, v1alpha1.LabelEnvironment: "prod"})
+	changed := leftChanged()
+	got := []bool{
+		changed.Create(event.CreateEvent{Object: work}), changed.Create(event.CreateEvent{Object: behind}),
+		changed.Update(event.UpdateEvent{ObjectOld: work, ObjectNew: behind}), changed.Update(event.UpdateEvent{ObjectOld: behind, ObjectNew: work}),
+		changed.Update(event.UpdateEvent{ObjectOld: behind, ObjectNew: behind}), changed.Delete(event.DeleteEvent{Object: behind}),
+	}
+	if want := []bool{false, true, true, true, false, true}; !slices.Equal(want, got) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if requests := environmentOfWork(t.Context(), behind); len(requests) != 1 || requests[0].Name != "prod" {
+		t.Errorf("it wakes %v, want environment prod", requests)
+	}
+	if requests := environmentOfWork(t.Context(), work); len(requests) != 0 {
+		t.Errorf("a work of nobody wakes %v", requests)
+	}
+}

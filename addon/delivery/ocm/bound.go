@@ -1,0 +1,98 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"strings"
+	"unicode"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	workv1 "open-cluster-management.io/api/work/v1"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// What is kept of what a cluster reports: it is not trusted, and OCM bounds none of it.
+const (
+	// maxText is how many bytes are kept of a text.
+	maxText = 512
+	// maxFeedback is how many values of one object are kept.
+	maxFeedback = 128
+	// maxConditions is how many conditions are kept of a work and of each manifest.
+	maxConditions = 16
+)
+
+// boundedStatus is what is kept of a reported status: of the objects that the
+// work has, each once, and of bounded size.
+func boundedStatus(work *workv1.ManifestWork, reported *workv1.ManifestWorkStatus) workv1.ManifestWorkStatus {
+	status := workv1.ManifestWorkStatus{Conditions: boundedConditions(reported.Conditions)}
+	asked := map[manifestID]bool{}
+	for _, content := range contents(work) {
+		object := render.Object{Content: content}
+		gvk := object.GroupVersionKind()
+		asked[manifestID{gvk.Group, gvk.Kind, object.Namespace(), object.Name()}] = true
+	}
+	for i := range reported.ResourceStatus.Manifests {
+		manifest := &reported.ResourceStatus.Manifests[i]
+		meta := manifest.ResourceMeta
+		id := manifestID{meta.Group, meta.Kind, meta.Namespace, meta.Name}
+		if !asked[id] {
+			continue
+		}
+		delete(asked, id) // each is told of once
+		meta.Resource, meta.Version = bounded(meta.Resource), bounded(meta.Version)
+		status.ResourceStatus.Manifests = append(status.ResourceStatus.Manifests, workv1.ManifestCondition{
+			ResourceMeta: meta, Conditions: boundedConditions(manifest.Conditions),
+			StatusFeedbacks: workv1.StatusFeedbackResult{Values: boundedValues(manifest.StatusFeedbacks.Values)},
+		})
+	}
+	return status
+}
+
+// manifestID is by what a cluster names the objects of a work.
+type manifestID struct{ group, kind, namespace, name string }
+
+func boundedConditions(conditions []metav1.Condition) []metav1.Condition {
+	kept := make([]metav1.Condition, 0, min(len(conditions), maxConditions))
+	for _, condition := range conditions[:min(len(conditions), maxConditions)] {
+		condition.Message, condition.Reason = bounded(condition.Message), bounded(condition.Reason)
+		kept = append(kept, condition)
+	}
+	return kept
+}
+
+func boundedValues(values []workv1.FeedbackValue) []workv1.FeedbackValue {
+	kept := make([]workv1.FeedbackValue, 0, min(len(values), maxFeedback))
+	for _, value := range values[:min(len(values), maxFeedback)] {
+		value.Name = strings.Clone(value.Name[:min(len(value.Name), maxText)])
+		value.Value.JsonRaw = nil // which is never asked for
+		if value.Value.String != nil {
+			text := bounded(*value.Value.String)
+			value.Value.String = &text
+		}
+		kept = append(kept, value)
+	}
+	return kept
+}
+
+// bounded is text of a cluster without what changes how other text is shown, cut
+// to maxText. It does not hold on to the memory of the text.
+func bounded(text string) string {
+	cut := len(text) > maxText
+	if cut {
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	text = strings.Clone(strings.Map(harmless, strings.ToValidUTF8(text, "?")))
+	if cut {
+		return text + "..."
+	}
+	return text
+}
+
+func harmless(r rune) rune {
+	if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+		return ' '
+	}
+	return r
+}

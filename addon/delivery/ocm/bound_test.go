@@ -1,0 +1,90 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	workv1 "open-cluster-management.io/api/work/v1"
+)
+
+func told(kind, name, message string, values int) workv1.ManifestCondition {
+	manifest := workv1.ManifestCondition{
+		ResourceMeta: workv1.ManifestResourceMeta{Kind: kind, Version: "v1", Name: name, Namespace: "shop"},
+		Conditions:   []metav1.Condition{{Type: workv1.ManifestApplied, Message: message}},
+	}
+	for i := range values {
+		manifest.StatusFeedbacks.Values = append(manifest.StatusFeedbacks.Values, workv1.FeedbackValue{Name: fmt.Sprint(".n", i)})
+	}
+	return manifest
+}
+
+func TestBoundedStatus(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for _, c := range []struct {
+		reason   string
+		reported []workv1.ManifestCondition
+		want     []workv1.ManifestCondition
+	}{
+		{
+			reason:   "an object that the work has is kept as it is",
+			reported: []workv1.ManifestCondition{told("ConfigMap", "a", "fine", 2)}, want: []workv1.ManifestCondition{told("ConfigMap", "a", "fine", 2)},
+		},
+		{reason: "one that the work does not have is not", reported: []workv1.ManifestCondition{told("ConfigMap", "b", "", 0), told("Secret", "a", "", 0)}},
+		{
+			reason:   "each is told of once",
+			reported: []workv1.ManifestCondition{told("ConfigMap", "a", "first", 1), told("ConfigMap", "a", "second", 1)},
+			want:     []workv1.ManifestCondition{told("ConfigMap", "a", "first", 1)},
+		},
+		{
+			reason:   "texts are cut, and values counted",
+			reported: []workv1.ManifestCondition{told("ConfigMap", "a", long, 2*maxFeedback)},
+			want:     []workv1.ManifestCondition{told("ConfigMap", "a", long[:maxText]+"...", maxFeedback)},
+		},
+		{
+			reason:   "what changes how others are shown is blanked",
+			reported: []workv1.ManifestCondition{told("ConfigMap", "a", "a\x1b[31m\u202eb\u2028c\x00", 0)},
+			want:     []workv1.ManifestCondition{told("ConfigMap", "a", "a [31m b c ", 0)},
+		},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			work := &workv1.ManifestWork{}
+			work.Spec.Workload.Manifests = []workv1.Manifest{{RawExtension: runtime.RawExtension{
+				Raw: []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop"},"data":{"k":"v"}}`)}}}
+			work.Status.ResourceStatus.Manifests = c.reported
+			stripped, err := stripWork(work)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := stripped.(*workv1.ManifestWork).Status.ResourceStatus.Manifests
+			if diff := cmp.Diff(c.want, got, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Values" }, cmp.Comparer(sameValues))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// sameValues takes no values and an empty list of them for the same.
+func sameValues(a, b []workv1.FeedbackValue) bool {
+	return len(a) == len(b) && (len(a) == 0 || cmp.Equal(a, b))
+}
+
+func TestBoundedConditions(t *testing.T) {
+	work := &workv1.ManifestWork{}
+	for range 4 * maxConditions {
+		work.Status.Conditions = append(work.Status.Conditions, metav1.Condition{Type: workv1.WorkApplied})
+	}
+	stripped, err := stripWork(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(stripped.(*workv1.ManifestWork).Status.Conditions); got != maxConditions {
+		t.Errorf("%d conditions are kept, want %d", got, maxConditions)
+	}
+}

@@ -1,0 +1,337 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// annotationLeaving is since when a work is on its way out that cannot be
+// deleted yet. A work that was deleted says it by itself.
+const annotationLeaving = "fairlead.dev/leaving"
+
+// Remove takes a work away: its agent removes the objects, or lets them go where
+// they are to stay, and the work is gone only after that. Of a cluster that is
+// away the work may be left, when nobody waits for it.
+func (t *Target) Remove(ctx context.Context, record delivery.Record, options delivery.RemoveOptions) (delivery.Observation, error) {
+	namespace, name, _ := strings.Cut(record.ID, "/")
+	work, err := t.get(ctx, types.NamespacedName{Namespace: namespace, Name: name})
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if work == nil || work.Labels[LabelPurpose] == PurposeLeft {
+		return delivery.Observation{State: delivery.Delivered}, nil
+	}
+	away, err := t.away(ctx, work.Namespace)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if away == nil {
+		return t.takeAway(ctx, work, options)
+	}
+	return t.takeAwayLater(ctx, work, options)
+}
+
+// takeAway takes the next step of a work on its way out.
+func (t *Target) takeAway(ctx context.Context, work *workv1.ManifestWork, options delivery.RemoveOptions) (delivery.Observation, error) {
+	if options.Leave && work.DeletionTimestamp.IsZero() && !untouched(work) {
+		return t.letGo(ctx, work)
+	}
+	observation, err := t.delete(ctx, client.ObjectKeyFromObject(work))
+	observation.Reported = lastReport(work)
+	return observation, err
+}
+
+// takeAwayLater is takeAway for a cluster that is away: what can be done without
+// it is done, until the patience ends.
+func (t *Target) takeAwayLater(ctx context.Context, work *workv1.ManifestWork, options delivery.RemoveOptions) (delivery.Observation, error) {
+	since, known := t.leavingSince(work)
+	waited := t.Clock.Since(since)
+	if options.Abandon || options.Patience > 0 && known && waited >= options.Patience {
+		return t.leave(ctx, work, options)
+	}
+	if options.Patience > 0 && !known && !t.goesNow(work, options) {
+		return t.markLeaving(ctx, work)
+	}
+	observation, err := t.takeAway(ctx, work, options)
+	if err != nil || observation.State != delivery.Away {
+		return observation, err
+	}
+	observation.Message += fmt.Sprintf("; its share of the removal waits for it, as spec.deletion.unreachable of environment %q has it",
+		work.Labels[v1alpha1.LabelEnvironment])
+	switch {
+	case options.Patience > 0 && known:
+		observation.RetryAfter = sooner(observation.RetryAfter, options.Patience-waited)
+	case options.Patience > 0:
+		observation.RetryAfter = sooner(observation.RetryAfter, options.Patience)
+	}
+	return observation, nil
+}
+
+// goesNow says that the work can be deleted at once.
+func (t *Target) goesNow(work *workv1.ManifestWork, options delivery.RemoveOptions) bool {
+	_, ok := t.deletable(work)
+	return ok && (!options.Leave || untouched(work))
+}
+
+// untouched says that no agent has begun with the work: nothing of it is on the cluster.
+func untouched(work *workv1.ManifestWork) bool {
+	return len(work.Finalizers) == 0 && appliedCondition(work) == nil
+}
+
+// leavingSince is since when a work is on its way out. What the work says of it
+// its cluster may have changed: it is not before the work and not in the future.
+func (t *Target) leavingSince(work *workv1.ManifestWork) (time.Time, bool) {
+	if !work.DeletionTimestamp.IsZero() {
+		return work.DeletionTimestamp.Time, true
+	}
+	since, ok := timeIn(work, annotationLeaving)
+	if created := work.CreationTimestamp.Time; since.Before(created) {
+		since = created
+	}
+	return since, ok && !since.After(t.Clock.Now())
+}
+
+func (t *Target) markLeaving(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
+	change := workChange{Metadata: metadataChange{Annotations: map[string]string{annotationLeaving: stampOf(t.Clock.Now())}}}
+	if err := t.change(ctx, work, change); err != nil && !errors.Is(err, errChanged) {
+		return delivery.Observation{}, err
+	}
+	return t.awayOr(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Reported: lastReport(work)})
+}
+
+// leave gives up on a cluster that is away. The work stays for the cluster,
+// which finds it when it returns, and no longer counts as the application's.
+func (t *Target) leave(ctx context.Context, work *workv1.ManifestWork, options delivery.RemoveOptions) (delivery.Observation, error) {
+	if untouched(work) && work.DeletionTimestamp.IsZero() {
+		return t.delete(ctx, client.ObjectKeyFromObject(work))
+	}
+	change := workChange{Metadata: metadataChange{Labels: map[string]string{LabelPurpose: PurposeLeft}}}
+	what := "what is there goes when it returns"
+	// A work that was deleted cannot let its objects go any more: its agent would
+	// delete some of them before it has seen that they are to stay.
+	if work.DeletionTimestamp.IsZero() && (options.Leave || options.Abandon) {
+		what = "what is there stays"
+		change.Spec = orphaning()
+		change.Metadata.Annotations = map[string]string{annotationWritten: stampOf(t.Clock.Now())}
+	}
+	if err := t.change(ctx, work, change); err != nil {
+		if errors.Is(err, errChanged) {
+			return delivery.Observation{State: delivery.Waiting, Message: "the work changed meanwhile", RetryAfter: coalesce}, nil
+		}
+		return delivery.Observation{}, err
+	}
+	return delivery.Observation{State: delivery.Delivered, Left: true, Message: fmt.Sprintf(
+		"work %s/%s of component %s in environment %s was left on a cluster that is away: %s", work.Namespace, work.Name,
+		bounded(work.Labels[v1beta1.LabelAppComponent]), bounded(work.Labels[v1alpha1.LabelEnvironment]), what)}, nil
+}
+
+// letGo takes a work away whose objects stay. The agent must have applied that
+// they are not the work's any more: a work that goes before takes some with it.
+func (t *Target) letGo(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
+	key := client.ObjectKeyFromObject(work)
+	waiting := delivery.Observation{State: delivery.Waiting, Message: "waiting for the cluster to let the objects go, which stay there", Reported: lastReport(work)}
+	if !orphaned(work) {
+		if waiting.RetryAfter = t.tooEarly(key); waiting.RetryAfter > 0 {
+			return t.awayOr(ctx, work.Namespace, waiting)
+		}
+		now := stampOf(t.Clock.Now())
+		change := workChange{Spec: orphaning(), Metadata: metadataChange{Annotations: map[string]string{annotationWritten: now, annotationLeaving: now}}}
+		if err := t.change(ctx, work, change); err != nil && !errors.Is(err, errChanged) {
+			return delivery.Observation{}, err
+		}
+		t.wrote(key)
+		return t.awayOr(ctx, work.Namespace, waiting)
+	}
+	settled, wait := t.settled(work)
+	if settled {
+		return t.deleteNow(ctx, work)
+	}
+	waiting.RetryAfter = wait
+	if applied := appliedCondition(work); fetched(work) && applied.Status == metav1.ConditionFalse {
+		waiting.Message += "; it cannot: " + notApplied(work).Message
+	}
+	return t.awayOr(ctx, work.Namespace, t.orOverdue(work, waiting))
+}
+
+func orphaned(work *workv1.ManifestWork) bool {
+	return work.Spec.DeleteOption != nil && work.Spec.DeleteOption.PropagationPolicy == workv1.DeletePropagationPolicyTypeOrphan
+}
+
+// workChange is a merge patch of a work, whose payload is not known.
+type workChange struct {
+	Metadata metadataChange `json:"metadata"`
+	Spec     *specChange    `json:"spec,omitempty"`
+}
+
+type metadataChange struct {
+	ResourceVersion string            `json:"resourceVersion"`
+	Labels          map[string]string `json:"labels,omitempty"`
+	Annotations     map[string]string `json:"annotations,omitempty"`
+}
+
+type specChange struct {
+	DeleteOption deleteOptionChange `json:"deleteOption"`
+}
+
+type deleteOptionChange struct {
+	PropagationPolicy workv1.DeletePropagationPolicyType `json:"propagationPolicy"`
+	// SelectivelyOrphan is null, which takes away what stands there.
+	SelectivelyOrphan *workv1.SelectivelyOrphan `json:"selectivelyOrphan"`
+}
+
+func orphaning() *specChange {
+	return &specChange{deleteOptionChange{PropagationPolicy: workv1.DeletePropagationPolicyTypeOrphan}}
+}
+
+// errChanged means that a work is not as it was looked at; the event of that brings us back.
+var errChanged = errors.New("the work changed meanwhile")
+
+func (t *Target) change(ctx context.Context, work *workv1.ManifestWork, change workChange) error {
+	change.Metadata.ResourceVersion = work.ResourceVersion
+	patch, err := json.Marshal(change)
+	if err != nil {
+		return fmt.Errorf("encode a change of work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	target := &workv1.ManifestWork{}
+	target.Namespace, target.Name = work.Namespace, work.Name
+	err = t.Writer.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return errChanged
+	}
+	if err != nil {
+		return fmt.Errorf("change work %s/%s on its way out: %w", work.Namespace, work.Name, err)
+	}
+	return nil
+}
+
+// holdsObjects says that objects of applications are in the work.
+func holdsObjects(work *workv1.ManifestWork) bool {
+	return purposeOf(work.Labels) == PurposeApplication
+}
+
+// purposeOf is what a work is for, where one that was left is still its unit's:
+// the same application made again takes it back.
+func purposeOf(labels map[string]string) string {
+	if labels[LabelPurpose] == PurposeLeft {
+		return PurposeApplication
+	}
+	return labels[LabelPurpose]
+}
+
+// leftKeys tells the namespaces and environments of works that were left apart:
+// no namespace has a slash in its name.
+func leftKeys(work *workv1.ManifestWork) []string {
+	if work.Labels[LabelPurpose] != PurposeLeft || !genuine(work) {
+		return nil
+	}
+	return []string{work.Labels[v1beta1.LabelAppNamespace], "environment/" + work.Labels[v1alpha1.LabelEnvironment]}
+}
+
+// LeftIn counts the works of an environment that were left on clusters that were away.
+func (t *Target) LeftIn(ctx context.Context, environment string) (int, error) {
+	works, err := t.left(ctx, "environment/"+environment)
+	return len(works), err
+}
+
+func (t *Target) left(ctx context.Context, key string) ([]workv1.ManifestWork, error) {
+	if !t.Fleet.Installed() {
+		return nil, nil
+	}
+	var works workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexLeft: key}); err != nil {
+		return nil, fmt.Errorf("list the works that were left: %w", err)
+	}
+	slices.SortFunc(works.Items, func(a, b workv1.ManifestWork) int {
+		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	})
+	return works.Items, nil
+}
+
+// CollectLeft takes the works of a hub namespace away that were left on clusters
+// which are back. It returns when to look again, 0 when an event tells.
+func (t *Target) CollectLeft(ctx context.Context, sourceNamespace string) (time.Duration, error) {
+	works, err := t.left(ctx, sourceNamespace)
+	if err != nil {
+		return 0, err
+	}
+	var after time.Duration
+	var errs []error
+	for i := range works {
+		observation, err := t.collect(ctx, &works[i])
+		errs = append(errs, err)
+		after = sooner(after, observation.RetryAfter)
+	}
+	return after, errors.Join(errs...)
+}
+
+func (t *Target) collect(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
+	if away, err := t.away(ctx, work.Namespace); away != nil || err != nil {
+		return deref(away), err
+	}
+	if orphaned(work) && work.DeletionTimestamp.IsZero() {
+		return t.letGo(ctx, work)
+	}
+	return t.delete(ctx, client.ObjectKeyFromObject(work))
+}
+
+// SourceNamespaces are the hub namespaces of what is to be looked at when a work
+// changes, or, without a name, when a cluster does: of works that were left, and of tenants.
+func SourceNamespaces(ctx context.Context, reader client.Reader, cluster string) ([]string, error) {
+	var works workv1.ManifestWorkList
+	if err := reader.List(ctx, &works, client.InNamespace(cluster), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the works of cluster %q: %w", cluster, err)
+	}
+	var names []string
+	for i := range works.Items {
+		if name := SourceNamespaceOf(&works.Items[i]); name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// SourceNamespaceOf is the hub namespace of a work that was left, or of a
+// tenant; empty for any other.
+func SourceNamespaceOf(work client.Object) string {
+	labels := work.GetLabels()
+	switch labels[LabelPurpose] {
+	case PurposeLeft:
+		return labels[v1beta1.LabelAppNamespace]
+	case PurposeTenant:
+		return labels[delivery.LabelSourceNamespace]
+	}
+	return ""
+}
+
+// IsLeft says that a work was left on a cluster that was away.
+func IsLeft(work client.Object) bool { return work.GetLabels()[LabelPurpose] == PurposeLeft }
+
+// namespaceEnds says that a work cannot be made since the namespace of its
+// cluster on the hub is going or gone. OCM makes it again while the cluster is there.
+func namespaceEnds(key types.NamespacedName, err error) *delivery.Observation {
+	if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) && !apierrors.IsNotFound(err) {
+		return nil
+	}
+	return &delivery.Observation{State: delivery.Waiting, RetryAfter: conflictRetry,
+		Message: fmt.Sprintf("namespace %q of the cluster on the hub is being deleted or gone: waiting for OCM to make it again", key.Namespace)}
+}

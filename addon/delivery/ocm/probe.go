@@ -1,0 +1,292 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	workv1 "open-cluster-management.io/api/work/v1"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+)
+
+// phase is how a work treats one of its objects at present. It is read from the
+// work itself, so that a manager that starts anew goes on where the last one ended.
+type phase int
+
+const (
+	// phaseProbe makes the object when it is missing, and leaves it as it is when
+	// it is there: so it is found out whose it is, in the write that makes it.
+	phaseProbe phase = iota
+	// phaseApply writes the object, whoever changed it.
+	phaseApply
+	// phaseKeep makes the object when it is missing, and lets others change it.
+	phaseKeep
+	// phaseObserve reads the object.
+	phaseObserve
+)
+
+// neverVersion is a resource version that no object has: etcd has counted past
+// it before the first object is written. An API server makes an object that does
+// not exist whatever version it is applied with; of one that does it answers
+// with a conflict, and changes nothing. The strategy CreateOnly makes objects
+// too, and leaves their fields to a manager of its own, so that what a later
+// version of the object drops would stay on the cluster.
+const neverVersion = "1"
+
+// isConflict says that an object was there already when it was probed.
+func isConflict(message string) bool {
+	return strings.Contains(message, "the object has been modified")
+}
+
+// uidPath tells that the feedback of an object was read, whatever labels it has.
+var uidPath = health.Path{"metadata", "uid"}
+
+// The labels that say whose an object is.
+var (
+	applicationIdentity = []string{v1beta1.LabelAppName, v1beta1.LabelAppNamespace, v1beta1.LabelAppComponent, v1beta1.LabelReplicaKey, v1alpha1.LabelEnvironment}
+	tenantIdentity      = []string{v1alpha1.LabelManagedBy, delivery.LabelSourceNamespace}
+)
+
+// identityPaths are what a probe wants to know of an object.
+func identityPaths(labels []string) []health.Path {
+	paths := []health.Path{uidPath}
+	for _, label := range labels {
+		paths = append(paths, health.Path{"metadata", "labels", label})
+	}
+	return paths
+}
+
+// identityIn are the labels that a cluster reports of an object.
+func identityIn(manifest *workv1.ManifestCondition, labels []string) (identity map[string]string, read bool) {
+	values := feedbackValues(manifest)
+	identity = map[string]string{}
+	for _, label := range labels {
+		if value, ok := values[health.Path{"metadata", "labels", label}.JSONPath()].(string); ok {
+			identity[label] = value
+		}
+	}
+	_, read = values[uidPath.JSONPath()]
+	return identity, read
+}
+
+// isUnits says that an object with those labels is the unit's, be it delivered
+// by an application of the same name before this one.
+func isUnits(unit delivery.Unit, labels map[string]string) bool {
+	return labels[v1beta1.LabelAppNamespace] == unit.Owner.Namespace && labels[v1beta1.LabelAppName] == unit.Owner.Name &&
+		labels[v1alpha1.LabelEnvironment] == unit.Place.Environment &&
+		delivery.UnitName(labels[v1beta1.LabelAppComponent], labels[v1beta1.LabelReplicaKey]) == unit.Component
+}
+
+// isTenants says that a namespace with those labels was made for the tenant.
+func isTenants(tenant delivery.Tenant, labels map[string]string) bool {
+	return labels[v1alpha1.LabelManagedBy] == v1alpha1.LabelManagedByValue && labels[delivery.LabelSourceNamespace] == tenant.SourceNamespace
+}
+
+// finding is what a cluster says of an object that is probed.
+type finding int
+
+const (
+	// findNothing means that it has not said enough yet, or that it could not make the object.
+	findNothing finding = iota
+	// findOurs means that the object is ours, or was made now.
+	findOurs
+	// findForeign means that it is somebody else's.
+	findForeign
+	// findFreed means that it was somebody else's and is gone.
+	findFreed
+)
+
+// findingOf reads what a cluster says of an object that its work probes.
+// Nothing counts that was said of another generation of the work.
+func findingOf(work *workv1.ManifestWork, id workv1.ResourceIdentifier, labels []string, isOurs func(map[string]string) bool) finding {
+	if reported := appliedCondition(work); reported == nil || reported.ObservedGeneration != work.Generation {
+		return findNothing
+	}
+	manifest := findByID(work, id)
+	if manifest == nil {
+		return findNothing
+	}
+	applied := meta.FindStatusCondition(manifest.Conditions, workv1.ManifestApplied)
+	if applied == nil || applied.ObservedGeneration != work.Generation {
+		return findNothing
+	}
+	if applied.Status == metav1.ConditionTrue {
+		return findOurs
+	}
+	if !isConflict(applied.Message) {
+		return findNothing // it was refused for another reason, which is said
+	}
+	if meta.IsStatusConditionFalse(manifest.Conditions, workv1.ManifestAvailable) {
+		return findFreed
+	}
+	identity, read := identityIn(manifest, labels)
+	switch {
+	case !available(manifest) || !read:
+		return findNothing
+	case isOurs(identity):
+		return findOurs
+	}
+	return findForeign
+}
+
+func findByID(work *workv1.ManifestWork, id workv1.ResourceIdentifier) *workv1.ManifestCondition {
+	for i := range work.Status.ResourceStatus.Manifests {
+		m := &work.Status.ResourceStatus.Manifests[i]
+		if (workv1.ResourceIdentifier{Group: m.ResourceMeta.Group, Resource: m.ResourceMeta.Resource, Name: m.ResourceMeta.Name, Namespace: m.ResourceMeta.Namespace}) == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// phases are the phases of a work's objects.
+func phases(work *workv1.ManifestWork) map[workv1.ResourceIdentifier]phase {
+	found := map[workv1.ResourceIdentifier]phase{}
+	if work == nil {
+		return found
+	}
+	for _, content := range contents(work) {
+		found[identify(content)] = phaseApply
+		if isProbe(content) {
+			found[identify(content)] = phaseProbe
+		}
+	}
+	for i := range work.Spec.ManifestConfigs {
+		config := &work.Spec.ManifestConfigs[i]
+		if _, ok := found[config.ResourceIdentifier]; !ok || config.UpdateStrategy == nil {
+			continue
+		}
+		switch config.UpdateStrategy.Type {
+		case workv1.UpdateStrategyTypeCreateOnly:
+			found[config.ResourceIdentifier] = phaseKeep
+		case workv1.UpdateStrategyTypeReadOnly:
+			found[config.ResourceIdentifier] = phaseObserve
+		}
+	}
+	return found
+}
+
+func isProbe(content map[string]any) bool {
+	metadata, _ := content["metadata"].(map[string]any)
+	return metadata["resourceVersion"] == neverVersion
+}
+
+// asProbe is content that is made when it is missing, and else left as it is.
+func asProbe(content map[string]any) map[string]any {
+	metadata, _ := content["metadata"].(map[string]any)
+	return withField(content, "metadata", withField(metadata, "resourceVersion", neverVersion))
+}
+
+func withField(object map[string]any, key string, value any) map[string]any {
+	changed := make(map[string]any, len(object)+1)
+	for k, v := range object {
+		changed[k] = v
+	}
+	changed[key] = value
+	return changed
+}
+
+// promotes says that the wanted work differs from the current one in what was
+// probed and is known by now, and in nothing else that was written before. Such
+// a write need not wait: a work has one of it.
+func promotes(wanted, current *workv1.ManifestWork) bool {
+	before, after := revisions(current), revisions(wanted)
+	phasesBefore, phasesAfter := phases(current), phases(wanted)
+	promoted := false
+	for id, revision := range before {
+		later, kept := after[id]
+		if !kept || later != revision {
+			return false
+		}
+		promoted = promoted || phasesBefore[id] == phaseProbe && phasesAfter[id] != phaseProbe
+	}
+	return promoted
+}
+
+// revisions are the revisions of a work's objects.
+func revisions(work *workv1.ManifestWork) map[workv1.ResourceIdentifier]string {
+	found := map[workv1.ResourceIdentifier]string{}
+	for _, content := range contents(work) {
+		found[identify(content)] = annotation(content, v1alpha1.AnnotationRevision)
+	}
+	return found
+}
+
+func annotation(content map[string]any, key string) string {
+	metadata, _ := content["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	value, _ := annotations[key].(string)
+	return value
+}
+
+// foreignObject says that an object is somebody else's.
+func foreignObject(cluster string, content map[string]any) delivery.Observation {
+	return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, Message: fmt.Sprintf(
+		"%s exists on cluster %q and was not delivered for this component: it is neither changed nor deleted; remove it, rename the component, or add a policy of type \"take-over\"",
+		describe(content), cluster)}
+}
+
+// namespaceNotOurs says that a namespace is somebody else's.
+func namespaceNotOurs(tenant delivery.Tenant) delivery.Observation {
+	return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNamespaceNotOurs, Message: fmt.Sprintf(
+		"namespace %q exists on cluster %q and was not made by Fairlead: set spec.namespaceOptions.adopt of its environment, or choose another spec.targetNamespace",
+		tenant.Namespace, tenant.Cluster)}
+}
+
+// probedTenant is the tenant work as it may be written now: while it is not known
+// whose the namespace is, it holds the namespace alone, which is probed.
+func probedTenant(tenant delivery.Tenant, current *workv1.ManifestWork) (*workv1.ManifestWork, finding, error) {
+	work, err := tenantWork(tenant)
+	if err != nil || !tenant.Create || tenant.Adopt {
+		return work, findOurs, err
+	}
+	namespace := identify(delivery.NamespaceObject(tenant))
+	at, held := phases(current)[namespace]
+	if held && at != phaseProbe {
+		return work, findOurs, nil
+	}
+	found := findNothing
+	if held {
+		isOurs := func(labels map[string]string) bool { return isTenants(tenant, labels) }
+		found = findingOf(current, namespace, tenantIdentity, isOurs)
+	}
+	if found == findOurs {
+		return work, found, nil
+	}
+	work.Spec.Workload.Manifests, work.Spec.ManifestConfigs = nil, nil
+	if err := addManifest(work, asProbe(delivery.NamespaceObject(tenant)), identityPaths(tenantIdentity)); err != nil {
+		return nil, found, err
+	}
+	work, err = seal(work)
+	return work, found, err
+}
+
+// refusedTenant is why the namespace of a tenant cannot be had, once its work is
+// written as it is to be.
+func (t *Target) refusedTenant(ctx context.Context, tenant delivery.Tenant, current *workv1.ManifestWork, found finding, said delivery.Observation) (delivery.Observation, error) {
+	if said.Reason != delivery.ReasonApplyFailed {
+		return said, nil
+	}
+	switch found {
+	case findForeign:
+		return namespaceNotOurs(tenant), nil
+	case findFreed:
+		return t.freed(ctx, current, "namespace "+tenant.Namespace)
+	}
+	return said, nil
+}
+
+// freed asks the agent to make an object whose place is free by now.
+func (t *Target) freed(ctx context.Context, work *workv1.ManifestWork, what string) (delivery.Observation, error) {
+	retry, err := t.touch(ctx, work)
+	return delivery.Observation{State: delivery.Applying, RetryAfter: retry, Message: what + ": what was in its place is gone; its agent was asked to make it"}, err
+}

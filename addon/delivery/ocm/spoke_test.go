@@ -1,0 +1,276 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/util/jsonpath"
+	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
+)
+
+// spoke is the cluster c1 with an agent that does what was measured of the real
+// one, as far as works rely on it.
+type spoke struct {
+	*hub
+	objects map[workv1.ResourceIdentifier]*live
+	// recorded are the objects that the agent recorded for each work.
+	recorded map[string][]workv1.ResourceIdentifier
+	made     int
+}
+
+// live is an object on the cluster.
+type live struct {
+	// fields that each field manager applied.
+	fields map[string]map[string]any
+	owners map[string]bool
+	uid    string
+}
+
+func newSpoke(t *testing.T, objects ...client.Object) *spoke {
+	return &spoke{hub: newHub(t, objects...), objects: map[workv1.ResourceIdentifier]*live{}, recorded: map[string][]workv1.ResourceIdentifier{}}
+}
+
+// content is the object as the API server shows it: the fields of all managers.
+func (l *live) content() map[string]any {
+	out := map[string]any{}
+	for _, manager := range slices.Sorted(maps.Keys(l.fields)) {
+		mergeFields(out, l.fields[manager])
+	}
+	metadata := out["metadata"].(map[string]any)
+	metadata["uid"] = l.uid
+	delete(metadata, "resourceVersion")
+	return out
+}
+
+func mergeFields(into, from map[string]any) {
+	for key, value := range from {
+		fields, isObject := value.(map[string]any)
+		below, hasObject := into[key].(map[string]any)
+		if isObject && hasObject && below != nil {
+			mergeFields(below, fields)
+			continue
+		}
+		into[key] = runtime.DeepCopyJSONValue(value)
+	}
+}
+
+// create makes an object on the cluster that somebody else made.
+func (s *spoke) create(object render.Object) workv1.ResourceIdentifier {
+	id := identify(object.Content)
+	s.made++
+	s.objects[id] = &live{fields: map[string]map[string]any{"somebody": object.Content}, owners: map[string]bool{}, uid: fmt.Sprint("u", s.made)}
+	return id
+}
+
+// sync lets the agent work off all works, and reports what it did.
+func (s *spoke) sync(t *testing.T) {
+	t.Helper()
+	var works workv1.ManifestWorkList
+	if err := s.client.List(t.Context(), &works, client.InNamespace("c1")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range works.Items {
+		work := &works.Items[i]
+		if !work.DeletionTimestamp.IsZero() {
+			s.clean(t, work)
+			continue
+		}
+		if len(work.Finalizers) == 0 {
+			s.hold(t, work.Name)
+		}
+		s.apply(t, s.work(t, work.Name))
+	}
+}
+
+// clean removes what a deleted work owns.
+func (s *spoke) clean(t *testing.T, work *workv1.ManifestWork) {
+	t.Helper()
+	for _, id := range s.recorded[work.Name] {
+		s.disown(id, work.Name)
+	}
+	delete(s.recorded, work.Name)
+	work.Finalizers = nil
+	if err := s.client.Update(t.Context(), work); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *spoke) disown(id workv1.ResourceIdentifier, work string) {
+	object := s.objects[id]
+	if object == nil || !object.owners[work] {
+		return
+	}
+	delete(object.owners, work)
+	if len(object.owners) == 0 {
+		delete(s.objects, id)
+	}
+}
+
+func (s *spoke) apply(t *testing.T, work *workv1.ManifestWork) {
+	t.Helper()
+	status := workv1.ManifestWorkStatus{}
+	all := metav1.ConditionTrue
+	var ids []workv1.ResourceIdentifier
+	for i, content := range contents(work) {
+		id := identify(content)
+		ids = append(ids, id)
+		message := s.applyOne(work, i, content)
+		applied := metav1.ConditionTrue
+		if message != "" {
+			applied, all = metav1.ConditionFalse, metav1.ConditionFalse
+		}
+		manifest := s.manifestApplied(work, content, applied, message)
+		manifest.Conditions[0].Status = metav1.ConditionFalse
+		if object := s.objects[id]; object != nil {
+			manifest.Conditions[0].Status = metav1.ConditionTrue
+			manifest.StatusFeedbacks.Values = s.feedback(t, work.Spec.ManifestConfigs[i], object.content())
+		}
+		status.ResourceStatus.Manifests = append(status.ResourceStatus.Manifests, manifest)
+	}
+	for _, id := range s.recorded[work.Name] {
+		if !slices.Contains(ids, id) {
+			s.disown(id, work.Name)
+		}
+	}
+	s.recorded[work.Name] = ids
+	condition := s.appliedAt(work.Generation, all, 0)
+	if last := appliedCondition(work); last != nil && last.Status == all {
+		condition.LastTransitionTime = last.LastTransitionTime
+	}
+	status.Conditions = []metav1.Condition{condition}
+	s.setStatus(t, work.Name, status)
+}
+
+// applyOne applies an object as its work says, and returns what is wrong.
+func (s *spoke) applyOne(work *workv1.ManifestWork, i int, content map[string]any) string {
+	id, strategy := identify(content), work.Spec.ManifestConfigs[i].UpdateStrategy
+	object := s.objects[id]
+	switch {
+	case strategy.Type == workv1.UpdateStrategyTypeReadOnly:
+		return ""
+	case object != nil && isProbe(content):
+		return "Failed to apply manifest: Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest version and try again"
+	case object == nil:
+		s.made++
+		object = &live{fields: map[string]map[string]any{}, owners: map[string]bool{}, uid: fmt.Sprint("u", s.made)}
+		s.objects[id] = object
+	case strategy.Type == workv1.UpdateStrategyTypeCreateOnly:
+		s.own(work, id, object)
+		return ""
+	}
+	manager := "created"
+	if strategy.ServerSideApply != nil {
+		manager = strategy.ServerSideApply.FieldManager
+	}
+	object.fields[manager] = content
+	s.own(work, id, object)
+	return ""
+}
+
+func (s *spoke) own(work *workv1.ManifestWork, id workv1.ResourceIdentifier, object *live) {
+	if isOrphaned(work, id) {
+		delete(object.owners, work.Name)
+		return
+	}
+	object.owners[work.Name] = true
+}
+
+func isOrphaned(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
+	option := work.Spec.DeleteOption
+	if option.PropagationPolicy == workv1.DeletePropagationPolicyTypeOrphan {
+		return true
+	}
+	return option.SelectivelyOrphan != nil && slices.Contains(option.SelectivelyOrphan.OrphaningRules, workv1.OrphaningRule(id))
+}
+
+// feedback reads the values that a work asks for.
+func (s *spoke) feedback(t *testing.T, config workv1.ManifestConfigOption, content map[string]any) []workv1.FeedbackValue {
+	t.Helper()
+	// The numbers of JSON, as the agent reads them.
+	raw, err := json.Marshal(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object map[string]any
+	if err := json.Unmarshal(raw, &object); err != nil {
+		t.Fatal(err)
+	}
+	var values []workv1.FeedbackValue
+	for _, rule := range config.FeedbackRules {
+		for _, path := range rule.JsonPaths {
+			finder := jsonpath.New(path.Name).AllowMissingKeys(true)
+			if err := finder.Parse("{" + path.Path + "}"); err != nil {
+				t.Fatal(err)
+			}
+			found, err := finder.FindResults(object)
+			if err != nil || len(found) == 0 || len(found[0]) == 0 {
+				continue
+			}
+			switch value := found[0][0].Interface().(type) {
+			case string:
+				values = append(values, text(path.Name, value))
+			case float64:
+				values = append(values, integer(path.Name, int64(value)))
+			}
+		}
+	}
+	return values
+}
+
+// settle delivers units and lets the agent work until nothing is written any
+// more, and returns what is said of the last unit.
+func (s *spoke) settle(t *testing.T, units ...delivery.Unit) delivery.Observation {
+	t.Helper()
+	var said delivery.Observation
+	for range 60 {
+		s.writes = nil
+		for _, unit := range units {
+			var err error
+			if said, err = s.Deliver(t.Context(), unit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(s.writes) == 0 && said.State != delivery.Waiting && said.RetryAfter == 0 {
+			return said
+		}
+		s.sync(t)
+		s.pass(time.Second)
+	}
+	t.Fatalf("it does not come to rest: %+v, writes %v", said, s.writes)
+	return said
+}
+
+// remove lets the agent remove the unit of a record.
+func (s *spoke) removeAll(t *testing.T) {
+	t.Helper()
+	for range 60 {
+		records, err := s.Records(t.Context(), owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(records) == 0 {
+			return
+		}
+		for _, record := range records {
+			if _, err := s.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.sync(t)
+		s.pass(time.Second)
+	}
+	t.Fatal("works stay")
+}
