@@ -275,6 +275,11 @@ func removeRecords(ctx context.Context, target Target, plan *Plan, records []Rec
 		if plan.Wants(record) || report.unwritten(record) {
 			continue
 		}
+		if waiting := report.successor(record, plan.successors(record)); waiting != "" {
+			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{State: Waiting, Message: fmt.Sprintf(
+				"cluster %s left environment %q and keeps %s until it is healthy on cluster %s", record.Place.Cluster, record.Place.Environment, Title(record.Component), waiting)}})
+			continue
+		}
 		if name := plan.dependent(record, records); name != "" {
 			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{
 				State: Waiting, Message: fmt.Sprintf("waiting until component %q, which depends on it, is gone", name)}})

@@ -223,7 +223,7 @@ func TestNotImplemented(t *testing.T) {
 	if diff := cmp.Diff(want, policy.NotImplemented(spec)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{want[1], want[3], want[5]}, policy.NotRendered(spec)); diff != "" {
+	if diff := cmp.Diff([]string{want[0], want[2], want[4]}, policy.NotRendered(spec)); diff != "" {
 		t.Errorf("fields that change objects (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"metadata.annotations[app.oam.dev/publishVersion]: remove it"}, policy.NotImplementedAnnotations(map[string]string{"app.oam.dev/publishVersion": "v1", "app.oam.dev/pause": "", "a": "b"})); diff != "" {

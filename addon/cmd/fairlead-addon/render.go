@@ -40,7 +40,7 @@ offline: one stands for all of them.
 
 What is rendered is not always what the addon delivers: it delivers nothing of an
 application with a field that it does not implement. Of fields that only say when
-and how objects are delivered a warning tells (dependsOn, outputs and scopes of
+and how objects are delivered a warning tells (outputs and scopes of
 components, workflow, policies such as garbage-collect and apply-once, annotations
 such as publishVersion, rollout of a ClusterBinding). Those that change objects
 (inputs, externalRevision and replicaKey of components) are errors, and with
