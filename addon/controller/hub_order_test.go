@@ -42,7 +42,7 @@ func testOrder(t *testing.T, h *hub) {
 	}
 	resize("")
 	h.running(t, app)
-	live := h.deployment(t, "order", runs("nginx:1"))
+	live := h.deployment(t, "order", serves("nginx:1"))
 	service := serviceIn("order", "web")
 	if err := h.Get(t.Context(), client.ObjectKeyFromObject(service), service); err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ func (h *hub) deployment(t *testing.T, namespace string, missing func(*appsv1.De
 	return live
 }
 
-func runs(image string) func(*appsv1.Deployment) string {
+func serves(image string) func(*appsv1.Deployment) string {
 	return func(d *appsv1.Deployment) string {
 		if got := d.Spec.Template.Spec.Containers[0].Image; got != image {
 			return fmt.Sprintf("it runs %s, want %s", got, image)
@@ -81,12 +81,12 @@ func testAutoscaler(t *testing.T, h *hub) {
 		web.Traits = start
 		app := appIn(name, "store", web)
 		h.create(t, app)
-		h.deployment(t, name, runs("nginx:0"))
+		h.deployment(t, name, serves("nginx:0"))
 		change(t, h, app, func(a *v1beta1.Application) {
 			a.Spec.Components[0] = component("web", "nginx:1", "")
 			a.Spec.Components[0].Traits = []v1beta1.ApplicationTrait{scaled}
 		})
-		live := h.deployment(t, name, runs("nginx:1"))
+		live := h.deployment(t, name, serves("nginx:1"))
 		if want := map[string]int32{"scaled": 1, "scaled-later": 3}[name]; *live.Spec.Replicas != want {
 			t.Errorf("%s: %d replicas when the autoscaler comes, want %d", name, *live.Spec.Replicas, want)
 		}
@@ -96,7 +96,7 @@ func testAutoscaler(t *testing.T, h *hub) {
 			change(t, h, app, func(a *v1beta1.Application) {
 				a.Spec.Components[0].Properties = &runtime.RawExtension{Raw: fmt.Appendf(nil, `{"image":%q}`, image)}
 			})
-			if live := h.deployment(t, name, runs(image)); *live.Spec.Replicas != int32(4+edit) { //nolint:gosec // at most 13
+			if live := h.deployment(t, name, serves(image)); *live.Spec.Replicas != int32(4+edit) { //nolint:gosec // at most 13
 				t.Errorf("%s: %d replicas after an edit, want %d", name, *live.Spec.Replicas, 4+edit)
 			}
 		}
@@ -144,7 +144,7 @@ func testHeldImage(t *testing.T, h *hub) {
 		t.Errorf("after a change of another field it runs %s", image)
 	}
 	change(t, h, app, func(a *v1beta1.Application) { a.Spec.Components[0] = component("web", "nginx:2", `,"cpu":"0.1"`) })
-	h.deployment(t, "held", runs("nginx:2"))
+	h.deployment(t, "held", serves("nginx:2"))
 	h.running(t, app)
 	h.remove(t, app)
 	h.gone(t, app)
@@ -216,7 +216,7 @@ func testAdoption(t *testing.T, h *hub) {
 	app := appIn("adoption", "store", component("web", "nginx:1", ""))
 	h.create(t, app)
 	h.running(t, app)
-	live := h.deployment(t, "adoption", runs("nginx:1"))
+	live := h.deployment(t, "adoption", serves("nginx:1"))
 	for _, value := range []string{"", "5a4e6a2c-0000-4000-8000-000000000000"} {
 		change(t, h, live, func(d *appsv1.Deployment) {
 			d.Labels[v1alpha1.LabelApplicationUID] = value
@@ -303,7 +303,7 @@ func testReplaced(t *testing.T, h *hub) {
 		a.Spec.Components[0] = component("web", "nginx:2", exposed)
 		a.Spec.Components[1].Properties.Raw = []byte(`{"objects":[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings"},"data":{"a":"c"}}]}`)
 	})
-	h.deployment(t, "replaced", runs("nginx:2"))
+	h.deployment(t, "replaced", serves("nginx:2"))
 	h.waitFor(t, "the ConfigMap", func(ctx context.Context) (string, error) {
 		err := h.Get(ctx, client.ObjectKeyFromObject(settings), settings)
 		return cmp.Diff(map[string]string{"a": "c"}, settings.Data), err

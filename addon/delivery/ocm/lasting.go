@@ -74,6 +74,14 @@ func isLeaving(e entry, works map[string]*workv1.ManifestWork) bool {
 	return before != "" && before != annotation(e.content, annotationRecreate)
 }
 
+// lasts says that a policy keeps an object of a work until its application goes:
+// then the work stays as it is, when the application has its component no longer.
+func lasts(work *workv1.ManifestWork) bool {
+	return work.Labels[LabelPurpose] == PurposeApplication && slices.ContainsFunc(contents(work), func(content map[string]any) bool {
+		return annotation(content, annotationRemoval) == policy.RemoveOnDelete
+	})
+}
+
 // legacy are the objects that the application has no longer and that stay in
 // their works until it goes. What they are is read from the API server, since
 // the cache keeps no payload.

@@ -52,6 +52,9 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record, options del
 
 // takeAway takes the next step of a work on its way out.
 func (t *Target) takeAway(ctx context.Context, work *workv1.ManifestWork, options delivery.RemoveOptions) (delivery.Observation, error) {
+	if !options.Final && work.DeletionTimestamp.IsZero() && lasts(work) {
+		return delivery.Observation{State: delivery.Delivered}, nil
+	}
 	if options.Leave && work.DeletionTimestamp.IsZero() && !untouched(work) {
 		return t.letGo(ctx, work)
 	}

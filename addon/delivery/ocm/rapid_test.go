@@ -59,7 +59,7 @@ func (s *spoke) carry(t *testing.T, units map[string]delivery.Unit) (said []stri
 		if _, wanted := units[record.Component]; wanted {
 			continue
 		}
-		if _, err := s.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil {
+		if _, err := s.Remove(t.Context(), record, delivery.RemoveOptions{Final: true}); err != nil {
 			t.Fatal(err)
 		}
 		said = append(said, record.Component)

@@ -348,7 +348,7 @@ func (s *spoke) settle(t *testing.T, units ...delivery.Unit) delivery.Observatio
 	return said
 }
 
-// remove lets the agent remove the unit of a record.
+// removeAll lets the agent remove all that the application had, as when it goes.
 func (s *spoke) removeAll(t *testing.T) {
 	t.Helper()
 	for range 60 {
@@ -360,7 +360,7 @@ func (s *spoke) removeAll(t *testing.T) {
 			return
 		}
 		for _, record := range records {
-			if _, err := s.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil {
+			if _, err := s.Remove(t.Context(), record, delivery.RemoveOptions{Final: true}); err != nil {
 				t.Fatal(err)
 			}
 		}
