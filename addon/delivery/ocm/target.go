@@ -224,6 +224,9 @@ func (t *Target) readRole(ctx context.Context, name string) (rbacv1.ClusterRole,
 
 // Deliver writes the works of a unit and reads back what its cluster says.
 func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
+	if problem := unshared(unit); problem != nil {
+		return *problem, nil
+	}
 	works, err := t.unitWorks(ctx, unit)
 	if err != nil {
 		return delivery.Observation{}, err
@@ -257,6 +260,18 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 		observations = append(observations, observation)
 	}
 	return together(observations), nil
+}
+
+// unshared refuses objects that several applications are to have: no object may
+// be in two works, and here the one that has it does not hand it on.
+func unshared(unit delivery.Unit) *delivery.Observation {
+	for i, object := range unit.Result.Objects {
+		if unit.Treatment(i).Shared {
+			return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNotImplemented, Message: describe(object.Content) +
+				": a policy of type \"shared-resource\" has no effect on managed clusters in this version: let one application have the object, or deliver it to the hub"}
+		}
+	}
+	return nil
 }
 
 // deliverPart writes one work of a unit and reads back what its cluster says.
