@@ -233,7 +233,7 @@ func messageOf(unit delivery.UnitReport) string {
 	if unit.Healthy() {
 		return message
 	}
-	if unit.Cause != "" {
+	if unit.Cause != "" && unit.Observe.State == delivery.Delivered {
 		message = strings.TrimPrefix(message+"; "+unit.Cause, "; ")
 	}
 	return message + lastReport(unit.Observe)

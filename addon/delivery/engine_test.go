@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ var errBroken = errors.New("broken")
 
 // scripted is a Target that answers as the test says and notes what it was asked.
 type scripted struct {
+	mu      sync.Mutex // clusters are worked at side by side
 	calls   []string
 	tenants map[string]Observation
 	units   map[string]Observation
@@ -42,6 +44,8 @@ type scripted struct {
 
 func (s *scripted) note(format string, args ...any) error {
 	call := fmt.Sprintf(format, args...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.calls = append(s.calls, call)
 	if s.fails[call] {
 		return errBroken
@@ -155,14 +159,14 @@ func TestCarry(t *testing.T) {
 			name: "a unit fails", reason: "one place does not keep the others, and its answer is not taken for an observation",
 			ocm:     scripted{fails: map[string]bool{"deliver c1 web": true}},
 			want:    carried{Units: map[string]string{"local": "delivered", "c1": "waiting: the last write did not succeed and is tried again: broken", "c2": "delivered"}},
-			wantErr: `deliver component "web" to environment prod, cluster c1: broken`,
+			wantErr: `deliver component web to environment prod, cluster c1: broken`,
 		},
 		{
 			name: "errors are joined", reason: "each is told",
 			local:   scripted{fails: map[string]bool{"deliver local web": true}},
 			ocm:     scripted{fails: map[string]bool{"tenant c2": true, "records": true, "idle": true}},
 			want:    carried{Units: map[string]string{"local": "waiting: the last write did not succeed and is tried again: broken", "c1": "delivered", "c2": `waiting: namespace "shop" is not prepared yet: broken`}},
-			wantErr: "prepare namespace \"shop\" on cluster \"c2\": broken\ndeliver component \"web\" to environment prod, cluster local: broken\nlist what application shop/store delivered: broken\nlist the tenants of namespace \"shop\": broken",
+			wantErr: "prepare namespace \"shop\" on cluster \"c2\": broken\ndeliver component web to environment prod, cluster local: broken\nlist what application shop/store delivered: broken\nlist the tenants of namespace \"shop\": broken",
 		},
 		{
 			name: "removals", reason: "what is gone is not reported, what is not gone or could not be removed is",
@@ -204,7 +208,8 @@ func TestCarry(t *testing.T) {
 			wantErr: `release namespace "shop" on cluster "c9": broken`,
 		},
 	}
-	for _, test := range tests {
+	for i := range tests {
+		test := &tests[i]
 		t.Run(test.name, func(t *testing.T) {
 			plan := planOf(t, worldOf(environment("prod", "local", "c1", "c2")), request(use("prod")), noneAway)
 			report, err := engineOf(&test.local, &test.ocm).Carry(t.Context(), plan)

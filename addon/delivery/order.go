@@ -41,9 +41,16 @@ func inOrder(units []Unit) []int {
 // waitsFor says for which component of its place a unit waits. A component that
 // is not delivered to the place is not waited for.
 func waitsFor(unit Unit, reports []UnitReport) string {
-	for _, report := range reports {
-		name := report.Unit.Result.Component.Name
-		if report.Unit.Place == unit.Place && slices.Contains(unit.Result.Component.DependsOn, name) && !report.Healthy() {
+	if len(unit.Result.Component.DependsOn) == 0 {
+		return ""
+	}
+	for i := range reports {
+		// Those of other places are being written now.
+		if reports[i].Unit.Place != unit.Place {
+			continue
+		}
+		name := reports[i].Unit.Result.Component.Name
+		if slices.Contains(unit.Result.Component.DependsOn, name) && !reports[i].Healthy() {
 			return name
 		}
 	}

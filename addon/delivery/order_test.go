@@ -72,6 +72,8 @@ func newPlace() *place {
 			}
 			observation.Outputs[object.Resource] = map[string]any{}
 		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.got = append(p.got, strings.Join(names, "+"))
 		return observation
 	}
