@@ -25,6 +25,8 @@ const maxSaid = 4 << 10
 // forgeries are statuses and annotations that a cluster can make up for its own work.
 func forgeries() map[string]func(*workv1.ManifestWork) {
 	long := strings.Repeat("x\x00\u202e\n", 5<<20/6)
+	// The API server takes no more in annotations.
+	note := long[:100<<10]
 	object := deployment("web", "nginx:1")
 	ready := func(values ...workv1.FeedbackValue) workv1.ManifestCondition {
 		return reported(object, "True", append([]workv1.FeedbackValue{text(revisionName, object.Digest())}, values...)...)
@@ -58,11 +60,11 @@ func forgeries() map[string]func(*workv1.ManifestWork) {
 		},
 		"times": func(work *workv1.ManifestWork) {
 			work.Status.Conditions[0].ObservedGeneration = 99
-			work.Annotations[annotationWritten], work.Annotations[annotationLeaving] = long, long
-			work.Annotations["fairlead.dev/observed-report"] = long
+			work.Annotations[annotationWritten], work.Annotations[annotationLeaving] = note, note
+			work.Annotations["fairlead.dev/observed-report"] = note
 		},
 		"labels": func(work *workv1.ManifestWork) {
-			work.Labels[LabelTargetNamespace], work.Labels["app.oam.dev/component"] = long, long
+			work.Labels[LabelTargetNamespace], work.Labels["app.oam.dev/component"] = note, note
 		},
 	}
 }
@@ -148,7 +150,7 @@ func TestForgedLeftMessage(t *testing.T) {
 	h := running(t)
 	h.setAvailable(t, metav1.ConditionUnknown)
 	work := h.work(t, webWork)
-	work.Labels["app.oam.dev/component"] = strings.Repeat("\x1b[31m", 1<<20)
+	work.Labels["app.oam.dev/component"] = strings.Repeat("\x1b[31m", 10<<10)
 	if err := h.client.Update(t.Context(), work); err != nil {
 		t.Fatal(err)
 	}
