@@ -331,6 +331,10 @@ func (s *siege) hears(t *testing.T, h hostileType, name string) {
 		if h.runs {
 			text = fmt.Sprint(nested[[]any](app, "status", "services"))
 		}
+		// With the race detector a worker takes many times the memory and time, so what is merely big may be refused there.
+		if raceDetector && h.runs && stalled["status"] == "True" && stalled["reason"] == "TemplateFailed" {
+			return nil
+		}
 		if isStalled, phase := stalled["status"] == "True", nested[string](app, "status", "status"); isStalled == h.runs || h.runs && phase != "running" {
 			return fmt.Errorf("its phase is %q, condition Stalled %v", phase, stalled)
 		}

@@ -1,14 +1,11 @@
 // Copyright The Fairlead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !unix
+//go:build !linux
 
 package sandbox
 
-import (
-	"runtime/debug"
-	"syscall"
-)
+import "runtime/debug"
 
 // maxStack ends recursion without end long before it has eaten the memory.
 const maxStack = 32 << 20
@@ -20,11 +17,6 @@ func confine(l Limits) error {
 		debug.SetMemoryLimit(l.Memory)
 	}
 	return nil
-}
-
-// attributes has nothing to say here.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{}
 }
 
 // yield leaves the priority of a process as it is.

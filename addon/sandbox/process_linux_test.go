@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	testingclock "k8s.io/utils/clock/testing"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/sandbox"
 )
 
@@ -51,9 +52,13 @@ func childrenOf(t *testing.T, parent int) []int {
 func TestIdle(t *testing.T) {
 	clock := testingclock.NewFakeClock(time.Now())
 	s := newSandbox(t, sandbox.Options{Clock: clock})
-	if _, err := askInnocent(s, "first"); err != nil {
-		t.Fatal(err)
+	ask := func(i int) {
+		// Each source is new, so that all are evaluated by the same worker.
+		if _, err := s.Run(program.Source{Name: "test.cue", Text: fmt.Sprintf("a: %d", i)}, nil, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
+	ask(1)
 	first := workers(t)
 	if len(first) != 1 {
 		t.Fatalf("got %d workers, want 1", len(first))
@@ -62,9 +67,7 @@ func TestIdle(t *testing.T) {
 	clock.Step(time.Second)
 	eventually(t, "the watch rests", clock.HasWaiters)
 	clock.Step(20 * time.Second)
-	if _, err := askInnocent(s, "second"); err != nil {
-		t.Fatal(err)
-	}
+	ask(2)
 	if diff := cmp.Diff(first, workers(t)); diff != "" {
 		t.Errorf("The worker is used again before it was idle for long enough. -want +got:\n%s", diff)
 	}
@@ -72,9 +75,7 @@ func TestIdle(t *testing.T) {
 		clock.Step(10 * time.Second)
 		return len(workers(t)) == 0
 	})
-	if _, err := askInnocent(s, "third"); err != nil {
-		t.Fatal(err)
-	}
+	ask(3)
 }
 
 // TestOrphan wants a worker to go with its manager, whatever it is doing.

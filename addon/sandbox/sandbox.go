@@ -4,9 +4,10 @@
 // Package sandbox evaluates CUE that others wrote in a process that can be
 // killed, since an evaluation of CUE can neither be interrupted nor bounded.
 //
-// One child process serves all requests. It is ended when a request runs past
-// its deadline or when it takes too much memory. Who caused it fails; all
-// others are run again, alone where it is not known who caused it.
+// One child process serves all sources that were answered before, and another
+// one those that are new. A child is ended when a request runs past its deadline
+// or when it takes too much memory. Who caused it fails; all others are run
+// again, alone where it is not known who caused it.
 package sandbox
 
 import (
@@ -51,7 +52,8 @@ type Options struct {
 	// MaxRequest bounds source and inputs together, MaxResponse the result, in
 	// bytes: 4 MiB and 2 MiB by default.
 	MaxRequest, MaxResponse int
-	// Concurrency is how many requests a worker serves at once, 16 by default.
+	// Concurrency is how many requests a worker serves at once, 16 by default: as many
+	// of new sources, and as many of others.
 	Concurrency int
 	// Clock is the real one by default.
 	Clock clock.Clock
@@ -72,9 +74,11 @@ type Kill struct {
 // Sandbox is a program.Runner that evaluates in child processes.
 type Sandbox struct {
 	options Options
-	slots   chan struct{}
 	refused *refusals
 	flights *flights
+	record  *record
+	// regulars are the sources that were answered before, strangers all others.
+	regulars, strangers *crowd
 	// fast and slow are where suspects run alone.
 	fast, slow *lane
 
@@ -83,7 +87,6 @@ type Sandbox struct {
 
 	mutex    sync.Mutex
 	closed   bool
-	current  *child
 	children map[*child]struct{}
 }
 
@@ -111,7 +114,8 @@ func New(options Options) (*Sandbox, error) {
 		options.OnKill = func(Kill) {}
 	}
 	return &Sandbox{
-		options: options, slots: make(chan struct{}, options.Concurrency), refused: newRefusals(options.Clock), flights: newFlights(options.Clock),
+		options: options, refused: newRefusals(options.Clock), flights: newFlights(options.Clock), record: newRecord(),
+		regulars: newCrowd(options.Concurrency), strangers: newCrowd(options.Concurrency),
 		fast: newLane(), slow: newLane(), closing: make(chan struct{}), children: map[*child]struct{}{},
 	}, nil
 }
@@ -200,7 +204,7 @@ func (s *Sandbox) newTask(source program.Source, inputs map[string]any, wanted [
 	return t, nil
 }
 
-// do has a task done by the common child, or alone when the common child ended with it.
+// do has a task done along with others, or alone when their child ended with it.
 func (s *Sandbox) do(t *task) (*response, error) {
 	if f := s.refused.get(t.key); f != nil {
 		return nil, f
@@ -238,22 +242,27 @@ func (s *Sandbox) verdict(t *task, out outcome) *program.Failure {
 	return crashed(t.source.Name, out.crash, s.options.MemoryLimit)
 }
 
-// together has a task done by the common child, along with others.
+// together has a task done by the child of those that it belongs to.
 func (s *Sandbox) together(t *task) outcome {
+	crowd := s.strangers
+	if s.record.trusts(t) {
+		crowd = s.regulars
+	}
 	select {
-	case s.slots <- struct{}{}:
+	case crowd.slots <- struct{}{}:
 	case <-s.closing:
 		return outcome{fate: closed}
 	}
-	defer func() { <-s.slots }()
+	defer func() { <-crowd.slots }()
 	out := outcome{fate: unsent}
 	stood := 0
 	for range maxTries {
-		c := s.common()
+		c := s.common(crowd)
 		if c == nil {
 			return outcome{fate: closed}
 		}
 		out = c.ask(t, s.options.Deadline)
+		s.record.note(t, out)
 		if out.fate == bystander {
 			stood++
 		}
@@ -264,14 +273,14 @@ func (s *Sandbox) together(t *task) outcome {
 	return out
 }
 
-// common is the child that serves all, started if there is none.
-func (s *Sandbox) common() *child {
+// common is the child that serves a crowd, started if there is none.
+func (s *Sandbox) common(crowd *crowd) *child {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if s.current == nil || !s.current.usable() {
-		s.current = s.spawnLocked()
+	if crowd.current == nil || !crowd.current.usable() {
+		crowd.current = s.spawnLocked()
 	}
-	return s.current
+	return crowd.current
 }
 
 // spawn starts a child; nil when the sandbox is closed.
@@ -292,8 +301,10 @@ func (s *Sandbox) spawnLocked() *child {
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
 		delete(s.children, c)
-		if s.current == c {
-			s.current = nil
+		for _, crowd := range []*crowd{s.regulars, s.strangers} {
+			if crowd.current == c {
+				crowd.current = nil
+			}
 		}
 	})
 	return c
