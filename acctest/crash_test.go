@@ -402,7 +402,7 @@ func stableWork(t *testing.T, spec map[string]any) map[string]any {
 func stableMarks(marks map[string]string) map[string]string {
 	kept := maps.Clone(marks)
 	for _, key := range []string{
-		v1alpha1.LabelApplicationUID, v1alpha1.AnnotationRevision, v1alpha1.AnnotationHash, v1alpha1.LabelReapply, "fairlead.dev/rights",
+		v1alpha1.LabelApplicationUID, v1alpha1.AnnotationRevision, v1alpha1.AnnotationHash, v1alpha1.LabelReapply, "fairlead.dev/rights", "fairlead.dev/written",
 	} {
 		delete(kept, key)
 	}

@@ -87,7 +87,14 @@ func (s shop) writtenBy(t *testing.T, f *fleet, want *map[string]string, write f
 		if err := write(); err != nil {
 			return err
 		}
-		if err := waitUntil(patience, "the application to run", func() error { return s.runs(t, f, s.everywhere()...)(nil) }); err != nil {
+		// It runs before it is ready: a work is written once more when its cluster has said that no object was there before.
+		if err := waitUntil(patience, "the application to be ready", func() error {
+			ready := conditionOf(f.get(t, v1alpha1.LocalCluster, applications, s.name, s.name), v1alpha1.ConditionReady)
+			if ready["status"] != "True" {
+				return fmt.Errorf("condition Ready is %v", ready)
+			}
+			return s.runs(t, f, s.everywhere()...)(nil)
+		}); err != nil {
 			return err
 		}
 		if diff := cmp.Diff(*want, s.snapshot(t, f)); diff != "" {
@@ -136,6 +143,8 @@ func written(t *testing.T, object *unstructured.Unstructured) string {
 	}
 	// When the agent was last asked to apply the same again says nothing of what it applies.
 	unstructured.RemoveNestedField(object.Object, "metadata", "labels", v1alpha1.LabelReapply)
+	// Nor does when it was written.
+	unstructured.RemoveNestedField(object.Object, "metadata", "annotations", "fairlead.dev/written")
 	unstructured.RemoveNestedField(object.Object, "status")
 	if object.GetKind() == "Service" {
 		unstructured.RemoveNestedField(object.Object, "spec", "clusterIP")

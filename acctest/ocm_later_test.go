@@ -34,7 +34,7 @@ func TestOCMInstalledLater(t *testing.T) {
 					// The rollout has ended at once: waiting cannot install OCM.
 					eventually(t, patience, "what needs no OCM to run", func() error { return s.runsAt(t, f, s.dev()) })
 					f.hasCondition(t, bindings, binding, v1alpha1.ConditionStalled, "True", "OCMNotInstalled")
-					if err := f.env.StartOCM(t.Context(), "cluster1", "cluster2"); err != nil {
+					if err := f.env.StartOCM(t.Context(), sharedClusters()...); err != nil {
 						t.Fatal(err)
 					}
 					f.hasCondition(t, bindings, binding, v1alpha1.ConditionReady, "True", "Bound")

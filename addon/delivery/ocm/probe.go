@@ -282,6 +282,10 @@ func (t *Target) refusedTenant(ctx context.Context, tenant delivery.Tenant, curr
 	case findFreed:
 		return t.freed(ctx, current, "namespace "+tenant.Namespace)
 	}
+	if isConflict(said.Message) {
+		// An agent that applies a probe again meets its own namespace.
+		return delivery.Observation{State: delivery.Applying, RetryAfter: said.RetryAfter, Message: "waiting for the cluster to say whose the namespace is that it has already"}, nil
+	}
 	return said, nil
 }
 
