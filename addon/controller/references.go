@@ -53,22 +53,9 @@ func newReferring(ctx context.Context, renderer delivery.Renderer, read referenc
 
 // Render renders a component with the objects that it refers to.
 func (r *referring) Render(ctx render.Context, component render.Component) (*render.Result, error) {
-	if !render.Refers(component) {
-		return r.Renderer.Render(ctx, component)
-	}
-	references, err := render.References(component, r.namespace)
-	if err != nil {
-		return nil, err
-	}
-	var objects []map[string]any
-	for _, reference := range references {
-		object, err := r.object(component, reference)
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, object)
-	}
-	component, err = render.WithReferenced(component, objects)
+	component, err := render.Resolve(component, r.namespace, func(reference render.Reference) (map[string]any, error) {
+		return r.object(component, reference)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -286,11 +286,6 @@ func removeRecords(ctx context.Context, target Target, plan *Plan, records []Rec
 			report.retry(orderRetry)
 			continue
 		}
-		if waiting := report.successor(record, plan.successors(record)); waiting != "" {
-			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{State: Waiting, Message: fmt.Sprintf(
-				"cluster %s left environment %q and keeps %s until it is healthy on cluster %s", record.Place.Cluster, record.Place.Environment, Title(record.Component), waiting)}})
-			continue
-		}
 		if err := remove(ctx, target, record, plan.removeOptions(record), report); err != nil {
 			errs = append(errs, err)
 		}

@@ -14,7 +14,12 @@ import (
 // digest of that content, by which a reader tells which version it looks at.
 // The object itself stays as it is.
 func WithRevision(object render.Object) map[string]any {
-	return withMetadata(object.Content, "annotations", v1alpha1.AnnotationRevision, object.Digest())
+	return WithAnnotation(object.Content, v1alpha1.AnnotationRevision, object.Digest())
+}
+
+// WithAnnotation is content with an annotation. The content itself stays as it is.
+func WithAnnotation(content map[string]any, key, value string) map[string]any {
+	return withMetadata(content, "annotations", key, value)
 }
 
 // WithOwner is content with the label that proves to which application it belongs.

@@ -122,6 +122,28 @@ func NotReferable(c Component, reference Reference, message string) error {
 	return &Error{Component: c.Name, Path: reference.Path, Reason: ReasonReferenceNotFound, Message: message}
 }
 
+// Resolve is the component with the objects that it refers to, each as read gives
+// it; one that refers to nothing is returned as it is. The error is an *Error, or
+// what read returned.
+func Resolve(c Component, namespace string, read func(Reference) (map[string]any, error)) (Component, error) {
+	if !Refers(c) {
+		return c, nil
+	}
+	references, err := References(c, namespace)
+	if err != nil {
+		return c, err
+	}
+	var objects []map[string]any
+	for _, reference := range references {
+		object, err := read(reference)
+		if err != nil {
+			return c, err
+		}
+		objects = append(objects, object)
+	}
+	return WithReferenced(c, objects)
+}
+
 // WithReferenced is the component with the objects that it refers to: without
 // what belongs to the place where they were read. The error is an *Error.
 func WithReferenced(c Component, objects []map[string]any) (Component, error) {

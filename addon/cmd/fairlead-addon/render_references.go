@@ -103,23 +103,14 @@ type referring struct {
 
 // Render renders a component with the objects that it refers to.
 func (r referring) Render(ctx render.Context, component render.Component) (*render.Result, error) {
-	if !render.Refers(component) {
-		return r.Renderer.Render(ctx, component)
-	}
-	references, err := render.References(component, r.namespace)
-	if err != nil {
-		return nil, err
-	}
-	var objects []map[string]any
-	for _, reference := range references {
+	component, err := render.Resolve(component, r.namespace, func(reference render.Reference) (map[string]any, error) {
 		given := r.documents.referenced(r.namespace, reference)
 		if given == nil {
 			return nil, render.NotReferable(component, reference, fmt.Sprintf(
 				"%s of namespace %q is not among the files; offline nothing is read from the hub: give the object with -f", reference.What(), r.namespace))
 		}
-		objects = append(objects, given.content)
-	}
-	component, err = render.WithReferenced(component, objects)
+		return given.content, nil
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -22,11 +22,6 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
-// annotationHeld lists, on a delivered object, the fields that are left to
-// others: each by its path, with the digest of the value that was written last
-// where a change of it is written.
-const annotationHeld = "fairlead.dev/held"
-
 // keepManager begins the field managers that hold fields that works let go of.
 const keepManager = "work-agent-keep"
 
@@ -112,7 +107,7 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 	path = ownable(object.Content, path)
 	value, found := path.Value(object.Content)
 	h := handover{path: path, text: field.Path, mark: mark(field, value, found), value: value}
-	before := strings.Split(noteOf(work, id, annotationHeld), ",")
+	before := strings.Split(noteOf(work, id, delivery.AnnotationHeld), ",")
 	if slices.Contains(before, h.mark) {
 		if field.Omit || !isMissing(work, id) {
 			return h, isLet, nil
@@ -139,13 +134,7 @@ func noteHeld(content map[string]any, marks []string) map[string]any {
 		return content
 	}
 	slices.Sort(marks)
-	return annotated(content, annotationHeld, strings.Join(marks, ","))
-}
-
-func annotated(content map[string]any, key, value string) map[string]any {
-	metadata, _ := content["metadata"].(map[string]any)
-	annotations, _ := metadata["annotations"].(map[string]any)
-	return withField(content, "metadata", withField(metadata, "annotations", withField(annotations, key, value)))
+	return delivery.WithAnnotation(content, delivery.AnnotationHeld, strings.Join(marks, ","))
 }
 
 // hasPath says that a field was let go of with some value.
@@ -280,7 +269,7 @@ func letGo(object render.Object, pending []handover, taken map[string]bool) rend
 		if identify(h.object.Content) != id || !taken[h.index()] {
 			continue
 		}
-		marks := strings.Split(annotation(object.Content, annotationHeld), ",")
+		marks := strings.Split(annotation(object.Content, delivery.AnnotationHeld), ",")
 		marks = slices.DeleteFunc(append(marks, h.mark), func(m string) bool { return m == "" })
 		object.Content = noteHeld(h.path.Without(object.Content), marks)
 	}

@@ -17,20 +17,10 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
 
-// Notes on delivered objects, by which it is known how they are treated when
-// their application says something else of them, or nothing any more.
-const (
-	// annotationRecreate lists the fields whose change makes the object anew, each
-	// with the digest of the value that it was made with.
-	annotationRecreate = "fairlead.dev/recreate"
-	// annotationRemoval is when the object is removed, where that is when its application goes.
-	annotationRemoval = "fairlead.dev/removal"
-)
-
 // noted is an object with the notes that its treatment needs.
 func noted(content map[string]any, treatment policy.Treatment) map[string]any {
 	if treatment.Removal == policy.RemoveOnDelete {
-		content = annotated(content, annotationRemoval, policy.RemoveOnDelete)
+		content = delivery.WithAnnotation(content, delivery.AnnotationRemoval, policy.RemoveOnDelete)
 	}
 	var marks []string
 	for _, field := range treatment.RecreateFields {
@@ -45,7 +35,7 @@ func noted(content map[string]any, treatment policy.Treatment) map[string]any {
 		return content
 	}
 	slices.Sort(marks)
-	return annotated(content, annotationRecreate, strings.Join(marks, ","))
+	return delivery.WithAnnotation(content, delivery.AnnotationRecreate, strings.Join(marks, ","))
 }
 
 // anew leaves out the objects that are to be made anew, since a field of them
@@ -70,15 +60,15 @@ func isLeaving(e entry, works map[string]*workv1.ManifestWork) bool {
 		// It may have been dropped just now. To add it before the agent has seen that would keep the old one.
 		return !allApplied(works)
 	}
-	before := noteOf(work, e.id(), annotationRecreate)
-	return before != "" && before != annotation(e.content, annotationRecreate)
+	before := noteOf(work, e.id(), delivery.AnnotationRecreate)
+	return before != "" && before != annotation(e.content, delivery.AnnotationRecreate)
 }
 
 // lasts says that a policy keeps an object of a work until its application goes:
 // then the work stays as it is, when the application has its component no longer.
 func lasts(work *workv1.ManifestWork) bool {
 	return work.Labels[LabelPurpose] == PurposeApplication && slices.ContainsFunc(contents(work), func(content map[string]any) bool {
-		return annotation(content, annotationRemoval) == policy.RemoveOnDelete
+		return annotation(content, delivery.AnnotationRemoval) == policy.RemoveOnDelete
 	})
 }
 
@@ -94,7 +84,7 @@ func (t *Target) legacy(ctx context.Context, unit delivery.Unit, works map[strin
 	for _, index := range sortedIndexes(works) {
 		work := works[index]
 		lasts := func(content map[string]any) bool {
-			return !wanted[identify(content)] && annotation(content, annotationRemoval) == policy.RemoveOnDelete
+			return !wanted[identify(content)] && annotation(content, delivery.AnnotationRemoval) == policy.RemoveOnDelete
 		}
 		if !slices.ContainsFunc(contents(work), lasts) {
 			continue
