@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -177,6 +178,9 @@ func nextStatus(work *workv1.ManifestWork, stages stages) *workv1.ManifestWorkSt
 		}
 	case applied != work.Generation && current < 0:
 		setFeedback(work, status, stages[0])
+		if equality.Semantic.DeepEqual(status, &work.Status) {
+			setApplied(work, status) // of an object that is new in the work nothing is said before
+		}
 	case applied != work.Generation:
 		setApplied(work, status)
 	case current < len(stages)-1:
