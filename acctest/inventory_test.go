@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -41,7 +42,8 @@ func (f *fleet) inventory(ctx context.Context) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// labelled lists the objects of a control plane that carry a label of ours.
+// labelled lists the objects of a control plane that carry a label of ours. What is in a namespace that is being deleted is
+// left out: it goes whatever the addon does, at a time that Kubernetes chooses.
 func labelled(ctx context.Context, plane *cluster.ControlPlane) ([]string, error) {
 	kinds, err := listableKinds(plane)
 	if err != nil {
@@ -53,7 +55,8 @@ func labelled(ctx context.Context, plane *cluster.ControlPlane) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	var found []string
+	type labelledObject struct{ namespace, text string }
+	var found []labelledObject
 	for _, kind := range kinds {
 		for _, selector := range selectorsOf(kind) {
 			list, err := client.Resource(kind).List(ctx, metav1.ListOptions{LabelSelector: selector})
@@ -64,11 +67,37 @@ func labelled(ctx context.Context, plane *cluster.ControlPlane) ([]string, error
 				return nil, fmt.Errorf("list %s: %w", kind, err)
 			}
 			for i := range list.Items {
-				found = append(found, describe(kind, &list.Items[i]))
+				found = append(found, labelledObject{list.Items[i].Namespace, describe(kind, &list.Items[i])})
 			}
 		}
 	}
-	return found, nil
+	living, err := livingNamespaces(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, object := range found {
+		if object.namespace == "" || living.Has(object.namespace) {
+			texts = append(texts, object.text)
+		}
+	}
+	return texts, nil
+}
+
+// livingNamespaces are the namespaces that are not being deleted. They are listed after the objects in them, so that a
+// namespace whose deletion began meanwhile counts as one.
+func livingNamespaces(ctx context.Context, client metadata.Interface) (sets.Set[string], error) {
+	list, err := client.Resource(namespaces).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", err)
+	}
+	living := sets.New[string]()
+	for i := range list.Items {
+		if list.Items[i].DeletionTimestamp == nil {
+			living.Insert(list.Items[i].Name)
+		}
+	}
+	return living, nil
 }
 
 // selectorsOf are the labels by which ours are found among the objects of a kind. What is ours alone to write is listed as a whole.
