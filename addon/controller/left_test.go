@@ -65,7 +65,9 @@ func TestReconcileLeft(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			target := idleTarget{release: delivery.Observation{State: test.release}}
-			engine := &delivery.Engine{Local: target, OCM: target, TenantWanted: func(context.Context, delivery.Owner, delivery.TenantKey) (bool, error) { return false, nil }}
+			engine := &delivery.Engine{Local: target, OCM: target, TenantsWanted: func(context.Context, delivery.Owner) (func(delivery.TenantKey) bool, error) {
+				return func(delivery.TenantKey) bool { return false }, nil
+			}}
 			reconciler := &leftReconciler{works: test.works, engine: engine}
 			got, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Name: "shop"}})
 			if got.RequeueAfter != test.want || !errors.Is(err, test.err) {

@@ -167,7 +167,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		Written: onFleet.wrote,
 	}
 	engine := &delivery.Engine{
-		Local: onHub, OCM: onClusters, TenantWanted: world.tenantWanted,
+		Local: onHub, OCM: onClusters, TenantsWanted: world.tenantsWanted,
 		PullSecrets: &delivery.PullSecrets{Read: readSystemSecret(manager.GetAPIReader()), Clock: time},
 	}
 	controllers := &controllers{

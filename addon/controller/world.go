@@ -200,31 +200,26 @@ func (w *worldReader) away(ctx context.Context) func(string) bool {
 	}
 }
 
-// tenantWanted says whether an application other than the owner uses an
-// environment that delivers to the tenant.
-func (w *worldReader) tenantWanted(ctx context.Context, owner delivery.Owner, tenant delivery.TenantKey) (bool, error) {
+// tenantsWanted gives what says of a tenant whether an application other than the
+// owner uses an environment that delivers to it.
+func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (func(delivery.TenantKey) bool, error) {
 	world, err := w.read(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	source, err := w.source(ctx, owner.Namespace)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	var applications v1beta1.ApplicationList
 	if err := w.reader.List(ctx, &applications, client.InNamespace(owner.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("list applications of namespace %q: %w", owner.Namespace, err)
+		return nil, fmt.Errorf("list applications of namespace %q: %w", owner.Namespace, err)
 	}
-	for i := range applications.Items {
-		application := &applications.Items[i]
-		if application.UID == owner.UID || !application.DeletionTimestamp.IsZero() {
-			continue
-		}
-		if usesTenant(world, source, tenant, application) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return func(tenant delivery.TenantKey) bool {
+		return slices.ContainsFunc(applications.Items, func(application v1beta1.Application) bool {
+			return application.UID != owner.UID && application.DeletionTimestamp.IsZero() && usesTenant(world, source, tenant, &application)
+		})
+	}, nil
 }
 
 func usesTenant(world delivery.World, source delivery.SourceNamespace, tenant delivery.TenantKey, application *v1beta1.Application) bool {

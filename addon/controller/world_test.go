@@ -158,9 +158,9 @@ func TestWorldAway(t *testing.T) {
 	}
 }
 
-// TestTenantWanted checks whether a namespace's deployer account may go with the
+// TestTenantsWanted checks whether a namespace's deployer account may go with the
 // last object of an application.
-func TestTenantWanted(t *testing.T) {
+func TestTenantsWanted(t *testing.T) {
 	owner := delivery.Owner{Namespace: "shop", Name: "store", UID: "u1"}
 	key := delivery.TenantKey{Cluster: "local", Namespace: "shop"}
 	other := func(change func(*v1beta1.Application)) *v1beta1.Application {
@@ -193,11 +193,11 @@ func TestTenantWanted(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			world := worldOf(t, false, environmentOf("prod", "shop", "blog"), environmentOf("dev"), bindingOf("b", "prod", "local"),
 				&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}, test.other)
-			got, err := world.tenantWanted(t.Context(), owner, test.key)
+			wanted, err := world.tenantsWanted(t.Context(), owner)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got != test.want {
+			if got := wanted(test.key); got != test.want {
 				t.Errorf("got %t, want %t: %s", got, test.want, test.reason)
 			}
 		})

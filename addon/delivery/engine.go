@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -25,9 +26,9 @@ type Engine struct {
 	OCM Target
 	// PullSecrets reads the Secrets that are copied to tenants.
 	PullSecrets *PullSecrets
-	// TenantWanted says whether an application other than the owner is to be
-	// delivered to a tenant, though nothing is there yet.
-	TenantWanted func(ctx context.Context, owner Owner, tenant TenantKey) (bool, error)
+	// TenantsWanted gives what says of each tenant whether an application other than
+	// the owner is to be delivered to it, though nothing is there yet.
+	TenantsWanted func(ctx context.Context, owner Owner) (func(TenantKey) bool, error)
 
 	memory memory
 }
@@ -318,6 +319,8 @@ func (e *Engine) releaseTenants(ctx context.Context, plan *Plan, report *Report)
 	if plan.uncertain() {
 		return nil // a tenant may belong to an environment that cannot be read now
 	}
+	// An application may be the first on a thousand clusters, so that one read serves them all.
+	wanted := sync.OnceValues(func() (func(TenantKey) bool, error) { return e.TenantsWanted(ctx, plan.Owner) })
 	var errs []error
 	for _, target := range []Target{e.Local, e.OCM} {
 		keys, err := target.IdleTenants(ctx, plan.Owner.Namespace)
@@ -326,7 +329,7 @@ func (e *Engine) releaseTenants(ctx context.Context, plan *Plan, report *Report)
 			continue
 		}
 		for _, key := range keys {
-			if err := e.releaseTenant(ctx, target, plan, key, report); err != nil {
+			if err := e.releaseTenant(ctx, target, plan, key, wanted, report); err != nil {
 				errs = append(errs, fmt.Errorf("release namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err))
 			}
 		}
@@ -334,12 +337,12 @@ func (e *Engine) releaseTenants(ctx context.Context, plan *Plan, report *Report)
 	return errors.Join(errs...)
 }
 
-func (e *Engine) releaseTenant(ctx context.Context, target Target, plan *Plan, key TenantKey, report *Report) error {
-	if _, wanted := plan.Tenants[key]; wanted {
+func (e *Engine) releaseTenant(ctx context.Context, target Target, plan *Plan, key TenantKey, wanted func() (func(TenantKey) bool, error), report *Report) error {
+	if _, planned := plan.Tenants[key]; planned {
 		return nil
 	}
-	wanted, err := e.TenantWanted(ctx, plan.Owner, key)
-	if err != nil || wanted {
+	byOthers, err := wanted()
+	if err != nil || byOthers(key) {
 		return err
 	}
 	observation, err := target.ReleaseTenant(ctx, key)

@@ -101,7 +101,9 @@ func (s *scripted) ReleaseTenant(_ context.Context, key TenantKey) (Observation,
 }
 
 func engineOf(local, ocm *scripted) *Engine {
-	return &Engine{Local: local, OCM: ocm, TenantWanted: func(context.Context, Owner, TenantKey) (bool, error) { return false, nil }}
+	return &Engine{Local: local, OCM: ocm, TenantsWanted: func(context.Context, Owner) (func(TenantKey) bool, error) {
+		return func(TenantKey) bool { return false }, nil
+	}}
 }
 
 // record names what a target keeps of component web in environment prod.
@@ -268,13 +270,17 @@ func TestCarryAsksBeforeRelease(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			ocm := &scripted{idle: []TenantKey{{"c9", "shop"}}, release: Observation{State: Delivered}}
+			ocm := &scripted{idle: []TenantKey{{"c8", "shop"}, {"c9", "shop"}}, release: Observation{State: Delivered}}
 			engine := engineOf(&scripted{}, ocm)
-			engine.TenantWanted = func(_ context.Context, by Owner, key TenantKey) (bool, error) {
-				if by != owner || key != (TenantKey{"c9", "shop"}) {
-					t.Errorf("asked for %v by %v", key, by)
-				}
-				return test.wanted, test.err
+			reads := 0
+			engine.TenantsWanted = func(_ context.Context, by Owner) (func(TenantKey) bool, error) {
+				reads++
+				return func(key TenantKey) bool {
+					if by != owner || key.Namespace != "shop" {
+						t.Errorf("asked for %v by %v", key, by)
+					}
+					return test.wanted
+				}, test.err
 			}
 			_, err := engine.Carry(t.Context(), RemovalPlan(owner))
 			if !errors.Is(err, test.err) {
@@ -282,6 +288,9 @@ func TestCarryAsksBeforeRelease(t *testing.T) {
 			}
 			if got := strings.Contains(strings.Join(ocm.calls, ","), "release c9"); got != test.want {
 				t.Errorf("released %t, want %t: %s", got, test.want, test.reason)
+			}
+			if reads != 1 {
+				t.Errorf("read %d times who uses two tenants, want once", reads)
 			}
 		})
 	}

@@ -104,7 +104,7 @@ func (p *place) carry(t *testing.T, engine *Engine, units ...Unit) (delivered, s
 // TestDependsOn follows components of which one depends on the other.
 func TestDependsOn(t *testing.T) {
 	p := newPlace()
-	engine := &Engine{Local: &scripted{}, OCM: p, TenantWanted: engineOf(nil, nil).TenantWanted}
+	engine := &Engine{Local: &scripted{}, OCM: p, TenantsWanted: engineOf(nil, nil).TenantsWanted}
 	web, db := unitOn("c1", "web", "w1", []string{"db", "elsewhere"}), unitOn("c1", "db", "d1", nil)
 	newWeb, newDB := unitOn("c1", "web", "w2", []string{"db"}), unitOn("c1", "db", "d2", nil)
 	waits := `web: waiting for component "db", which it depends on, to be healthy`
@@ -145,7 +145,7 @@ func TestDependsOn(t *testing.T) {
 func TestStages(t *testing.T) {
 	p := newPlace()
 	start := func() *Engine {
-		return &Engine{Local: &scripted{}, OCM: p, TenantWanted: engineOf(nil, nil).TenantWanted}
+		return &Engine{Local: &scripted{}, OCM: p, TenantsWanted: engineOf(nil, nil).TenantsWanted}
 	}
 	engine := start()
 	web := unitOn("c1", "web", "w1", nil, v1beta1.PostDispatch, v1beta1.PreDispatch)
@@ -195,7 +195,7 @@ func TestLaterIsUnwritten(t *testing.T) {
 	p := newPlace()
 	old := Record{Owner: owner, Component: "web", Place: Place{Environment: "prod", Cluster: "c1", Namespace: "shop"}, ID: "old", Object: "Extra.apps shop/old"}
 	p.records = []Record{old}
-	engine := &Engine{Local: &scripted{}, OCM: p, TenantWanted: engineOf(nil, nil).TenantWanted}
+	engine := &Engine{Local: &scripted{}, OCM: p, TenantsWanted: engineOf(nil, nil).TenantsWanted}
 	for _, healthy := range []bool{false, true} {
 		p.healthy["web"], p.calls = healthy, nil
 		p.carry(t, engine, unitOn("c1", "web", "w1", nil, v1beta1.PostDispatch))

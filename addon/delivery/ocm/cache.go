@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	clusterv1 "open-cluster-management.io/api/cluster/v1"
 	clusterv1beta1 "open-cluster-management.io/api/cluster/v1beta1"
 	clusterv1beta2 "open-cluster-management.io/api/cluster/v1beta2"
 	workv1 "open-cluster-management.io/api/work/v1"
@@ -37,14 +39,18 @@ const (
 )
 
 // CacheOptions say how OCM's kinds are cached: of works only ours and without
-// their payload, of the others only those in our namespace.
+// their payload, of the others only those in our namespace. What is read from the
+// cache is the cache's own and must not be changed: a copy of each work, for each
+// look at an application on all its clusters, costs more than all else.
 func CacheOptions() map[client.Object]cache.ByObject {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue})
+	uncopied := ptr.To(true)
 	return map[client.Object]cache.ByObject{
-		&workv1.ManifestWork{}:                     {Label: ours, Transform: stripWork},
-		&clusterv1beta1.Placement{}:                {Namespaces: inSystemNamespace()},
-		&clusterv1beta1.PlacementDecision{}:        {Namespaces: inSystemNamespace()},
-		&clusterv1beta2.ManagedClusterSetBinding{}: {Namespaces: inSystemNamespace()},
+		&workv1.ManifestWork{}:                     {Label: ours, Transform: stripWork, UnsafeDisableDeepCopy: uncopied},
+		&clusterv1.ManagedCluster{}:                {UnsafeDisableDeepCopy: uncopied},
+		&clusterv1beta1.Placement{}:                {Namespaces: inSystemNamespace(), UnsafeDisableDeepCopy: uncopied},
+		&clusterv1beta1.PlacementDecision{}:        {Namespaces: inSystemNamespace(), UnsafeDisableDeepCopy: uncopied},
+		&clusterv1beta2.ManagedClusterSetBinding{}: {Namespaces: inSystemNamespace(), UnsafeDisableDeepCopy: uncopied},
 	}
 }
 

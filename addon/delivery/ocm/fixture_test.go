@@ -69,6 +69,8 @@ type hub struct {
 	writes []string
 	// failNext is what the next write of a work answers.
 	failNext error
+	// meanwhile is done before that answer, when it is set.
+	meanwhile func()
 }
 
 // newHub makes a hub with the roles, the cluster c1, and what is given.
@@ -105,8 +107,12 @@ func (b builderIndexer) IndexField(_ context.Context, object client.Object, fiel
 
 func (h *hub) note(verb string, object client.Object) error {
 	h.writes = append(h.writes, fmt.Sprintf("%s %s/%s", verb, object.GetNamespace(), object.GetName()))
-	err := h.failNext
+	err, meanwhile := h.failNext, h.meanwhile
 	h.failNext = nil
+	if err != nil && meanwhile != nil {
+		h.meanwhile = nil
+		meanwhile()
+	}
 	return err
 }
 

@@ -83,6 +83,8 @@ type Target struct {
 	// repairs that were asked for lately.
 	repairs map[types.NamespacedName]repair
 	roles   map[string]cachedRole
+	// known is what needs no second look.
+	known known
 }
 
 // claim says which unit holds an object of a cluster.
@@ -105,8 +107,22 @@ var _ delivery.Target = (*Target)(nil)
 // keptSpec is the digest of a spec that was written, and of what was kept of it.
 type keptSpec struct{ written, kept string }
 
-// EnsureTenant writes the tenant work, and the work with the cluster's roles.
+// EnsureTenant writes the tenant work, and the work with the cluster's roles. A
+// tenant that is as it was when it was found made is not looked at again.
 func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
+	seen, err := t.tenantSeen(ctx, tenant)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if known, ok := t.known.tenant(tenant, seen); ok {
+		return known, nil
+	}
+	observation, err := t.ensureTenant(ctx, tenant)
+	t.known.keepTenant(tenant, seen, observation, err)
+	return observation, err
+}
+
+func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
 	if taken, err := t.taken(ctx, tenant); taken != nil || err != nil {
 		return deref(taken), err
 	}
@@ -222,8 +238,22 @@ func (t *Target) readRole(ctx context.Context, name string) (rbacv1.ClusterRole,
 	return role, nil
 }
 
-// Deliver writes the works of a unit and reads back what its cluster says.
+// Deliver writes the works of a unit and reads back what its cluster says. A unit
+// that is as it was when it was found delivered is not looked at again.
 func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
+	seen, err := t.unitSeen(ctx, unit)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if known, ok := t.known.unit(unit, seen); ok {
+		return known, nil
+	}
+	observation, err := t.deliver(ctx, unit)
+	t.known.keepUnit(unit, seen, observation, err)
+	return observation, err
+}
+
+func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
 	if problem := unshared(unit); problem != nil {
 		return *problem, nil
 	}
@@ -724,7 +754,7 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	// The cluster's agent may change its own works; a foreign owner would have the work garbage collected.
 	update.OwnerReferences = nil
 	maps.Copy(orEmpty(&update.Labels), wanted.Labels)
-	if err := t.Writer.Update(ctx, update); err != nil {
+	if err := t.write(ctx, update, current); err != nil {
 		if apierrors.IsConflict(err) {
 			return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: 100 * time.Millisecond}, nil
 		}
@@ -735,6 +765,22 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 		return delivery.Observation{}, err
 	}
 	return t.awayOr(ctx, wanted.Namespace, delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to fetch it"})
+}
+
+// write updates a work. Its agent reports on it all the time: when nothing but the
+// status changed since it was read, it is written over what there is. What an object
+// is dropped for was read in the status, and must still be so.
+func (t *Target) write(ctx context.Context, update, read *workv1.ManifestWork) error {
+	err := t.Writer.Update(ctx, update)
+	if !apierrors.IsConflict(err) || drops(update, read) {
+		return err
+	}
+	var live workv1.ManifestWork
+	if t.Live.Get(ctx, client.ObjectKeyFromObject(update), &live) != nil || live.UID != update.UID || live.Generation != update.Generation {
+		return err
+	}
+	update.ResourceVersion, update.Finalizers = live.ResourceVersion, live.Finalizers
+	return t.Writer.Update(ctx, update)
 }
 
 // refusedOrError tells an answer that the same request would get again from one

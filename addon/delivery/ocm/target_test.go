@@ -129,6 +129,38 @@ func TestShrinkSendsResourceVersion(t *testing.T) {
 	}
 }
 
+// TestWriteOverReports checks that a work is written though its agent reported on
+// it since it was read, and not when somebody wrote another version of it.
+func TestWriteOverReports(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		meanwhile    func(h *hub)
+		want         string
+	}{
+		{"report", "the version that was read is still the one there", func(h *hub) { h.setApplied(t, webWork, time.Minute) }, "applying: waiting for the cluster to fetch it"},
+		{"edit", "what was concluded may not hold for it", func(h *hub) {
+			work := h.work(t, webWork)
+			work.Spec.DeleteOption = nil
+			if err := h.client.Update(t.Context(), work); err != nil {
+				t.Fatal(err)
+			}
+		}, "applying: the next version follows"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHub(t)
+			h.delivered(t, unit(deployment("web", "nginx:1")))
+			h.pass(time.Minute)
+			h.meanwhile = func() { test.meanwhile(h) }
+			h.failNext = apierrors.NewConflict(schema.GroupResource{Resource: "manifestworks"}, webWork, errors.New("changed"))
+			got := h.deliver(t, deployment("web", "nginx:2"))
+			if diff := cmp.Diff(test.want, said(got)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
 // TestCoalesce checks that a work is written at most once a second, and that
 // the last version is the one that counts.
 func TestCoalesce(t *testing.T) {
