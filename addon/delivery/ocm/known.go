@@ -26,8 +26,8 @@ import (
 // is looked at in each pass.
 const maxKnown = 4096
 
-// known are the units and tenants that were found as they are to be, with all that
-// this was concluded from. An application is looked at as a whole whenever one of
+// known is what was found of units and tenants, with all that it was concluded from:
+// that they are as they are to be, or that nothing is to be done before a time. An application is looked at as a whole whenever one of
 // its clusters reports: without this, each of a thousand reports would build and
 // compare a thousand works. It is safe for concurrent use.
 type known struct {
@@ -64,7 +64,7 @@ type knownTenant struct {
 	observation delivery.Observation
 }
 
-// unit is what was found of a unit; ok is false when anything is not as it was.
+// unit is what was found of a unit; ok is false when it is to be looked at again.
 func (k *known) unit(unit delivery.Unit, now seen) (observation delivery.Observation, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -72,16 +72,16 @@ func (k *known) unit(unit delivery.Unit, now seen) (observation delivery.Observa
 	if !ok || !last.seen.same(now) || !sameObjects(last.objects, unit.Result.Objects) || !reflect.DeepEqual(last.treatments, unit.Treatments) {
 		return delivery.Observation{}, false
 	}
-	return last.observation, true
+	return last.seen.still(last.observation, now)
 }
 
-// keepUnit keeps what was found of a unit, if time alone cannot change it. What is
-// left to others depends on more works than the unit's.
+// keepUnit keeps what was found of a unit, if it is known when time alone changes
+// it. What is left to others depends on more works than the unit's.
 func (k *known) keepUnit(unit delivery.Unit, now seen, observation delivery.Observation, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := knownKey(unit)
-	if err != nil || !isFinal(observation) || len(unit.Result.Objects) == 0 || now.works == "" ||
+	if err != nil || !holds(observation) || len(unit.Result.Objects) == 0 || now.works == "" ||
 		slices.ContainsFunc(unit.Treatments, func(t policy.Treatment) bool { return !t.Usual() }) {
 		delete(k.units, key)
 		return
@@ -89,7 +89,7 @@ func (k *known) keepUnit(unit delivery.Unit, now seen, observation delivery.Obse
 	put(&k.units, key, knownUnit{seen: now, objects: unit.Result.Objects, treatments: unit.Treatments, observation: observation})
 }
 
-// tenant is what was found of a tenant; ok is false when anything is not as it was.
+// tenant is what was found of a tenant; ok is false when it is to be looked at again.
 func (k *known) tenant(tenant delivery.Tenant, now seen) (observation delivery.Observation, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -98,14 +98,14 @@ func (k *known) tenant(tenant delivery.Tenant, now seen) (observation delivery.O
 	if !ok || !last.seen.same(now) || now.at.Sub(last.seen.at) >= roleTTL || !reflect.DeepEqual(last.tenant, tenant) {
 		return delivery.Observation{}, false
 	}
-	return last.observation, true
+	return last.seen.still(last.observation, now)
 }
 
-// keepTenant keeps what was found of a tenant, if time alone cannot change it.
+// keepTenant keeps what was found of a tenant, if it is known when time alone changes it.
 func (k *known) keepTenant(tenant delivery.Tenant, now seen, observation delivery.Observation, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err != nil || !isFinal(observation) {
+	if err != nil || !holds(observation) {
 		delete(k.tenants, tenant.TenantKey)
 		return
 	}
@@ -126,9 +126,22 @@ func put[K comparable, V any](entries *map[K]V, key K, value V) {
 	(*entries)[key] = value
 }
 
-// isFinal says that nothing is under way.
-func isFinal(observation delivery.Observation) bool {
-	return observation.State == delivery.Delivered && observation.RetryAfter == 0 && !observation.Later && !observation.Left
+// holds says that an observation stays as it is until an event comes, or until its
+// RetryAfter has passed.
+func holds(observation delivery.Observation) bool {
+	if observation.Later || observation.Left {
+		return false
+	}
+	return observation.State == delivery.Delivered || observation.State == delivery.Applying && observation.RetryAfter > 0
+}
+
+// still is what was observed, at a later time; ok is false when it is to be looked at again.
+func (s seen) still(observation delivery.Observation, now seen) (delivery.Observation, bool) {
+	if observation.RetryAfter == 0 {
+		return observation, true
+	}
+	observation.RetryAfter -= now.at.Sub(s.at)
+	return observation, observation.RetryAfter > 0 && observation.RetryAfter <= maxRepair
 }
 
 // sameObjects says that two results hold the same objects of one render.

@@ -5,10 +5,12 @@ package ocm
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,6 +94,29 @@ func TestKnownUnit(t *testing.T) {
 				t.Errorf("looked at again %d times, want %d: %s", got, test.looks, test.reason)
 			}
 		})
+	}
+}
+
+// TestKnownUntil checks that a unit whose agent is waited for is looked at again
+// when its time has come, and not before, however often it is asked for.
+func TestKnownUntil(t *testing.T) {
+	h := newHub(t)
+	looks := 0
+	h.Reader = looking{h.Reader, &looks}
+	u := unit(deployment("web", "nginx:1"))
+	h.delivered(t, u) // 30 s ago; its agent has a minute
+	var said []string
+	for range 4 {
+		got, err := h.Deliver(t.Context(), u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said = append(said, fmt.Sprintf("%d looks, %s left", looks, got.RetryAfter))
+		h.pass(10 * time.Second)
+	}
+	want := []string{"1 looks, 30s left", "1 looks, 20s left", "1 looks, 10s left", "2 looks, 0s left"}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
