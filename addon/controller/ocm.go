@@ -117,6 +117,7 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		when    []predicate.Predicate
 	}{
 		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.applicationsOfWork), []predicate.Predicate{c.metrics.noting()}},
+		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.sharersOfWork), []predicate.Predicate{sharesChanged()}},
 		{c.built.application.Watch, kinds.Decision, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
 		{c.built.application.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
 		{c.built.application.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.applicationsOfCluster), []predicate.Predicate{c.metrics.noting(), availabilityChanged()}},
@@ -147,6 +148,33 @@ func (c *controllers) applicationsOfWork(ctx context.Context, object client.Obje
 	}
 	// The work with a cluster's roles comes before every tenant of the cluster.
 	return c.onCluster(ctx, object.GetNamespace())
+}
+
+// sharersOfWork are the applications that wait for shared objects of a work.
+func (c *controllers) sharersOfWork(ctx context.Context, object client.Object) requests {
+	owners, err := ocm.Sharers(ctx, c.works, object)
+	if err != nil {
+		c.manager.GetLogger().Error(err, "list who shares objects of a work for an event", "work", client.ObjectKeyFromObject(object))
+		return nil
+	}
+	return requestsOfOwners(owners)
+}
+
+func requestsOfOwners(owners []delivery.Owner) requests {
+	list := make(requests, 0, len(owners))
+	for _, owner := range owners {
+		list = append(list, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name}})
+	}
+	return list
+}
+
+// sharesChanged lets works pass that hold shared objects no longer, or others than before.
+func sharesChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool { return ocm.SharesChanged(e.ObjectOld, e.ObjectNew) },
+		DeleteFunc: func(e event.DeleteEvent) bool { return ocm.HoldsShared(e.Object) },
+	}
 }
 
 func (c *controllers) applicationsOfPlacement(ctx context.Context, object client.Object) requests {
@@ -230,11 +258,7 @@ func (c *controllers) withWorksOn(ctx context.Context, cluster string) requests 
 		c.manager.GetLogger().Error(err, "list works for an event", "cluster", cluster)
 		return nil
 	}
-	var list requests
-	for _, owner := range works {
-		list = append(list, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name}})
-	}
-	return list
+	return requestsOfOwners(works)
 }
 
 // bindingsOfCluster are all bindings: one by name may wait for the cluster, one

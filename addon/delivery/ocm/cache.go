@@ -80,6 +80,7 @@ func stripWork(object any) (any, error) {
 			RawExtension: runtime.RawExtension{Raw: stripManifest(manifest.Raw)},
 		})
 	}
+	noteShared(stripped)
 	stripped.Status = boundedStatus(stripped, &work.Status)
 	stripped.Spec.ManifestConfigs, stripped.Spec.DeleteOption = stripConfigs(work.Spec.ManifestConfigs), work.Spec.DeleteOption
 	return stripped, nil
@@ -99,7 +100,7 @@ type metadataOnly struct {
 }
 
 // keptAnnotations are those of delivered objects that say how they are treated.
-var keptAnnotations = []string{v1alpha1.AnnotationRevision, delivery.AnnotationHeld, delivery.AnnotationRecreate, delivery.AnnotationRemoval}
+var keptAnnotations = []string{v1alpha1.AnnotationRevision, delivery.AnnotationHeld, delivery.AnnotationRecreate, delivery.AnnotationRemoval, delivery.AnnotationSharedBy}
 
 func stripManifest(raw []byte) []byte {
 	var object metadataOnly
@@ -231,8 +232,12 @@ func manifestKeys(work *workv1.ManifestWork) []string {
 	}
 	keys := make([]string, 0, len(work.Spec.Workload.Manifests))
 	for id, at := range phases(work) {
-		if at != phaseObserve {
-			keys = append(keys, manifestKey(work.Namespace, id))
+		key := manifestKey(work.Namespace, id)
+		switch {
+		case at != phaseObserve:
+			keys = append(keys, key)
+		case noteOf(work, id, delivery.AnnotationSharedBy) != "":
+			keys = append(keys, sharerKey(key))
 		}
 	}
 	return keys

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -107,6 +108,9 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 	path = ownable(object.Content, path)
 	value, found := path.Value(object.Content)
 	h := handover{path: path, text: field.Path, mark: mark(field, value, found), value: value}
+	if phases(work)[id] == phaseObserve {
+		return h, standingOf(field, found, findByID(work, id)), nil
+	}
 	before := strings.Split(noteOf(work, id, delivery.AnnotationHeld), ",")
 	if slices.Contains(before, h.mark) {
 		if field.Omit || !isMissing(work, id) {
@@ -126,6 +130,26 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 		return h, isLet, err
 	}
 	return h, isPending, nil
+}
+
+// heldPath tells which fields of an object were let go of.
+var heldPath = health.Path{"metadata", "annotations", delivery.AnnotationHeld}
+
+// standingOf is how far the hand-over of a field has come of an object that was
+// only read so far. What its writer did not let go of is written once more, since
+// it would be removed with the writer's other fields.
+func standingOf(field policy.HeldField, found bool, manifest *workv1.ManifestCondition) standing {
+	if manifest == nil || !available(manifest) {
+		if field.Omit {
+			return isLet
+		}
+		return isWritten
+	}
+	held, _ := feedbackValues(manifest)[heldPath.JSONPath()].(string)
+	if !found || hasPath(strings.Split(held, ","), field.Path) {
+		return isLet
+	}
+	return isWritten
 }
 
 // noteHeld puts the note of what is held on an object.

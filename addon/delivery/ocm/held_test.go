@@ -296,20 +296,6 @@ func TestReadOnlyLater(t *testing.T) {
 	}
 }
 
-// TestShared checks that what cannot be shared here is refused, and not written.
-func TestShared(t *testing.T) {
-	h := newHub(t)
-	got, err := h.Deliver(t.Context(), version("nginx:1", policy.Treatment{Shared: true}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `refused NotImplemented: Deployment shop-prod/web: a policy of type "shared-resource" has no effect on managed clusters in this version: ` +
-		"let one application have the object, or deliver it to the hub"
-	if diff := cmp.Diff(want, said(got)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 // TestLeftJustBeforeTheEnd checks that an object which is to stay since a moment
 // ago stays: its work goes only when the agent has let go of it.
 func TestLeftJustBeforeTheEnd(t *testing.T) {

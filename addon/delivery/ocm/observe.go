@@ -116,6 +116,11 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			continue // it is in another work of the unit
 		}
 		manifest := find(work, object)
+		if at == phaseObserve && waits(unit.Treatment(i)) {
+			if waiting, err := t.awaited(ctx, unit, object, manifest); waiting != nil || err != nil {
+				return deref(waiting), err
+			}
+		}
 		if at == phaseObserve && (manifest == nil || !available(manifest)) {
 			return delivery.Observation{State: delivery.Waiting, Message: describe(object.Content) +
 				": the cluster does not have it, and a policy of type \"read-only\" keeps it from being made"}, nil

@@ -74,6 +74,9 @@ func identityIn(manifest *workv1.ManifestCondition, labels []string) (identity m
 			identity[label] = value
 		}
 	}
+	if by, ok := values[sharedPath.JSONPath()].(string); ok {
+		identity[delivery.AnnotationSharedBy] = by
+	}
 	_, read = values[uidPath.JSONPath()]
 	return identity, read
 }

@@ -79,9 +79,22 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 	if err != nil {
 		return delivery.Observation{}, err
 	}
+	if work != nil && work.DeletionTimestamp.IsZero() && hasShared(work) {
+		t.sharing.Lock()
+		defer t.sharing.Unlock()
+		if waiting, err := t.handOn(ctx, work); waiting != nil || err != nil {
+			return deref(waiting), err
+		}
+	}
+	return t.deleteWork(ctx, work)
+}
+
+// deleteWork deletes a work of which nothing is to be handed on; nil is gone already.
+func (t *Target) deleteWork(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
 	if work == nil {
 		return delivery.Observation{State: delivery.Delivered}, nil
 	}
+	key := client.ObjectKeyFromObject(work)
 	removing := delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to remove it"}
 	if !work.DeletionTimestamp.IsZero() {
 		return t.awayOr(ctx, key.Namespace, removing)
@@ -109,6 +122,11 @@ func (t *Target) deleteNow(ctx context.Context, work *workv1.ManifestWork) (deli
 		return delivery.Observation{}, fmt.Errorf("delete work %s/%s: %w", work.Namespace, work.Name, err)
 	}
 	t.deleted(work)
+	for _, content := range contents(work) {
+		if hasShared(work) && annotation(content, delivery.AnnotationSharedBy) != "" {
+			t.parted(work, manifestKey(work.Namespace, identify(content)))
+		}
+	}
 	return t.awayOr(ctx, work.Namespace, removing)
 }
 

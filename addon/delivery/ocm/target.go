@@ -80,6 +80,10 @@ type Target struct {
 	// claims are objects of works that were written or are about to be, until the
 	// cache shows them.
 	claims map[string]claim
+	// sharing lets one work at a time decide that it drops what others share.
+	sharing sync.Mutex
+	// partings are the objects that works have dropped, until the cache shows it.
+	partings map[string]time.Time
 	// repairs that were asked for lately.
 	repairs map[types.NamespacedName]repair
 	roles   map[string]cachedRole
@@ -254,11 +258,11 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 }
 
 func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
-	if problem := unshared(unit); problem != nil {
-		return *problem, nil
-	}
 	works, err := t.unitWorks(ctx, unit)
 	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if unit, err = t.share(ctx, unit, works); err != nil {
 		return delivery.Observation{}, err
 	}
 	rights, err := t.rights(ctx, unit.Place)
@@ -268,12 +272,18 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if unit, err = t.asWritten(ctx, unit, works, rights); err != nil {
 		return delivery.Observation{}, err
 	}
-	entries, anew := anew(unit, entriesOf(unit, works), works)
+	all := entriesOf(unit, works)
+	entries, anew := anew(unit, all, works)
+	t.claimAnew(unit, all, entries)
 	legacy, err := t.legacy(ctx, unit, works)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
-	entries = append(entries, legacy...)
+	shared, handing, err := t.stillShared(ctx, unit, works)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	entries = slices.Concat(entries, legacy, shared)
 	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
 		return deref(observation), err
 	}
@@ -281,7 +291,7 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if problem != nil || err != nil {
 		return deref(problem), err
 	}
-	observations := anew
+	observations := slices.Concat(anew, handing)
 	for _, part := range parts {
 		observation, err := t.deliverPart(ctx, unit, part, works[part.index], rights)
 		if err != nil {
@@ -292,23 +302,11 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	return together(observations), nil
 }
 
-// unshared refuses objects that several applications are to have: no object may
-// be in two works, and here the one that has it does not hand it on.
-func unshared(unit delivery.Unit) *delivery.Observation {
-	for i, object := range unit.Result.Objects {
-		if unit.Treatment(i).Shared {
-			return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNotImplemented, Message: describe(object.Content) +
-				": a policy of type \"shared-resource\" has no effect on managed clusters in this version: let one application have the object, or deliver it to the hub"}
-		}
-	}
-	return nil
-}
-
 // deliverPart writes one work of a unit and reads back what its cluster says.
 func (t *Target) deliverPart(ctx context.Context, unit delivery.Unit, part part, current *workv1.ManifestWork, rights string) (delivery.Observation, error) {
 	if len(part.entries) == 0 {
 		// All that was in it is elsewhere, or is to go.
-		gone, err := t.delete(ctx, client.ObjectKeyFromObject(current))
+		gone, err := t.deleteWork(ctx, current)
 		return delivery.Observation{State: delivery.Delivered, RetryAfter: gone.RetryAfter, Feedback: true}, err
 	}
 	if part.full {
@@ -359,7 +357,7 @@ func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[st
 	var pending []handover
 	for i, object := range result.Objects {
 		treatment := unit.Treatment(i)
-		object.Content = noted(object.Content, treatment)
+		object.Content = marked(unit, noted(object.Content, treatment), treatment, works)
 		written, more, err := t.withheld(ctx, object, treatment.Held, works)
 		if err != nil {
 			return unit, err
@@ -384,8 +382,12 @@ func entriesOf(unit delivery.Unit, works map[string]*workv1.ManifestWork) []entr
 	for i, object := range unit.Result.Objects {
 		e := entry{content: delivery.WithRevision(object), feedback: append([]health.Path{revisionPath}, feedback[i]...)}
 		treatment := unit.Treatment(i)
+		e.asks, e.waits, e.shared = treatment.Shared, waits(treatment), annotation(e.content, delivery.AnnotationSharedBy) != ""
 		e.phase = phaseOf(unit, e, treatment, works)
-		e.orphan = treatment.ReadOnly || treatment.Removal == policy.RemoveNever || treatment.Propagation == propagationOrphan
+		if e.shared && (e.phase == phaseObserve || e.phase == phaseProbe) {
+			e.feedback = append(e.feedback, sharedIdentity()...)
+		}
+		e.orphan = treatment.ReadOnly || stays(treatment)
 		entries = append(entries, e)
 	}
 	return entries
@@ -404,7 +406,7 @@ func phaseOf(unit delivery.Unit, e entry, treatment policy.Treatment, works map[
 		return phaseApply // until it is let go of
 	case treatment.ReadOnly:
 		return phaseObserve
-	case !treatment.TakeOver && !isKnown(unit, id, works):
+	case !treatment.TakeOver && !isKnown(id, works, owns(unit, e.shared)):
 		return phaseProbe
 	case treatment.Once && work != nil:
 		return phaseKeep
@@ -417,20 +419,26 @@ func phaseOf(unit delivery.Unit, e entry, treatment policy.Treatment, works map[
 
 // isOwned says that a cluster may still delete an object with its work.
 func isOwned(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
-	if work == nil || phases(work)[id] == phaseObserve {
+	if work == nil {
 		return false
 	}
-	option := work.Spec.DeleteOption
-	orphaned := option != nil && option.SelectivelyOrphan != nil && slices.Contains(option.SelectivelyOrphan.OrphaningRules, workv1.OrphaningRule(id))
-	return !orphaned || !arrived(work, id)
+	switch phases(work)[id] {
+	case phaseObserve:
+		return false
+	case phaseProbe:
+		return arrived(work, id) // what was there already is not the work's
+	}
+	return !isOrphaning(work, id) || !arrived(work, id)
 }
 
-// isKnown says that an object was found to be the unit's.
-func isKnown(unit delivery.Unit, id workv1.ResourceIdentifier, works map[string]*workv1.ManifestWork) bool {
-	isOurs := func(labels map[string]string) bool { return isUnits(unit, labels) }
+// isKnown says that an object was found to be the unit's. One that is only read
+// may be anybody's.
+func isKnown(id workv1.ResourceIdentifier, works map[string]*workv1.ManifestWork, isOurs func(map[string]string) bool) bool {
 	for _, work := range works {
 		at, held := phases(work)[id]
-		if held && (at != phaseProbe || findingOf(work, id, applicationIdentity, isOurs) == findOurs) {
+		switch {
+		case !held || at == phaseObserve:
+		case at != phaseProbe || findingOf(work, id, applicationIdentity, isOurs) == findOurs:
 			return true
 		}
 	}
@@ -466,12 +474,11 @@ func (t *Target) deliverWork(ctx context.Context, unit delivery.Unit, index stri
 // refusedProbe is why an object of a work could not be made: what was said,
 // unless somebody else's is in its place.
 func (t *Target) refusedProbe(ctx context.Context, unit delivery.Unit, entries []entry, work *workv1.ManifestWork, said delivery.Observation) (delivery.Observation, error) {
-	isOurs := func(labels map[string]string) bool { return isUnits(unit, labels) }
 	for _, e := range entries {
 		if e.phase != phaseProbe {
 			continue
 		}
-		switch findingOf(work, e.id(), applicationIdentity, isOurs) {
+		switch findingOf(work, e.id(), applicationIdentity, owns(unit, e.shared)) {
 		case findForeign:
 			return foreignObject(work.Namespace, e.content), nil
 		case findFreed:
@@ -497,45 +504,50 @@ func deref(observation *delivery.Observation) delivery.Observation {
 func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []entry) (*delivery.Observation, error) {
 	cluster := unit.Place.Cluster
 	for _, e := range entries {
-		if e.phase == phaseObserve {
+		if e.phase == phaseObserve || e.waits {
 			continue // who only reads an object is in nobody's way
 		}
-		holder, err := t.holder(ctx, unit, manifestKey(cluster, e.id()))
+		holder, shown, err := t.holder(ctx, unit, manifestKey(cluster, e.id()))
 		if err != nil {
 			return nil, fmt.Errorf("look for other works with %s: %w", describe(e.content), err)
 		}
-		if holder != "" {
-			return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
-				"%s on cluster %q belongs to %s already: rename the component or use another target namespace",
-				describe(e.content), cluster, holder)}, nil
+		if holder == "" {
+			continue
 		}
+		if first, err := t.cameFirst(ctx, unit, e, holder, shown); err != nil || first != nil {
+			return first, err
+		}
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
+			"%s on cluster %q belongs to %s already: rename the component or use another target namespace",
+			describe(e.content), cluster, holder)}, nil
 	}
 	return nil, nil
 }
 
-// holder is the other unit that holds the object; else this unit claims it.
-func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (string, error) {
+// holder is the other unit that holds the object, and whether a work shows it;
+// else this unit claims it.
+func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (name string, shown bool, err error) {
 	var works workv1.ManifestWorkList
 	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexManifest: key}); err != nil {
-		return "", err
+		return "", false, err
 	}
 	labels := unitLabels(unit)
 	for i := range works.Items {
 		if other := &works.Items[i]; !isWorkOf(unit, other) {
-			return unitOf(other.Labels), nil
+			return unitOf(other.Labels), true, nil
 		}
 	}
 	if len(works.Items) > 0 {
-		return "", nil // it holds the object already
+		return "", false, nil // it holds the object already
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, ok := t.claims[key]
 	if ok && last.unit != unitIndexKey(unit.Place.Cluster, labels) && t.Clock.Since(last.at) < unseenClaim {
-		return last.name, nil
+		return last.name, false, nil
 	}
 	t.claim(key, unitIndexKey(unit.Place.Cluster, labels), unitOf(labels))
-	return "", nil
+	return "", false, nil
 }
 
 // isWorkOf says by its name that a work is one of the unit's.

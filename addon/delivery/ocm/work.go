@@ -38,6 +38,12 @@ type entry struct {
 	feedback []health.Path
 	// orphan leaves the object where it is when the work lets go of it.
 	orphan bool
+	// asks says that a policy of the application shares the object.
+	asks bool
+	// shared objects are those that other applications may have too.
+	shared bool
+	// waits says that another application delivers the object, or is to.
+	waits bool
 }
 
 func (e entry) id() workv1.ResourceIdentifier { return identify(e.content) }
@@ -123,10 +129,7 @@ func addManifest(work *workv1.ManifestWork, content map[string]any, feedback []h
 func manifestConfig(content map[string]any, feedback []health.Path) workv1.ManifestConfigOption {
 	config := workv1.ManifestConfigOption{
 		ResourceIdentifier: identify(content),
-		UpdateStrategy: &workv1.UpdateStrategy{
-			Type:            workv1.UpdateStrategyTypeServerSideApply,
-			ServerSideApply: &workv1.ServerSideApplyConfig{Force: true, FieldManager: fieldManager},
-		},
+		UpdateStrategy:     forced(),
 		FeedbackScrapeType: workv1.FeedbackWatchType,
 	}
 	if len(feedback) == 0 {
@@ -142,6 +145,14 @@ func manifestConfig(content map[string]any, feedback []health.Path) workv1.Manif
 	}
 	config.FeedbackRules = []workv1.FeedbackRule{rule}
 	return config
+}
+
+// forced writes an object, whoever changed it.
+func forced() *workv1.UpdateStrategy {
+	return &workv1.UpdateStrategy{
+		Type:            workv1.UpdateStrategyTypeServerSideApply,
+		ServerSideApply: &workv1.ServerSideApplyConfig{Force: true, FieldManager: fieldManager},
+	}
 }
 
 // feedbackName is the name of a feedback value: its JSONPath, so that reading

@@ -1,0 +1,89 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package acctest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const sharedPolicy = `,{"name":"shared","type":"shared-resource","properties":{"rules":[{"selector":{"componentNames":["settings","web"]}}]}}`
+
+// sharing makes an application of a ConfigMap and a Deployment that tell who wrote them.
+func (w *team) sharing(t *testing.T, name, environment, policies string) {
+	t.Helper()
+	create(t, w.hub, applications, w.name, object(fmt.Sprintf(`{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":%q,"namespace":%q},
+		"spec":{"components":[%s,{"name":"web","type":"webservice","properties":{"image":"nginx:%s"}}],
+		"policies":[{"name":"where","type":"environment","properties":{"environment":%q}}%s]}}`,
+		name, w.name, configMap("settings", fmt.Sprintf(`{"by":%q}`, name)), name, environment, policies)))
+}
+
+// TestSharedResource lets applications share objects on a managed cluster, with a real agent: the first writes them, the
+// next one takes them when it goes, and they go with the last.
+func TestSharedResource(t *testing.T) {
+	f := sharedFleet(t)
+	w := newTeam(t, f, "sharing")
+	environment := w.environment(t, "all", "", `"clusters":["cluster1"]`)
+	shared := map[schema.GroupVersionResource]string{configMaps: "settings", deployments: "web"}
+	uids := map[schema.GroupVersionResource]types.UID{}
+	writtenBy := func(name string) {
+		t.Helper()
+		eventually(t, patience, "application "+name+" to have the objects", func() error {
+			settings, web := f.get(t, "cluster1", configMaps, environment, "settings"), f.get(t, "cluster1", deployments, environment, "web")
+			return errors.Join(equal("data", any(map[string]any{"by": name}), settings.Object["data"]), equal("image", "nginx:"+name, imageOf(web)))
+		})
+		for kind, object := range shared {
+			uid := f.get(t, "cluster1", kind, environment, object).GetUID()
+			if uids[kind] == "" {
+				uids[kind] = uid
+			}
+			if uid != uids[kind] {
+				t.Errorf("%s %s is not the same as before", kind.Resource, object)
+			}
+		}
+	}
+
+	w.sharing(t, "first", environment, sharedPolicy)
+	w.isReady(t, "first")
+	writtenBy("first")
+	w.sharing(t, "alone", environment, "")
+	if message, first := w.stalls(t, "alone", "PlacementConflict"), "application sharing/first"; !strings.Contains(message, first) {
+		t.Errorf("the message does not name %s: %s", first, message)
+	}
+	w.drop(t, "alone")
+	for _, name := range []string{"second", "third"} {
+		w.sharing(t, name, environment, sharedPolicy)
+		w.isReady(t, name)
+	}
+	writtenBy("first")
+	f.isQuiet(t)
+	writtenBy("first")
+
+	w.drop(t, "third")
+	writtenBy("first")
+	w.drop(t, "first")
+	writtenBy("second")
+	w.isReady(t, "second")
+
+	// Another one joins, and takes them when a change drops them.
+	w.sharing(t, "fourth", environment, sharedPolicy)
+	w.isReady(t, "fourth")
+	w.patch(t, "second", `[{"op":"replace","path":"/spec/components","value":[`+configMap("own", `{"a":"1"}`)+`]}]`)
+	writtenBy("fourth")
+	w.isReady(t, "second")
+	w.isReady(t, "fourth")
+	w.drop(t, "second")
+	writtenBy("fourth")
+	w.drop(t, "fourth")
+	for kind, object := range shared {
+		if err := isAbsent(f.on(t, "cluster1", kind).Namespace(environment), object); err != nil {
+			t.Errorf("after the last application: %v", err)
+		}
+	}
+}
