@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -29,6 +30,7 @@ import (
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
 const (
@@ -48,13 +50,15 @@ type agents struct {
 	queue  workqueue.TypedRateLimitingInterface[types.NamespacedName]
 	// stages are the feedback by spec and generation: most works differ by their cluster alone.
 	stages sync.Map
+	// gate is held while they are to write nothing.
+	gate sync.RWMutex
 }
 
 // stages are the values that each manifest of a work has, at each stage of a rollout.
 type stages [][][]workv1.FeedbackValue
 
 // startAgents lets agents of all clusters run until the test ends. They see the works of the addon alone.
-func startAgents(t *testing.T, h *hub) {
+func startAgents(t *testing.T, h *hub) *agents {
 	t.Helper()
 	kubeconfig, err := h.env.Hub().UserKubeconfig(agentsUser, "system:masters")
 	if err != nil {
@@ -92,6 +96,13 @@ func startAgents(t *testing.T, h *hub) {
 	for range agentWorkers {
 		go a.run(ctx)
 	}
+	return a
+}
+
+// worksOf is how many works of an application the agents see.
+func (a *agents) worksOf(application string) (int, error) {
+	works, err := a.works.List(labels.SelectorFromSet(labels.Set{v1beta1.LabelAppName: application}))
+	return len(works), err
 }
 
 func (a *agents) run(ctx context.Context) {
@@ -100,7 +111,9 @@ func (a *agents) run(ctx context.Context) {
 		if shutdown {
 			return
 		}
+		a.gate.RLock()
 		err := a.step(ctx, key)
+		a.gate.RUnlock()
 		if err != nil && !apierrors.IsNotFound(err) {
 			a.queue.AddRateLimited(key)
 		} else {
