@@ -173,7 +173,7 @@ func TestForgedMarks(t *testing.T) {
 		"app.oam.dev/name": "shop", "app.oam.dev/namespace": "team-a", "app.oam.dev/component": "web", "fairlead.dev/environment": "prod",
 		"fairlead.dev/managed-by": "fairlead", "app.oam.dev/resourceType": "WORKLOAD", "workload.oam.dev/type": "k8s-objects", "mine": "yes",
 	}
-	if diff := cmp.Diff(map[string]any(labels), metadata["labels"]); diff != "" {
+	if diff := cmp.Diff(labels, metadata["labels"]); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]any{"mine": "yes"}, metadata["annotations"]); diff != "" {
