@@ -5,6 +5,7 @@ package delivery
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -21,14 +22,16 @@ const annotationTokenOf = "kubernetes.io/service-account.name"
 // are delivered with, or hold a token of it. With that token a pod writes what it
 // likes in the target namespace, past the constraints of the environment.
 func accountBreaches(kind schema.GroupKind, content map[string]any) []breach {
-	switch kind.String() {
-	case "ConfigMap":
+	switch kind {
+	case schema.GroupKind{Kind: "ConfigMap"}:
 		return nil // its keys are somebody's data
-	case "Secret":
+	case schema.GroupKind{Kind: "Secret"}:
 		return tokenBreach(content)
 	}
 	var found []breach
-	for _, at := range accountFields(content) {
+	fields := accountFields(content)
+	slices.Sort(fields)
+	for _, at := range fields {
 		found = append(found, breach{at: at, cause: fmt.Sprintf("no pod may run as %s, the account that applications are delivered with", v1alpha1.DeployerAccount), remedy: accountRemedy})
 	}
 	return found
@@ -51,25 +54,21 @@ func tokenBreach(content map[string]any) []breach {
 // nobody knows here, so each counts wherever it is.
 func accountFields(value any) []string {
 	var found []string
-	add := func(prefix string, inner any) {
-		for _, at := range accountFields(inner) {
-			found = append(found, prefix+at)
-		}
-	}
 	switch value := value.(type) {
 	case []any:
 		for i, item := range value {
-			add(fmt.Sprintf("[%d]", i), item)
+			for _, at := range accountFields(item) {
+				found = append(found, fmt.Sprintf("[%d]%s", i, at))
+			}
 		}
 	case map[string]any:
-		for _, key := range sortedKeys(value) {
-			if name, ok := value[key].(string); ok {
-				if isAccountField(key) && name == v1alpha1.DeployerAccount {
-					found = append(found, "."+key)
-				}
-				continue
+		for key, inner := range value {
+			if inner == v1alpha1.DeployerAccount && isAccountField(key) {
+				found = append(found, "."+key)
 			}
-			add("."+key, value[key])
+			for _, at := range accountFields(inner) {
+				found = append(found, "."+key+at)
+			}
 		}
 	}
 	return found
