@@ -27,7 +27,7 @@ type constraints struct {
 
 // breach is a rule that an object breaks.
 type breach struct {
-	// rule is the field below spec.constraints.
+	// rule is the field below spec.constraints; empty where every environment has it.
 	rule string
 	// at is the path of the field in the object; empty for the object itself.
 	at string
@@ -124,6 +124,9 @@ func (c constraints) text(object render.Object, at string, b breach) string {
 	if at != "" {
 		where += ": " + strings.TrimPrefix(at, ".")
 	}
+	if b.rule == "" {
+		return fmt.Sprintf("%s: %s: %s", where, b.cause, b.remedy)
+	}
 	rule := fmt.Sprintf("environment %q: spec.constraints.%s", c.environment, b.rule)
 	if b.allowed != "" {
 		rule += " " + b.allowed
@@ -159,7 +162,7 @@ func (c constraints) broken(content map[string]any, unscoped bool) []breach {
 	apiVersion, _ := content["apiVersion"].(string)
 	kind, _ := content["kind"].(string)
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
-	found := c.ofKind(gvk.GroupKind())
+	found := append(c.ofKind(gvk.GroupKind()), accountBreaches(gvk.GroupKind(), content)...)
 	if (unscoped || render.IsClusterScoped(gvk)) && !c.spec.AllowClusterScoped {
 		found = append(found, breach{
 			rule: "allowClusterScoped", cause: fmt.Sprintf("objects of kind %s belong to no namespace", gvk.GroupKind()), allowed: "is false",

@@ -124,6 +124,7 @@ func (p *plan) defaultName(o Object) string {
 // the labels by which objects are found. The latter win.
 func (p *plan) label(o *Object) {
 	metadata := o.metadata()
+	dropReserved(metadata)
 	labels := child(metadata, "labels")
 	for k, v := range p.labels {
 		labels[k] = v
@@ -153,6 +154,24 @@ func (p *plan) label(o *Object) {
 	annotations := child(metadata, "annotations")
 	for k, v := range p.notes {
 		annotations[k] = v
+	}
+}
+
+// reservedPrefix begins the labels and annotations by which it is told whose an
+// object is and what becomes of it.
+const reservedPrefix = "fairlead.dev/"
+
+// annotationSharedBy lists the applications that share an object.
+const annotationSharedBy = oamPrefix + "shared-by"
+
+// dropReserved takes from an object what a definition or its user may not say of it.
+// What they said would be written again whenever the addon puts it right.
+func dropReserved(metadata map[string]any) {
+	for _, field := range []string{"labels", "annotations"} {
+		entries, _ := metadata[field].(map[string]any)
+		maps.DeleteFunc(entries, func(key string, _ any) bool {
+			return strings.HasPrefix(key, reservedPrefix) || key == annotationSharedBy || key == v1beta1.LabelReplicaKey
+		})
 	}
 }
 

@@ -153,3 +153,30 @@ parameter: {args: *["a"] | [...string], more?: [...string], "n": *2 | int}
 		})
 	}
 }
+
+// TestForgedMarks checks that nobody says in an object whose it is, who shares it or what becomes of it.
+func TestForgedMarks(t *testing.T) {
+	forged := object{
+		"app.oam.dev/name": "theirs", "app.oam.dev/namespace": "team-b", "app.oam.dev/component": "theirs", "fairlead.dev/environment": "theirs", "fairlead.dev/managed-by": "me",
+		"fairlead.dev/application-uid": "u", "fairlead.dev/source-namespace": "team-b", "fairlead.dev/left": "u", "fairlead.dev/policy": "p", "app.oam.dev/replicaKey": "r", "mine": "yes",
+	}
+	result, err := render.New(definition.Builtin()).Render(place(), render.Component{Name: "web", Type: "k8s-objects", Properties: object{"objects": list{
+		object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "a", "labels": forged, "annotations": object{
+			"fairlead.dev/held": "{}", "app.oam.dev/shared-by": "team-b/shop", "mine": "yes",
+		}}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	metadata := result.Objects[0].Content["metadata"].(map[string]any)
+	labels := object{
+		"app.oam.dev/name": "shop", "app.oam.dev/namespace": "team-a", "app.oam.dev/component": "web", "fairlead.dev/environment": "prod",
+		"fairlead.dev/managed-by": "fairlead", "app.oam.dev/resourceType": "WORKLOAD", "workload.oam.dev/type": "k8s-objects", "mine": "yes",
+	}
+	if diff := cmp.Diff(labels, metadata["labels"]); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]any{"mine": "yes"}, metadata["annotations"]); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+}

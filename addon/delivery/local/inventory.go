@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
@@ -308,6 +309,14 @@ func (t *Target) unwatchedRecords(ctx context.Context, owner delivery.Owner) ([]
 	}
 	var records []delivery.Record
 	for key, entries := range found {
+		// Whoever may edit accounts in a namespace of theirs may list there what they like.
+		belongs, err := t.belongs(ctx, key.namespace, owner.Namespace)
+		if err != nil {
+			return nil, fmt.Errorf("get namespace %q: %w", key.namespace, err)
+		}
+		if !belongs {
+			continue
+		}
 		for _, entry := range entries {
 			if record, ok := recordOfEntry(owner, key.namespace, entry); ok {
 				records = append(records, record)
@@ -324,13 +333,43 @@ func (t *Target) unwatchedPlaces(ctx context.Context, environment string, places
 		return err
 	}
 	for key, entries := range found {
-		for _, entry := range entries {
-			if record, ok := recordOfEntry(delivery.Owner{}, key.namespace, entry); ok && record.Place.Environment == environment {
-				places[record.Place] = true
-			}
+		place := delivery.Place{Environment: environment, Cluster: v1alpha1.LocalCluster, Namespace: key.namespace}
+		if places[place] || !listsAny(entries, place) {
+			continue
+		}
+		lives, err := t.listedForLiving(ctx, key)
+		if err != nil {
+			return err
+		}
+		if lives {
+			places[place] = true
 		}
 	}
 	return nil
+}
+
+// listsAny says that one of the entries is of the place.
+func listsAny(entries []string, place delivery.Place) bool {
+	return slices.ContainsFunc(entries, func(entry string) bool {
+		record, ok := recordOfEntry(delivery.Owner{}, place.Namespace, entry)
+		return ok && record.Place == place
+	})
+}
+
+// listedForLiving says that a list is of an application that exists and delivers
+// to the namespace. What an account lists does not show it: whoever may edit
+// accounts in a namespace of theirs can list there what would hold an environment.
+func (t *Target) listedForLiving(ctx context.Context, key inventoryKey) (bool, error) {
+	namespace := NewNamespace()
+	if err := t.Reader.Get(ctx, types.NamespacedName{Name: key.namespace}, namespace); err != nil {
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err) // which the cache does not show yet
+	}
+	source := cmp.Or(namespace.Labels[delivery.LabelSourceNamespace], key.namespace)
+	var applications v1beta1.ApplicationList
+	if err := t.Reader.List(ctx, &applications, client.InNamespace(source), client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list the applications of namespace %q: %w", source, err)
+	}
+	return slices.ContainsFunc(applications.Items, func(a v1beta1.Application) bool { return a.UID == key.uid }), nil
 }
 
 // inventoried says that an object of a kind that is not watched may be in a namespace.

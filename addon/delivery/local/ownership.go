@@ -50,11 +50,21 @@ func (w wish) foreign(live *unstructured.Unstructured) *delivery.Observation {
 			"%s on cluster local belongs to %s %q of application %s/%s in environment %q already: rename the component or use another target namespace",
 			name, kind, holder, labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelEnvironment])}
 	}
+	if isNamespaces(labels) {
+		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
+			"%s on cluster local belongs to the namespace itself, for which an environment asks for it: rename the object", name)}
+	}
 	if w.treatment.TakeOver {
 		return nil
 	}
 	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 		"%s exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, rename the component, or take it over by a policy of type \"take-over\"", name)}
+}
+
+// isNamespaces says by its labels that an object is what environments ask for in a
+// namespace, which no policy of an application takes over.
+func isNamespaces(labels map[string]string) bool {
+	return labels[v1alpha1.LabelManagedBy] == v1alpha1.LabelManagedByValue && labels[delivery.LabelSourceNamespace] != ""
 }
 
 // marker is the field manager of labels and annotations that are written beside

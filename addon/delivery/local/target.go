@@ -472,6 +472,20 @@ func parse(record delivery.Record) (objectKey, error) {
 	}, nil
 }
 
+// lives says that an application exists. What carries the labels of one that does
+// not is nobody's, and would hold an environment for ever: whoever may write to a
+// namespace of theirs can put any environment's label on an object.
+func (t *Target) lives(ctx context.Context, owner types.NamespacedName, uid string) (bool, error) {
+	var application v1beta1.Application
+	if err := t.Reader.Get(ctx, owner, &application); err != nil {
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return false, fmt.Errorf("get Application %s: %w", owner, err)
+	}
+	return string(application.UID) == uid, nil
+}
+
 // Places lists where objects of an environment are.
 func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Place, error) {
 	places := map[delivery.Place]bool{}
@@ -482,8 +496,17 @@ func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Pla
 			return nil, fmt.Errorf("list %s of environment %q: %w", describeKind(gvk), environment, err)
 		}
 		for i := range list.Items {
-			if _, ok := t.OwnerOf(ctx, &list.Items[i]); ok {
-				places[delivery.Place{Environment: environment, Cluster: v1alpha1.LocalCluster, Namespace: list.Items[i].GetNamespace()}] = true
+			place := delivery.Place{Environment: environment, Cluster: v1alpha1.LocalCluster, Namespace: list.Items[i].GetNamespace()}
+			owner, ok := t.OwnerOf(ctx, &list.Items[i])
+			if places[place] || !ok {
+				continue
+			}
+			lives, err := t.lives(ctx, owner, list.Items[i].GetLabels()[v1alpha1.LabelApplicationUID])
+			if err != nil {
+				return nil, err
+			}
+			if lives {
+				places[place] = true
 			}
 		}
 	}

@@ -443,7 +443,7 @@ func TestUsable(t *testing.T) {
 	dying := namespace(nil)
 	dying.DeletionTimestamp = &metav1.Time{Time: now}
 	tenant := delivery.Tenant{TenantKey: delivery.TenantKey{Cluster: "local", Namespace: "web"}, SourceNamespace: "shop"}
-	adopting := tenant
+	adopting, own := tenant, namespace(nil)
 	adopting.Adopt = true
 	tests := []struct {
 		name, reason string
@@ -462,11 +462,19 @@ func TestUsable(t *testing.T) {
 			"another tenant's", "not even adoption takes it", namespace(map[string]string{v1alpha1.LabelManagedBy: "fairlead", delivery.LabelSourceNamespace: "blog"}), adopting,
 			`namespace "web" on the hub belongs to applications of namespace "blog": choose another spec.targetNamespace`,
 		},
+		{
+			"another tenant's own", "applications of that namespace are delivered there, which no label of it says", own, adopting,
+			`namespace "web" on the hub belongs to applications of namespace "web": choose another spec.targetNamespace`,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := ""
-			if problem := usable(test.namespace, test.tenant); problem != nil {
+			account := &corev1.ServiceAccount{}
+			if test.namespace == own {
+				account = deployer("web", "web")
+			}
+			if problem := usable(test.namespace, account, test.tenant); problem != nil {
 				got = problem.Message
 				if problem.RetryAfter == 0 {
 					t.Error("nothing tells of the change, so it has to be looked again")

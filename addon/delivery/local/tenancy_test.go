@@ -4,13 +4,14 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clienttesting "k8s.io/client-go/testing"
@@ -28,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
@@ -53,6 +56,9 @@ func newHub(t *testing.T, objects ...client.Object) *hub {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	if err := v1beta1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
 	h := &hub{clock: clocktesting.NewFakePassiveClock(now)}
@@ -101,7 +107,8 @@ func TestForgedLabels(t *testing.T) {
 	h := newHub(t,
 		namespace("shop", ""), namespace("shop-prod", "shop"), namespace("mallory", ""), namespace("mallory-prod", "mallory"),
 		deployedIn("shop", "a"), deployedIn("shop-prod", "b"), deployedIn("mallory", "c"), deployedIn("mallory-prod", "d"),
-		deployedIn("unseen", "e"),
+		deployedIn("unseen", "e"), living("shop", "store", "u1"), living("mallory", "app", "u3"),
+		claimed("mallory", "app", "u4"), claimed("mallory", "none", "u1"), claimed("mallory-prod", "app", ""),
 	)
 	records, err := h.Records(t.Context(), unit.Owner)
 	if err != nil {
@@ -112,7 +119,7 @@ func TestForgedLabels(t *testing.T) {
 		got = append(got, record.ID)
 	}
 	want := []string{"apps/v1/Deployment/shop-prod/b", "apps/v1/Deployment/shop/a", "apps/v1/Deployment/unseen/e"}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 	places, err := h.Places(t.Context(), "prod")
@@ -124,7 +131,7 @@ func TestForgedLabels(t *testing.T) {
 		namespaces = append(namespaces, place.Namespace)
 	}
 	slices.Sort(namespaces)
-	if diff := cmp.Diff([]string{"shop", "shop-prod", "unseen"}, namespaces); diff != "" {
+	if diff := gocmp.Diff([]string{"shop", "shop-prod", "unseen"}, namespaces); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
 	if owner, ok := h.OwnerOf(t.Context(), deployedIn("mallory", "c")); ok {
@@ -132,6 +139,39 @@ func TestForgedLabels(t *testing.T) {
 	}
 	if owner, ok := h.OwnerOf(t.Context(), deployedIn("shop-prod", "b")); !ok || owner.String() != "shop/store" {
 		t.Errorf("owner %s, %t, want shop/store", owner, ok)
+	}
+}
+
+// living is an application that exists.
+func living(namespace, name string, uid types.UID) *v1beta1.Application {
+	return &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}}
+}
+
+// claimed is a Deployment that somebody labelled as one of an application of mallory's in the environment prod.
+func claimed(namespace, application, uid string) *unstructured.Unstructured {
+	o := deployedIn(namespace, application+"-"+cmp.Or(uid, "x"))
+	labels := o.GetLabels()
+	labels[v1beta1.LabelAppNamespace], labels[v1beta1.LabelAppName], labels[v1alpha1.LabelApplicationUID] = "mallory", application, uid
+	o.SetLabels(labels)
+	return o
+}
+
+// TestInventoryOfOthers checks that whoever edits the account of deliveries in a namespace of theirs holds with what it
+// lists neither another's application nor an environment.
+func TestInventoryOfOthers(t *testing.T) {
+	forged := deployer("mallory", "shop")
+	forged.Annotations = map[string]string{inventoryPrefix + "u1": "prod/web//v1/ConfigMap/settings", inventoryPrefix + "u9": "prod/web//v1/ConfigMap/settings"}
+	genuine := deployer("shop-prod", "shop")
+	genuine.Annotations = map[string]string{inventoryPrefix + "u1": "prod/web//v1/ConfigMap/settings"}
+	h := newHub(t, namespace("shop", ""), namespace("shop-prod", "shop"), namespace("mallory", ""), living("shop", "store", "u1"), forged, genuine)
+	records, err := h.Records(t.Context(), unit.Owner)
+	if err != nil || len(records) != 1 || records[0].Place.Namespace != "shop-prod" {
+		t.Errorf("records %v, %v: want the one in shop-prod", records, err)
+	}
+	places, err := h.Places(t.Context(), "prod")
+	want := []delivery.Place{{Environment: "prod", Cluster: v1alpha1.LocalCluster, Namespace: "shop-prod"}}
+	if diff := gocmp.Diff(want, places); diff != "" || err != nil {
+		t.Errorf("places (-want +got), %v:\n%s", err, diff)
 	}
 }
 
@@ -258,7 +298,7 @@ func TestIdleTenantsShowsRightsWithoutAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []delivery.TenantKey{{Cluster: "local", Namespace: "shop-dev"}, {Cluster: "local", Namespace: "shop-prod"}}
-	if diff := cmp.Diff(want, idle); diff != "" {
+	if diff := gocmp.Diff(want, idle); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -4,6 +4,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -185,7 +186,11 @@ func (t *Target) ensureNamespace(ctx context.Context, tenant delivery.Tenant) (*
 		return nil, fmt.Errorf("get namespace %q: %w", tenant.Namespace, err)
 	}
 	if exists := err == nil; exists {
-		if problem := usable(namespace, tenant); problem != nil {
+		var account corev1.ServiceAccount
+		if err := t.Reader.Get(ctx, accountKey(tenant.Namespace), &account); client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("get ServiceAccount %s: %w", accountKey(tenant.Namespace), err)
+		}
+		if problem := usable(namespace, &account, tenant); problem != nil {
 			return problem, nil
 		}
 	} else if !tenant.Create {
@@ -195,12 +200,14 @@ func (t *Target) ensureNamespace(ctx context.Context, tenant delivery.Tenant) (*
 	return t.writeOwn(ctx, delivery.NamespaceObject(tenant))
 }
 
-func usable(namespace *metav1.PartialObjectMetadata, tenant delivery.Tenant) *delivery.Observation {
+// usable says why a namespace that exists is not for the tenant. An application's
+// own namespace carries no label that says whose it is: its account does.
+func usable(namespace *metav1.PartialObjectMetadata, account *corev1.ServiceAccount, tenant delivery.Tenant) *delivery.Observation {
 	if !namespace.DeletionTimestamp.IsZero() {
 		return &delivery.Observation{State: delivery.Waiting, RetryAfter: 2 * time.Second,
 			Message: fmt.Sprintf("namespace %q is being deleted: waiting for its end", tenant.Namespace)}
 	}
-	source := namespace.Labels[delivery.LabelSourceNamespace]
+	source := cmp.Or(namespace.Labels[delivery.LabelSourceNamespace], account.Labels[delivery.LabelSourceNamespace])
 	if source != "" && source != tenant.SourceNamespace {
 		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 			"namespace %q on the hub belongs to applications of namespace %q: choose another spec.targetNamespace", tenant.Namespace, source)}

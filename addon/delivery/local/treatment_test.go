@@ -106,6 +106,11 @@ func TestTreatment(t *testing.T) {
 		{"another's, to be taken over", "what is delivered belongs to somebody", func(t *testing.T, h *hub) {
 			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u2", v1beta1.LabelAppName: "rival"}))
 		}, policy.Treatment{TakeOver: true}, []string{get}, "theirs", "u2", delivery.ReasonPlacementConflict},
+		{"the namespace's own, to be taken over", "an environment asks for it", func(t *testing.T, h *hub) {
+			h.standsAs(t, func(o *unstructured.Unstructured) {
+				o.SetLabels(map[string]string{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: "shop"})
+			})
+		}, policy.Treatment{TakeOver: true}, []string{get}, "theirs", "", delivery.ReasonPlacementConflict},
 		{"an earlier application's", "the same application made again", func(t *testing.T, h *hub) {
 			h.standsAs(t, identity(map[string]string{v1alpha1.LabelApplicationUID: "u0"}))
 		}, policy.Treatment{}, []string{get, patch}, "ours", "u1", ""},

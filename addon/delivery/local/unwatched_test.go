@@ -45,7 +45,7 @@ func deployer(namespace, source string) *corev1.ServiceAccount {
 // kinds than the watched ones can be applied.
 func newTenantHub(t *testing.T, objects ...client.Object) *hub {
 	t.Helper()
-	h := newHub(t, append(objects, namespace("shop", ""), deployer("shop", "shop"))...)
+	h := newHub(t, append(objects, namespace("shop", ""), deployer("shop", "shop"), living("shop", "store", "u1"))...)
 	mapper := h.Mapper.(*meta.DefaultRESTMapper)
 	for _, gvk := range []schema.GroupVersionKind{configMapKind, secretKind(), widgetKind} {
 		mapper.Add(gvk, meta.RESTScopeNamespace)

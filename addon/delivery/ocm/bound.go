@@ -37,6 +37,10 @@ func boundedStatus(work *workv1.ManifestWork, reported *workv1.ManifestWorkStatu
 		manifest := &reported.ResourceStatus.Manifests[i]
 		meta := manifest.ResourceMeta
 		id := manifestID{meta.Group, meta.Kind, meta.Namespace, meta.Name}
+		if !asked[id] && meta.Namespace == "" {
+			// Only the cluster knows that the kind of a CRD has no namespace, and says why it refuses one.
+			id = ofName(asked, id)
+		}
 		if !asked[id] {
 			continue
 		}
@@ -52,6 +56,16 @@ func boundedStatus(work *workv1.ManifestWork, reported *workv1.ManifestWorkStatu
 
 // manifestID is by what a cluster names the objects of a work.
 type manifestID struct{ group, kind, namespace, name string }
+
+// ofName is the object of that kind and name, in whatever namespace.
+func ofName(asked map[manifestID]bool, id manifestID) manifestID {
+	for other := range asked {
+		if other.group == id.group && other.kind == id.kind && other.name == id.name {
+			return other
+		}
+	}
+	return id
+}
 
 func boundedConditions(conditions []metav1.Condition) []metav1.Condition {
 	kept := make([]metav1.Condition, 0, min(len(conditions), maxConditions))

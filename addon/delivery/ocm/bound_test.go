@@ -25,6 +25,13 @@ func told(kind, name, message string, values int) workv1.ManifestCondition {
 	return manifest
 }
 
+// unscoped is told of a kind without a namespace.
+func unscoped(kind, name, message string) workv1.ManifestCondition {
+	manifest := told(kind, name, message, 0)
+	manifest.ResourceMeta.Namespace = ""
+	return manifest
+}
+
 func TestBoundedStatus(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	for _, c := range []struct {
@@ -37,6 +44,11 @@ func TestBoundedStatus(t *testing.T) {
 			reported: []workv1.ManifestCondition{told("ConfigMap", "a", "fine", 2)}, want: []workv1.ManifestCondition{told("ConfigMap", "a", "fine", 2)},
 		},
 		{reason: "one that the work does not have is not", reported: []workv1.ManifestCondition{told("ConfigMap", "b", "", 0), told("Secret", "a", "", 0)}},
+		{
+			reason:   "the cluster alone knows that a kind has no namespace",
+			reported: []workv1.ManifestCondition{unscoped("ConfigMap", "a", "not allowed"), unscoped("ConfigMap", "a", "again"), unscoped("ConfigMap", "b", "")},
+			want:     []workv1.ManifestCondition{unscoped("ConfigMap", "a", "not allowed")},
+		},
 		{
 			reason:   "each is told of once",
 			reported: []workv1.ManifestCondition{told("ConfigMap", "a", "first", 1), told("ConfigMap", "a", "second", 1)},

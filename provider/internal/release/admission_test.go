@@ -286,9 +286,44 @@ func (f *fixture) peopleAreHeld(t *testing.T) {
 		"AddonReports":  {reason: "the addon reports", do: patching(applicationResource, "default", "web", report, "status")},
 		"ChangedByHand": {reason: "the addon leaves the application to the team", do: patching(applicationResource, "default", "web", `{"spec":{"components":[]}}`), refused: "belongs to its author"},
 	})
+	t.Run("Tenants", f.tenantsAreHeld)
 	f.apply(t, environment)
 	f.delete(t, environmentResource, "", "prod")
 	f.delete(t, applicationResource, "default", "web")
+}
+
+// tenantsAreHeld checks what an application may not contain, whoever writes it. The controller refuses the same.
+func (f *fixture) tenantsAreHeld(t *testing.T) {
+	f.apply(t, "{apiVersion: v1, kind: Namespace, metadata: {name: vela-system}}")
+	app := func(namespace, metadata, spec string) func(context.Context, dynamic.Interface) error {
+		do := object(t, fmt.Sprintf("{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: tenant, namespace: %s%s}, spec: %s}", namespace, metadata, spec))
+		return func(ctx context.Context, client dynamic.Interface) error {
+			_, err := client.Resource(applicationResource).Namespace(namespace).Create(ctx, do, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			return err
+		}
+	}
+	refers := func(reference string) string {
+		return "{components: [{name: a, type: ref-objects, properties: {objects: [" + reference + "]}}]}"
+	}
+	const plain, elsewhere = "{components: [{name: a, type: webservice, properties: {image: a}}]}", "{components: [{name: a, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: %s}}]}}]}"
+	topology := "{components: [], policies: [{name: t, type: topology, properties: {clusters: [local], namespace: %s}}]}"
+	check(t, f.objects, map[string]attempt{
+		"Own":             {reason: "a team reads its own objects", do: app("default", "", refers("{resource: secret, name: a, namespace: default, cluster: local}"))},
+		"Unnamed":         {reason: "as it does without saying so", do: app("default", "", refers("{resource: secret, name: a}"))},
+		"OtherNamespace":  {reason: "nobody reads another namespace", do: app("default", "", refers("{resource: secret, name: a, namespace: shop}")), refused: "an application reads objects of its own namespace only"},
+		"Second":          {reason: "every item counts", do: app("default", "", refers("{resource: secret}, {resource: secret, namespace: kube-system}")), refused: "an application reads objects of its own namespace only"},
+		"OtherCluster":    {reason: "nor another cluster", do: app("default", "", refers("{resource: secret, cluster: c1}")), refused: "objects are read from the hub only"},
+		"NoNamespace":     {reason: "what is no text is no namespace", do: app("default", "", refers("{resource: secret, namespace: [shop]}")), refused: "an application reads objects of its own namespace only"},
+		"NoList":          {reason: "what no definition takes is the controller's to say", do: app("default", "", "{components: [{name: a, type: ref-objects, properties: {objects: {a: b}}}]}")},
+		"Bare":            {reason: "and what is not there is not seen", do: app("default", "", "{components: [{name: a, type: k8s-objects}], policies: [{name: t, type: topology}]}")},
+		"Reserved":        {reason: "the system has no tenants", do: app("kube-system", "", plain), refused: "metadata.namespace: reserved"},
+		"ReservedVela":    {reason: "nor has the other controller's", do: app("vela-system", "", plain), refused: "metadata.namespace: reserved"},
+		"OtherController": {reason: "its own applications are not ours to judge", do: app("vela-system", ", annotations: {app.oam.dev/controller-version-require: v1.9}", plain)},
+		"Target":          {reason: "which target there is, is the environment's to say", do: app("default", "", fmt.Sprintf(elsewhere, "shop"))},
+		"ReservedTarget":  {reason: "none of the system's is", do: app("default", "", fmt.Sprintf(elsewhere, "open-cluster-management-agent")), refused: "metadata.namespace: reserved"},
+		"Topology":        {reason: "the same of a topology", do: app("default", "", fmt.Sprintf(topology, "shop"))},
+		"ReservedTopo":    {reason: "none of the system's is", do: app("default", "", fmt.Sprintf(topology, v1alpha1.SystemNamespace)), refused: "spec.policies[].properties.namespace: reserved"},
+	})
 }
 
 // tenantWork is a work without executor as the addon writes it.

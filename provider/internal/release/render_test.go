@@ -5,6 +5,7 @@ package release
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,6 +100,38 @@ func TestLint(t *testing.T) {
 func TestTemplates(t *testing.T) {
 	golden(t, "default.yaml", render(t, map[string]any{}))
 	golden(t, "full.yaml", render(t, fullValues))
+}
+
+// TestAdmissionPolicies checks which policies the values leave out. Each that there is has its binding.
+func TestAdmissionPolicies(t *testing.T) {
+	of := func(values map[string]any) map[string]int {
+		found := map[string]int{}
+		for _, object := range objectsOf(t, render(t, map[string]any{"admissionPolicies": values})) {
+			if strings.HasPrefix(object.GetKind(), "ValidatingAdmissionPolicy") {
+				found[object.GetName()]++
+			}
+		}
+		return found
+	}
+	all := map[string]int{
+		"fairlead-addon-serviceaccounts": 2, "fairlead-addon-rolebindings": 2, "fairlead-addon-namespaces": 2, "fairlead-addon-namespace-objects": 2, "fairlead-addon-specs": 2,
+		"fairlead-addon-works": 2, "fairlead-work-protection": 2, "fairlead-environment-protection": 2, "fairlead-application-status": 2, "fairlead-application-tenancy": 2,
+	}
+	unprotected := maps.Clone(all)
+	delete(unprotected, "fairlead-work-protection")
+	for _, test := range []struct {
+		reason string
+		values map[string]any
+		want   map[string]int
+	}{
+		{"all of them unless said otherwise", map[string]any{}, all},
+		{"people may delete works that deliver", map[string]any{"protectWorks": false}, unprotected},
+		{"a policy engine enforces the same", map[string]any{"enabled": false}, map[string]int{}},
+	} {
+		if diff := cmp.Diff(test.want, of(test.values)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
 }
 
 // objectsOf parses a manifest.
