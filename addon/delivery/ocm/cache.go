@@ -93,7 +93,7 @@ type metadataOnly struct {
 }
 
 // keptAnnotations are those of delivered objects that say how they are treated.
-var keptAnnotations = []string{v1alpha1.AnnotationRevision, delivery.AnnotationHeld, delivery.AnnotationRecreate, delivery.AnnotationRemoval}
+var keptAnnotations = []string{v1alpha1.AnnotationRevision, delivery.AnnotationHeld, delivery.AnnotationRecreate, delivery.AnnotationRemoval, delivery.AnnotationDependsOn}
 
 func stripManifest(raw []byte) []byte {
 	var object metadataOnly

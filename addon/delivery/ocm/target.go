@@ -329,7 +329,7 @@ func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[st
 	var pending []handover
 	for i, object := range result.Objects {
 		treatment := unit.Treatment(i)
-		object.Content = noted(object.Content, treatment)
+		object.Content = noted(unit, object.Content, treatment)
 		written, more, err := t.withheld(ctx, object, treatment.Held, works)
 		if err != nil {
 			return unit, err
@@ -390,9 +390,7 @@ func isOwned(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
 	if work == nil || phases(work)[id] == phaseObserve {
 		return false
 	}
-	option := work.Spec.DeleteOption
-	orphaned := option != nil && option.SelectivelyOrphan != nil && slices.Contains(option.SelectivelyOrphan.OrphaningRules, workv1.OrphaningRule(id))
-	return !orphaned || !arrived(work, id)
+	return !slices.Contains(rulesOf(work), workv1.OrphaningRule(id)) || !arrived(work, id)
 }
 
 // isKnown says that an object was found to be the unit's.
