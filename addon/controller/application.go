@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -57,7 +58,10 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	app := &v1beta1.Application{}
 	if err := r.client.Get(ctx, request.NamespacedName, app); err != nil {
 		r.metrics.forget(request.NamespacedName)
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		if apierrors.IsNotFound(err) {
+			return r.gone(ctx, request.Namespace)
+		}
+		return ctrl.Result{}, err
 	}
 	if !app.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, app)
@@ -79,6 +83,16 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		dropForeign(&wanted)
 	}
 	return result(outcome.retryAfter(), err, r.writeStatus(ctx, app, wanted))
+}
+
+// gone looks after an application that is not there: something that carried its
+// labels may have held a tenant longer than the application was.
+func (r *ApplicationReconciler) gone(ctx context.Context, namespace string) (ctrl.Result, error) {
+	tenants, err := r.engine.ReleaseTenants(ctx, namespace)
+	if err != nil || len(tenants) == 0 {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: removalCheck}, nil
 }
 
 // result asks for a new pass soon when the status lost against another write,

@@ -68,6 +68,40 @@ func testOrder(t *testing.T, h *hub) {
 	h.empty(t, "order")
 }
 
+// testOrderOfAnUpdate drops two components together, of which one depends on the
+// other: they go in the reverse order, though the application names neither.
+func testOrderOfAnUpdate(t *testing.T, h *hub) {
+	h.newTenant(t, "drops")
+	web, db, rest := component("web", "nginx:1", ""), component("db", "nginx:1", ""), component("rest", "nginx:1", "")
+	web.DependsOn = []string{"db"}
+	app := appIn("drops", "store", web, db, rest)
+	app.Spec.Policies = append(app.Spec.Policies, policyOf("garbage-collect", `{"order":"dependency"}`))
+	h.create(t, app)
+	h.running(t, app)
+	held := deploymentIn("drops", "web")
+	if err := h.Get(t.Context(), client.ObjectKeyFromObject(held), held); err != nil {
+		t.Fatal(err)
+	}
+	change(t, h, held, func(d *appsv1.Deployment) { d.Finalizers = []string{"example.com/hold"} })
+	change(t, h, app, func(a *v1beta1.Application) { a.Spec.Components = []v1beta1.ApplicationComponent{rest} })
+	h.application(t, app.NamespacedName(), func(a *v1beta1.Application) string {
+		if text := strings.Join(conditionTexts(a.Status), " "); !strings.Contains(text, `waiting until component "web", which depends on it, is gone`) {
+			return "db does not wait: " + text
+		}
+		return ""
+	})
+	standing := deploymentIn("drops", "db")
+	if err := h.Get(t.Context(), client.ObjectKeyFromObject(standing), standing); err != nil || !standing.DeletionTimestamp.IsZero() {
+		t.Errorf("%v, deleted %v: what others depend on goes first", err, standing.DeletionTimestamp)
+	}
+	change(t, h, held, func(d *appsv1.Deployment) { d.Finalizers = nil })
+	h.gone(t, held, standing)
+	h.running(t, app)
+	h.remove(t, app)
+	h.gone(t, app)
+	h.empty(t, "drops")
+}
+
 // absent checks that objects do not exist.
 func (h *hub) absent(t *testing.T, objects ...client.Object) {
 	t.Helper()

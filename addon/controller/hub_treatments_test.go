@@ -26,7 +26,7 @@ import (
 func treatments() map[string]func(*testing.T, *hub) {
 	return map[string]func(*testing.T, *hub){
 		"autoscaler": testAutoscaler, "held image": testHeldImage, "kept objects": testKeptObjects, "adoption": testAdoption,
-		"recreated": testRecreated, "replaced": testReplaced, "order": testOrder,
+		"recreated": testRecreated, "replaced": testReplaced, "order": testOrder, "order-of-an-update": testOrderOfAnUpdate,
 	}
 }
 

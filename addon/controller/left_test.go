@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -74,6 +75,32 @@ func TestReconcileLeft(t *testing.T) {
 				t.Errorf("again after %s, %v; want %s, %v: %s", got.RequeueAfter, err, test.want, test.err, test.reason)
 			}
 		})
+	}
+}
+
+// TestReconcileGone checks that a tenant is released which something held that
+// carries the labels of an application that is gone.
+func TestReconcileGone(t *testing.T) {
+	scheme, err := NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := newMetrics(prometheus.NewRegistry(), func() uint64 { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for state, want := range map[delivery.State]time.Duration{delivery.Delivered: 0, delivery.Applying: removalCheck} {
+		target := idleTarget{release: delivery.Observation{State: state}}
+		reconciler := &ApplicationReconciler{
+			client: fake.NewClientBuilder().WithScheme(scheme).Build(), metrics: metrics,
+			engine: &delivery.Engine{Local: target, OCM: target, TenantsWanted: func(context.Context, delivery.Owner) (func(delivery.TenantKey) bool, error) {
+				return func(delivery.TenantKey) bool { return false }, nil
+			}},
+		}
+		got, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "store"}})
+		if got.RequeueAfter != want || err != nil {
+			t.Errorf("tenants that are on their way out %t: again after %s, %v; want %s", want > 0, got.RequeueAfter, err, want)
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ func prepare(app *v1beta1.Application, s scene) (delivery.Request, []string, *de
 	revision := nextRevision(app)
 	return delivery.Request{
 		Owner: ownerOf(app), Source: s.source, Uses: read.uses, Components: read.components, Policies: read.policies, Labels: app.Labels, Annotations: app.Annotations,
-		Revision: revision.Name, RevisionNumber: revision.Revision, ClusterVersion: s.version, Treat: read.treat,
+		Revision: revision.Name, RevisionNumber: revision.Revision, ClusterVersion: s.version, Treat: read.treat, Dependents: policy.RemovalOrder(app.Spec),
 	}, warnings, nil
 }
 

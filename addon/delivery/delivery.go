@@ -55,6 +55,10 @@ type Unit struct {
 	Layers []Layer
 	// Treatments of the objects of Result, in their order; see Treatment.
 	Treatments []policy.Treatment
+	// Needs are the components that the unit's depends on, where a policy asks for
+	// removal in that order: its objects note them, so that it is known when the
+	// application has the component no longer.
+	Needs []string
 	// StallAfter is how long the unit may stay as it is while it is not healthy; 0 when no binding says it.
 	StallAfter time.Duration
 }
@@ -170,6 +174,9 @@ type Target interface {
 	Standing(ctx context.Context, unit Unit) (map[string]bool, error)
 	// Records lists what is kept for the owner.
 	Records(ctx context.Context, owner Owner) ([]Record, error)
+	// Needs lists the components that what a record stands for depended on when it
+	// was written, where that was noted.
+	Needs(ctx context.Context, record Record) ([]string, error)
 	// Places lists where something is kept for an environment.
 	Places(ctx context.Context, environment string) ([]Place, error)
 	// Remove removes what a record stands for. Delivered means that it is gone, or

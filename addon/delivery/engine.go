@@ -271,37 +271,45 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 // removeRecords removes what the plan does not want. A place is on one target, so
 // that all that a component waits for is among its records.
 func removeRecords(ctx context.Context, target Target, plan *Plan, records []Record, report *Report) error {
+	order, err := plan.removalOrder(ctx, target, records, report)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for _, record := range records {
+	for _, record := range order.sorted(records) {
 		if plan.Wants(record) || report.unwritten(record) {
 			continue
 		}
-		if waiting := report.successor(record, plan.successors(record)); waiting != "" {
-			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{State: Waiting, Message: fmt.Sprintf(
-				"cluster %s left environment %q and keeps %s until it is healthy on cluster %s", record.Place.Cluster, record.Place.Environment, Title(record.Component), waiting)}})
+		if waiting := reasonToKeep(plan, record, order, report); waiting != nil {
+			report.Removals = append(report.Removals, Removal{Record: record, Observe: *waiting})
+			report.retry(waiting.RetryAfter)
 			continue
 		}
-		if name := plan.dependent(record, records); name != "" {
-			report.Removals = append(report.Removals, Removal{Record: record, Observe: Observation{
-				State: Waiting, Message: fmt.Sprintf("waiting until component %q, which depends on it, is gone", name)}})
-			report.retry(orderRetry)
-			continue
+		done, err := remove(ctx, target, record, plan.removeOptions(record), report)
+		if done {
+			order.done(record)
 		}
-		if err := remove(ctx, target, record, plan.removeOptions(record), report); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// orderRetry is when it is looked again whether what goes before is gone.
-const orderRetry = time.Second
+// reasonToKeep says why a record that is not wanted must not go yet; nil for no reason.
+func reasonToKeep(plan *Plan, record Record, order *removalOrder, report *Report) *Observation {
+	if waiting := report.successor(record, plan.successors(record)); waiting != "" {
+		return &Observation{State: Waiting, Message: fmt.Sprintf(
+			"cluster %s left environment %q and keeps %s until it is healthy on cluster %s", record.Place.Cluster, record.Place.Environment, Title(record.Component), waiting)}
+	}
+	return order.turn(record)
+}
 
-func remove(ctx context.Context, target Target, record Record, options RemoveOptions, report *Report) error {
+// remove takes the next step of a record on its way out. It is done when the
+// record is gone, or stays for good.
+func remove(ctx context.Context, target Target, record Record, options RemoveOptions, report *Report) (done bool, err error) {
 	observation, err := target.Remove(ctx, record, options)
 	if err != nil {
 		report.Removals = append(report.Removals, Removal{Record: record})
-		return fmt.Errorf("remove %s from %s: %w", record.ID, record.Place, err)
+		return false, fmt.Errorf("remove %s from %s: %w", record.ID, record.Place, err)
 	}
 	report.retry(observation.RetryAfter)
 	if observation.Left {
@@ -309,8 +317,9 @@ func remove(ctx context.Context, target Target, record Record, options RemoveOpt
 	}
 	if observation.State != Delivered {
 		report.Removals = append(report.Removals, Removal{Record: record, Observe: observation})
+		return false, nil
 	}
-	return nil
+	return true, nil
 }
 
 // releaseTenants removes tenants of the owner's namespace that nobody uses. Its

@@ -33,7 +33,9 @@ type scripted struct {
 	// options are those of all removals.
 	options []RemoveOptions
 	idle    []TenantKey
-	places  []Place
+	// needs are what records note.
+	needs  map[string][]string
+	places []Place
 	// standing are objects that are there already.
 	standing map[string]bool
 	// deliver answers instead of units.
@@ -80,6 +82,10 @@ func (s *scripted) Standing(_ context.Context, unit Unit) (map[string]bool, erro
 
 func (s *scripted) Records(context.Context, Owner) ([]Record, error) {
 	return s.records, s.note("records")
+}
+
+func (s *scripted) Needs(_ context.Context, record Record) ([]string, error) {
+	return s.needs[record.ID], s.note("needs %s", record.ID)
 }
 
 func (s *scripted) Places(context.Context, string) ([]Place, error) {

@@ -4,6 +4,8 @@
 package delivery
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
@@ -19,6 +21,9 @@ const (
 	AnnotationRemoval = "fairlead.dev/removal"
 	// AnnotationPropagation is what becomes of what the object owns, where a policy says it.
 	AnnotationPropagation = "fairlead.dev/propagation"
+	// AnnotationDependsOn lists the components that the object's component depends on, with
+	// commas between them, where a policy asks for removal in that order.
+	AnnotationDependsOn = "fairlead.dev/depends-on"
 	// AnnotationHeld lists the fields of the object that are left to others, each with the
 	// digest of the value that was written last.
 	AnnotationHeld = "fairlead.dev/held"
@@ -30,6 +35,11 @@ const (
 	// OAM implementation.
 	AnnotationSharedBy = "app.oam.dev/shared-by"
 )
+
+// SplitNeeds is the reverse of how components are listed in AnnotationDependsOn.
+func SplitNeeds(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
+}
 
 // UsualRemoval is when an object of a kind goes of which no policy says it: one
 // that holds data or the objects of others is never removed.

@@ -4,9 +4,13 @@
 package delivery
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // inOrder are the indexes of the units, each after those of its place that it
@@ -74,30 +78,174 @@ func (p *Plan) Ordered(dependents map[string][]string) *Plan {
 	return p
 }
 
-// componentOf is the name of the component that a unit is of.
+// noteNeeds says of each unit what its objects are to note of the order of removal.
+func (p *Plan) noteNeeds() {
+	if p.dependents == nil {
+		return
+	}
+	for i := range p.Units {
+		p.Units[i].Needs = slices.Sorted(slices.Values(p.Units[i].Result.Component.DependsOn))
+	}
+}
+
+// componentOf is the name of the component that a unit is of; the units of
+// policies have names that no component has.
 func componentOf(unit string) string {
+	if IsPolicy(unit) {
+		return unit
+	}
 	name, _, _ := strings.Cut(unit, "_")
 	return name
 }
 
-// dependent is a component in the place of a record that depends on the
-// record's, directly or by others, and of which something is still there.
-func (p *Plan) dependent(record Record, standing []Record) string {
-	before := map[string]bool{}
-	p.addDependents(componentOf(record.Component), before)
-	for _, other := range standing {
-		if name := componentOf(other.Component); other.Place == record.Place && before[name] {
-			return name
-		}
-	}
-	return ""
+// orderRetry is when it is looked again whether what goes before is gone.
+const orderRetry = time.Second
+
+// removalOrder says of the components of each place which ones go before which.
+// Without a policy that asks for an order it is empty.
+type removalOrder struct {
+	// dependents of the components, directly.
+	dependents map[unitKey][]string
+	// standing counts what is there of a component that others may have to wait for.
+	standing map[unitKey]int
+	// wanted are those of them that stay, and are only to be written without what goes.
+	wanted map[unitKey]bool
 }
 
-func (p *Plan) addDependents(component string, found map[string]bool) {
-	for _, name := range p.dependents[component] {
-		if !found[name] {
-			found[name] = true
-			p.addDependents(name, found)
+func componentKey(record Record) unitKey {
+	return unitKey{record.Place, componentOf(record.Component)}
+}
+
+// removalOrder is the order in which records go: by what the application says now,
+// and by what was noted of components that it has no longer, or had otherwise.
+func (p *Plan) removalOrder(ctx context.Context, target Target, records []Record, report *Report) (*removalOrder, error) {
+	order := &removalOrder{dependents: map[unitKey][]string{}, standing: map[unitKey]int{}, wanted: map[unitKey]bool{}}
+	if p.dependents == nil {
+		return order, nil
+	}
+	var waitedFor []Record
+	components := map[Place]map[string]bool{}
+	for _, record := range records {
+		wanted := p.Wants(record)
+		if wanted && !report.unwritten(record) {
+			continue
+		}
+		key := componentKey(record)
+		order.standing[key]++
+		order.wanted[key] = order.wanted[key] || wanted
+		waitedFor = append(waitedFor, record)
+		if components[record.Place] == nil {
+			components[record.Place] = map[string]bool{}
+		}
+		components[record.Place][key.component] = true
+	}
+	for _, record := range waitedFor {
+		if len(components[record.Place]) < 2 {
+			continue // there is nobody to wait for
+		}
+		if err := p.addNeeds(ctx, target, record, order); err != nil {
+			return nil, err
+		}
+	}
+	p.addDependents(order, components)
+	return order, nil
+}
+
+// addNeeds adds what was noted of a record. A component that stays is waited for
+// where it does not depend any more on what goes: what was written before does.
+func (p *Plan) addNeeds(ctx context.Context, target Target, record Record, order *removalOrder) error {
+	needs, err := target.Needs(ctx, record)
+	if err != nil {
+		return fmt.Errorf("what %s in %s depends on: %w", Title(record.Component), record.Place, err)
+	}
+	key := componentKey(record)
+	for _, name := range needs {
+		if order.wanted[key] && p.needs(record, name) {
+			continue
+		}
+		order.add(unitKey{record.Place, name}, key.component)
+	}
+	return nil
+}
+
+// needs says that the unit of a record depends on a component as it is wanted now.
+func (p *Plan) needs(record Record, name string) bool {
+	result, ok := p.wanted[unitKey{record.Place, record.Component}]
+	return ok && slices.Contains(result.Component.DependsOn, name)
+}
+
+// addDependents adds what the application says now. A component that stays in a
+// place without one that it names does not hold that one.
+func (p *Plan) addDependents(order *removalOrder, components map[Place]map[string]bool) {
+	for place := range components {
+		for name, dependents := range p.dependents {
+			for _, dependent := range dependents {
+				if !order.wanted[unitKey{place, dependent}] {
+					order.add(unitKey{place, name}, dependent)
+				}
+			}
 		}
 	}
 }
+
+func (o *removalOrder) add(key unitKey, dependent string) {
+	if !slices.Contains(o.dependents[key], dependent) {
+		o.dependents[key] = append(o.dependents[key], dependent)
+	}
+}
+
+// before are the components that go before one, directly or by others, and of
+// which something is there.
+func (o *removalOrder) before(key unitKey) []string {
+	found := map[string]bool{}
+	var visit func(name string)
+	visit = func(name string) {
+		for _, dependent := range o.dependents[unitKey{key.place, name}] {
+			if !found[dependent] {
+				found[dependent] = true
+				visit(dependent)
+			}
+		}
+	}
+	visit(key.component)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(found)), func(name string) bool { return o.standing[unitKey{key.place, name}] == 0 })
+}
+
+// sorted are the records with those first that others wait for.
+func (o *removalOrder) sorted(records []Record) []Record {
+	if len(o.dependents) == 0 {
+		return records
+	}
+	count := map[unitKey]int{}
+	for _, record := range records {
+		key := componentKey(record)
+		if _, known := count[key]; !known {
+			count[key] = len(o.before(key))
+		}
+	}
+	return slices.SortedStableFunc(slices.Values(records), func(a, b Record) int {
+		return cmp.Compare(count[componentKey(a)], count[componentKey(b)])
+	})
+}
+
+// turn says for which component a record waits; nil when its turn has come.
+// Components that were noted to depend on each other, by different versions of
+// the application, do not wait for each other.
+func (o *removalOrder) turn(record Record) *Observation {
+	key := componentKey(record)
+	for _, name := range o.before(key) {
+		other := unitKey{record.Place, name}
+		if name == key.component || slices.Contains(o.before(other), key.component) && !o.wanted[other] {
+			continue
+		}
+		waiting := &Observation{State: Waiting, RetryAfter: orderRetry, Message: fmt.Sprintf("waiting until component %q, which depends on it, is gone", name)}
+		if o.wanted[other] {
+			waiting.Message = fmt.Sprintf("waiting until component %q, which depended on it, is delivered without it", name)
+		}
+		return waiting
+	}
+	return nil
+}
+
+// done notes that a record is gone, or that it stays for good.
+func (o *removalOrder) done(record Record) { o.standing[componentKey(record)]-- }

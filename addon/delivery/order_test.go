@@ -224,7 +224,10 @@ func TestRemovalInOrder(t *testing.T) {
 		{"without an order", []Record{of("db", "c1"), of("web", "c1")}, RemovalPlan(owner), []string{"remove db@c1", "remove web@c1"}},
 	}
 	for _, test := range tests {
-		target := &scripted{records: test.records}
+		target := &scripted{records: test.records, removes: map[string]Observation{}}
+		for _, record := range test.records {
+			target.removes[record.ID] = Observation{State: Applying}
+		}
 		report, err := engineOf(&scripted{}, target).Carry(t.Context(), test.plan)
 		if err != nil {
 			t.Fatal(err)
@@ -233,8 +236,85 @@ func TestRemovalInOrder(t *testing.T) {
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("removed (-want +got): %s\n%s", test.reason, diff)
 		}
-		if waiting := len(test.records) - len(test.want); len(report.Removals) != waiting || (report.RetryAfter > 0) != (waiting > 0) {
+		if waiting := len(test.records) - len(test.want); len(report.Removals) != len(test.records) || (report.RetryAfter > 0) != (waiting > 0) {
 			t.Errorf("%s: still there %v, retry after %s", test.reason, report.Removals, report.RetryAfter)
+		}
+	}
+}
+
+// TestRemovalInOrderOfWhatWasNoted checks components that the application has no
+// longer, or has otherwise: the order is that which their objects note.
+func TestRemovalInOrderOfWhatWasNoted(t *testing.T) {
+	at := Place{Environment: "prod", Cluster: "c1", Namespace: "shop"}
+	of := func(component string) Record {
+		return Record{Owner: owner, Component: component, ID: component, Place: at}
+	}
+	web := func(dependsOn ...string) Unit { return unitOn("c1", "web", "w2", dependsOn) }
+	going := map[string]Observation{"web": {State: Applying}, "api": {State: Applying}, "db": {State: Applying}}
+	noted := map[string][]string{"api": {"db"}, "web": {"api"}}
+	tests := []struct {
+		reason  string
+		records []string
+		needs   map[string][]string
+		removes map[string]Observation
+		units   []Unit
+		deliver Observation
+		want    []string
+		says    string
+	}{
+		{"dropped together, the last one first", []string{"api", "db", "web"}, noted, going, nil, Observation{}, []string{"web"}, ""},
+		{"then the next", []string{"api", "db"}, noted, going, nil, Observation{}, []string{"api"}, `db: waiting until component "api", which depends on it, is gone`},
+		{"what a policy keeps holds nobody", []string{"api", "db", "web"}, noted, map[string]Observation{"db": {State: Applying}}, nil, Observation{}, []string{"web", "api", "db"}, ""},
+		{"no two components wait for each other for ever", []string{"api", "db"}, map[string][]string{"api": {"db"}, "db": {"api"}}, going, nil, Observation{}, []string{"api", "db"}, ""},
+		{
+			"one that stays is to be delivered without it first", []string{"db", "web"}, map[string][]string{"web": {"db"}}, going,
+			[]Unit{web()}, Observation{State: Refused}, nil, `db: waiting until component "web", which depended on it, is delivered without it`,
+		},
+		{"and has been", []string{"db", "web"}, map[string][]string{"web": {"db"}}, going, []Unit{web()}, Observation{State: Delivered}, []string{"db"}, ""},
+		{
+			"one that stays and still names it has been put where it is not", []string{"db", "web"}, map[string][]string{"web": {"db"}}, going,
+			[]Unit{web("db")}, Observation{State: Refused}, []string{"db"}, "",
+		},
+	}
+	for _, test := range tests {
+		target := &scripted{needs: test.needs, removes: test.removes, deliver: func(Unit) Observation { return test.deliver }}
+		for _, name := range test.records {
+			target.records = append(target.records, of(name))
+		}
+		plan := planWith(test.units...).Ordered(map[string][]string{})
+		plan.clusters, plan.away = map[string][]string{"prod": {"c1"}}, func(string) bool { return false }
+		report, err := engineOf(&scripted{}, target).Carry(t.Context(), plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, call := range target.calls {
+			if name, ok := strings.CutPrefix(call, "remove "); ok {
+				got = append(got, name)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("removed (-want +got): %s\n%s", test.reason, diff)
+		}
+		said := slices.ContainsFunc(report.Removals, func(r Removal) bool { return r.Record.ID+": "+r.Observe.Message == test.says })
+		if test.says != "" && !said {
+			t.Errorf("%s: said %v, want %q", test.reason, report.Removals, test.says)
+		}
+	}
+}
+
+// TestNeedsAreNoted checks that what a unit depends on is noted where a policy
+// asks for removal in that order, and only there.
+func TestNeedsAreNoted(t *testing.T) {
+	for _, dependents := range []map[string][]string{nil, {}} {
+		plan := planWith(unitOn("c1", "web", "w1", []string{"db", "api"}), unitOn("c1", "db", "d1", nil)).Ordered(dependents)
+		plan.noteNeeds()
+		want := [][]string{nil, nil}
+		if dependents != nil {
+			want[0] = []string{"api", "db"}
+		}
+		if diff := cmp.Diff(want, [][]string{plan.Units[0].Needs, plan.Units[1].Needs}); diff != "" {
+			t.Errorf("order asked for: %t (-want +got):\n%s", dependents != nil, diff)
 		}
 	}
 }

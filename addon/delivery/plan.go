@@ -32,6 +32,9 @@ type Request struct {
 	ClusterVersion func(cluster string) render.ClusterVersion
 	// Treat is what the application's policies say of an object; nil when it has none.
 	Treat func(policy.Resource) policy.Treatment
+	// Dependents are, by the name of a component, those that go before it; nil when no
+	// policy asks for that order.
+	Dependents map[string][]string
 	// Delivered is where the application is already; needed only where a use has a topology.
 	Delivered []Place
 }
@@ -98,7 +101,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 			}
 		}
 	}
-	plan.In(world)
+	plan.In(world).Ordered(request.Dependents)
 	for _, use := range request.Uses {
 		for _, placed := range plan.placements(world, request, use) {
 			placed.components = placed.use.Components(request.Components)
@@ -113,6 +116,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 	plan.constrain(world)
 	plan.treat(request.Treat)
 	plan.reserve(world)
+	plan.noteNeeds()
 	for i := range plan.Units {
 		place := plan.Units[i].Place
 		plan.Units[i].StallAfter = world[place.Environment].stallAfter(place.Cluster)

@@ -81,6 +81,22 @@ func fateOf(record delivery.Record, live *unstructured.Unstructured, options del
 	return goes
 }
 
+// Needs reads what an object notes.
+func (t *Target) Needs(ctx context.Context, record delivery.Record) ([]string, error) {
+	key, err := parse(record)
+	if err != nil {
+		return nil, err
+	}
+	live, err := t.standingObject(ctx, key)
+	if meta.IsNoMatchError(err) || apierrors.IsForbidden(err) {
+		return nil, nil // there is nothing to read, and its removal tells what is wrong
+	}
+	if err != nil || live == nil || !standsFor(record, live) {
+		return nil, err
+	}
+	return delivery.SplitNeeds(live.GetAnnotations()[delivery.AnnotationDependsOn]), nil
+}
+
 // Remove deletes an object that is labelled as the owner's, or lets it go, as
 // its marks say.
 func (t *Target) Remove(ctx context.Context, record delivery.Record, options delivery.RemoveOptions) (delivery.Observation, error) {

@@ -303,6 +303,26 @@ func TestIdleTenantsShowsRightsWithoutAccount(t *testing.T) {
 	}
 }
 
+// TestIdleTenantsDespiteWhatWasLeft checks that an object which a policy left for
+// good holds no account, and one that an application has does.
+func TestIdleTenantsDespiteWhatWasLeft(t *testing.T) {
+	left := deployedIn("shop-prod", "left")
+	labels := left.GetLabels()
+	labels[delivery.LabelLeft] = labels[v1alpha1.LabelApplicationUID]
+	delete(labels, v1alpha1.LabelApplicationUID)
+	left.SetLabels(labels)
+	h := newHub(t, namespace("shop-prod", "shop"), namespace("shop-dev", "shop"), left, deployedIn("shop-dev", "web"))
+	for _, namespace := range []string{"shop-prod", "shop-dev"} {
+		if _, err := h.EnsureTenant(t.Context(), tenantOf("shop", namespace)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	idle, err := h.IdleTenants(t.Context(), "shop")
+	if diff := gocmp.Diff([]delivery.TenantKey{{Cluster: "local", Namespace: "shop-prod"}}, idle); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 // TestPendingIsBounded checks that answers to writes that changed nothing, which
 // no event takes away, are forgotten, and hold no tenant.
 func TestPendingIsBounded(t *testing.T) {

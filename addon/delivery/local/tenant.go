@@ -297,11 +297,14 @@ func (t *Target) IdleTenants(ctx context.Context, sourceNamespace string) ([]del
 	return idle, nil
 }
 
+// used says that something of an application is in a namespace. What was left
+// there for good is nobody's.
 func (t *Target) used(ctx context.Context, namespace string) (bool, error) {
+	owned := client.HasLabels{v1alpha1.LabelApplicationUID}
 	for _, gvk := range t.Kinds {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-		if err := t.Reader.List(ctx, list, client.InNamespace(namespace), client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
+		if err := t.Reader.List(ctx, list, client.InNamespace(namespace), owned, client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
 			return false, fmt.Errorf("list %s in namespace %q: %w", describeKind(gvk), namespace, err)
 		}
 		if len(list.Items) > 0 {

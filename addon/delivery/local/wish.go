@@ -139,7 +139,9 @@ func digestOf(value any) string {
 
 // markNames are the annotations that say how an object is treated.
 func markNames() []string {
-	return []string{delivery.AnnotationRemoval, delivery.AnnotationPropagation, delivery.AnnotationHeld, delivery.AnnotationRecreate}
+	return []string{
+		delivery.AnnotationRemoval, delivery.AnnotationPropagation, delivery.AnnotationHeld, delivery.AnnotationRecreate, delivery.AnnotationDependsOn,
+	}
 }
 
 // marks of the object; an empty one is left out.
@@ -147,6 +149,7 @@ func (w wish) marks(content map[string]any) map[string]string {
 	marks := map[string]string{
 		delivery.AnnotationPropagation: w.treatment.Propagation,
 		delivery.AnnotationHeld:        heldMark(w.held, false),
+		delivery.AnnotationDependsOn:   strings.Join(w.unit.Needs, ","),
 	}
 	if w.treatment.Removal != delivery.UsualRemoval(w.object.GroupVersionKind().GroupKind()) {
 		marks[delivery.AnnotationRemoval] = w.treatment.Removal

@@ -100,7 +100,8 @@ type metadataOnly struct {
 }
 
 // keptAnnotations are those of delivered objects that say how they are treated.
-var keptAnnotations = []string{v1alpha1.AnnotationRevision, delivery.AnnotationHeld, delivery.AnnotationRecreate, delivery.AnnotationRemoval, delivery.AnnotationSharedBy}
+var keptAnnotations = []string{v1alpha1.AnnotationRevision, delivery.AnnotationHeld, delivery.AnnotationRecreate, delivery.AnnotationRemoval, delivery.AnnotationSharedBy,
+	delivery.AnnotationDependsOn}
 
 func stripManifest(raw []byte) []byte {
 	var object metadataOnly

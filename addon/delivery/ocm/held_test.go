@@ -339,6 +339,97 @@ func TestKeptUntilTheEnd(t *testing.T) {
 	}
 }
 
+// TestKeptOfADroppedComponent checks a component that the application drops and
+// of which a policy keeps some objects: the others go, and those stay as they
+// are until the application goes, or the component comes again.
+func TestKeptOfADroppedComponent(t *testing.T) {
+	s := newSpoke(t)
+	web, expose, data := labelled(deployment("web", "nginx:1"), ourWeb), labelled(service("web"), ourWeb), labelled(service("data"), ourWeb)
+	whole := unit(web, expose, data)
+	whole.Treatments = []policy.Treatment{{}, {Removal: policy.RemoveOnDelete}, {Removal: policy.RemoveNever}}
+	whole.Needs = []string{"db"}
+	s.settle(t, whole)
+	uid := s.objects[identify(expose.Content)].uid
+	before := s.work(t, webWork)
+	s.dropAll(t)
+	if s.objects[identify(web.Content)] != nil {
+		t.Error("the Deployment, of which no policy says anything, stays")
+	}
+	if object := s.objects[identify(data.Content)]; object == nil || len(object.owners) > 0 {
+		t.Error("what is never removed is gone, or still the work's")
+	}
+	if object := s.objects[identify(expose.Content)]; object == nil || object.uid != uid {
+		t.Fatal("what stays until the application goes did not stay as it was")
+	}
+	var kept, was []string
+	for _, content := range contents(s.work(t, webWork)) {
+		kept = append(kept, describe(content))
+	}
+	if diff := cmp.Diff([]string{"Service shop-prod/web"}, kept); diff != "" {
+		t.Errorf("the work holds (-want +got):\n%s", diff)
+	}
+	for _, content := range contents(before) {
+		was = append(was, annotation(content, delivery.AnnotationDependsOn))
+	}
+	needs, err := s.Needs(t.Context(), s.recordOfWeb(t))
+	if diff := cmp.Diff([]string{"db", "db", "db", "db"}, append(was, needs...)); diff != "" || err != nil {
+		t.Errorf("%v: what it depends on (-want +got):\n%s", err, diff)
+	}
+	s.settle(t, whole)
+	if object := s.objects[identify(expose.Content)]; object == nil || object.uid != uid || s.objects[identify(web.Content)] == nil {
+		t.Error("the component is not as it was when the application has it again")
+	}
+	s.dropAll(t)
+	s.removeAll(t)
+	if len(s.objects) != 1 {
+		t.Errorf("%d objects stay after the application, want what is never removed", len(s.objects))
+	}
+}
+
+// TestKeptOnlyWhatIsOurs checks that an object which the cluster had before is not
+// kept with its component, though a policy keeps objects of that kind.
+func TestKeptOnlyWhatIsOurs(t *testing.T) {
+	s := newSpoke(t)
+	theirs := s.create(service("web"))
+	whole := unit(labelled(service("web"), ourWeb))
+	whole.Treatments = []policy.Treatment{{Removal: policy.RemoveOnDelete}}
+	s.settleWaiting(t, whole)
+	s.dropAll(t)
+	if records, err := s.Records(t.Context(), owner); len(records) > 0 || err != nil {
+		t.Errorf("works that stay: %v, %v", records, err)
+	}
+	if object := s.objects[theirs]; object == nil || len(object.owners) > 0 {
+		t.Error("the object of somebody else did not stay theirs")
+	}
+}
+
+// dropAll lets the application drop all that it has while it stays, until nothing
+// is written any more.
+func (s *spoke) dropAll(t *testing.T) {
+	t.Helper()
+	for range 60 {
+		records, err := s.Records(t.Context(), owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rests := true
+		s.writes = nil
+		for _, record := range records {
+			said, err := s.Remove(t.Context(), record, delivery.RemoveOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rests = rests && said.State == delivery.Delivered
+		}
+		if rests && len(s.writes) == 0 {
+			return
+		}
+		s.sync(t)
+		s.pass(time.Second)
+	}
+	t.Fatal("it does not come to rest")
+}
+
 // TestRecreate checks that an object is made anew when a field changes that a
 // policy names, alone in its work or not, and when no other field does.
 func TestRecreate(t *testing.T) {

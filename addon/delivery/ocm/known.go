@@ -55,6 +55,7 @@ type knownUnit struct {
 	// objects are those of the result, which the renderer shares among all that render the same.
 	objects     []render.Object
 	treatments  []policy.Treatment
+	needs       []string
 	observation delivery.Observation
 }
 
@@ -69,7 +70,8 @@ func (k *known) unit(unit delivery.Unit, now seen) (observation delivery.Observa
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	last, ok := k.units[knownKey(unit)]
-	if !ok || !last.seen.same(now) || !sameObjects(last.objects, unit.Result.Objects) || !reflect.DeepEqual(last.treatments, unit.Treatments) {
+	if !ok || !last.seen.same(now) || !sameObjects(last.objects, unit.Result.Objects) || !reflect.DeepEqual(last.treatments, unit.Treatments) ||
+		!slices.Equal(last.needs, unit.Needs) {
 		return delivery.Observation{}, false
 	}
 	return last.seen.still(last.observation, now)
@@ -86,7 +88,7 @@ func (k *known) keepUnit(unit delivery.Unit, now seen, observation delivery.Obse
 		delete(k.units, key)
 		return
 	}
-	put(&k.units, key, knownUnit{seen: now, objects: unit.Result.Objects, treatments: unit.Treatments, observation: observation})
+	put(&k.units, key, knownUnit{seen: now, objects: unit.Result.Objects, treatments: unit.Treatments, needs: unit.Needs, observation: observation})
 }
 
 // tenant is what was found of a tenant; ok is false when it is to be looked at again.

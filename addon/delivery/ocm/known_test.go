@@ -54,6 +54,7 @@ func TestKnownUnit(t *testing.T) {
 		{"treatment", "the same objects are treated otherwise", func(_ *testing.T, _ *hub, u *delivery.Unit) {
 			u.Treatments = []policy.Treatment{{LeaveDrift: true}}
 		}, 1},
+		{"order", "the objects note what goes after them", func(_ *testing.T, _ *hub, u *delivery.Unit) { u.Needs = []string{"db"} }, 1},
 		{"report", "the cluster says something else", func(t *testing.T, h *hub, u *delivery.Unit) {
 			h.setStatus(t, webWork, workv1.ManifestWorkStatus{
 				Conditions:     []metav1.Condition{h.appliedAt(1, "True", time.Minute)},

@@ -5,10 +5,14 @@ package ocm
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,7 +22,10 @@ import (
 )
 
 // noted is an object with the notes that its treatment needs.
-func noted(content map[string]any, treatment policy.Treatment) map[string]any {
+func noted(unit delivery.Unit, content map[string]any, treatment policy.Treatment) map[string]any {
+	if len(unit.Needs) > 0 {
+		content = delivery.WithAnnotation(content, delivery.AnnotationDependsOn, strings.Join(unit.Needs, ","))
+	}
 	if treatment.Removal == policy.RemoveOnDelete {
 		content = delivery.WithAnnotation(content, delivery.AnnotationRemoval, policy.RemoveOnDelete)
 	}
@@ -64,12 +71,111 @@ func isLeaving(e entry, works map[string]*workv1.ManifestWork) bool {
 	return before != "" && before != annotation(e.content, delivery.AnnotationRecreate)
 }
 
-// lasts says that a policy keeps an object of a work until its application goes:
-// then the work stays as it is, when the application has its component no longer.
-func lasts(work *workv1.ManifestWork) bool {
-	return work.Labels[LabelPurpose] == PurposeApplication && slices.ContainsFunc(contents(work), func(content map[string]any) bool {
-		return annotation(content, delivery.AnnotationRemoval) == policy.RemoveOnDelete
+// lasting says which objects of a work a policy keeps until their application
+// goes. One that was never found to be the application's is none of them.
+func lasting(work *workv1.ManifestWork) map[workv1.ResourceIdentifier]bool {
+	found := map[workv1.ResourceIdentifier]bool{}
+	if work.Labels[LabelPurpose] != PurposeApplication {
+		return found
+	}
+	nobody := func(map[string]string) bool { return false }
+	at := phases(work)
+	for _, content := range contents(work) {
+		id := identify(content)
+		if annotation(content, delivery.AnnotationRemoval) != policy.RemoveOnDelete {
+			continue
+		}
+		if at[id] != phaseProbe || findingOf(work, id, applicationIdentity, nobody) == findOurs {
+			found[id] = true
+		}
+	}
+	return found
+}
+
+// rests says that a work has nothing but what stays until the application goes,
+// and that its cluster has seen that.
+func rests(work *workv1.ManifestWork) bool {
+	kept := lasting(work)
+	return len(kept) > 0 && len(kept) == len(work.Spec.Workload.Manifests) && fetched(work)
+}
+
+// shrink takes out of a work what does not stay until the application goes, when
+// the application has its component no longer.
+func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
+	removing := delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to remove what does not stay until the application goes"}
+	kept := lasting(work)
+	if len(kept) == len(work.Spec.Workload.Manifests) {
+		if fetched(work) {
+			return delivery.Observation{State: delivery.Delivered}, nil
+		}
+		return t.awayOr(ctx, work.Namespace, t.orOverdue(work, removing))
+	}
+	if departed, err := t.departed(ctx, work.Namespace); departed != nil || err != nil {
+		return deref(departed), err
+	}
+	if held, err := t.isHeld(ctx, work); err != nil || held {
+		return delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the work is gone that holds a field of it"}, err
+	}
+	if !letsStay(work) {
+		return t.awayOr(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
+			Message: "waiting for the cluster to let the objects go that stay there"})
+	}
+	var whole workv1.ManifestWork
+	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
+		if apierrors.IsNotFound(err) {
+			return removing, nil // the cache lags behind, and its event brings us back
+		}
+		return delivery.Observation{}, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	wanted, err := reduced(&whole, kept)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	return t.update(ctx, wanted, work)
+}
+
+// reduced is a work with some of its objects alone. One that was probed was found
+// to be the application's, and is written from now on.
+func reduced(work *workv1.ManifestWork, kept map[workv1.ResourceIdentifier]bool) (*workv1.ManifestWork, error) {
+	wanted := work.DeepCopy()
+	wanted.Spec.Workload.Manifests = nil
+	for _, manifest := range work.Spec.Workload.Manifests {
+		var content map[string]any
+		if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || !kept[identify(content)] {
+			continue
+		}
+		raw, err := json.Marshal(unprobed(content))
+		if err != nil {
+			return nil, fmt.Errorf("encode an object of work %s: %w", work.Name, err)
+		}
+		wanted.Spec.Workload.Manifests = append(wanted.Spec.Workload.Manifests, workv1.Manifest{RawExtension: runtime.RawExtension{Raw: raw}})
+	}
+	wanted.Spec.ManifestConfigs = slices.DeleteFunc(wanted.Spec.ManifestConfigs, func(config workv1.ManifestConfigOption) bool {
+		return !kept[config.ResourceIdentifier]
 	})
+	wanted.Spec.DeleteOption = optionOf(slices.DeleteFunc(rulesOf(work), func(rule workv1.OrphaningRule) bool {
+		return !kept[workv1.ResourceIdentifier(rule)]
+	}))
+	return seal(wanted)
+}
+
+// rulesOf lists the objects of a work that stay when it lets go of them.
+func rulesOf(work *workv1.ManifestWork) []workv1.OrphaningRule {
+	if option := work.Spec.DeleteOption; option != nil && option.SelectivelyOrphan != nil {
+		return slices.Clone(option.SelectivelyOrphan.OrphaningRules)
+	}
+	return nil
+}
+
+// unprobed is content that is written whatever is there.
+func unprobed(content map[string]any) map[string]any {
+	if !isProbe(content) {
+		return content
+	}
+	metadata, _ := content["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
+	delete(metadata, "resourceVersion")
+	return withField(content, "metadata", metadata)
 }
 
 // legacy are the objects that the application has no longer and that stay in
@@ -83,25 +189,26 @@ func (t *Target) legacy(ctx context.Context, unit delivery.Unit, works map[strin
 	var entries []entry
 	for _, index := range sortedIndexes(works) {
 		work := works[index]
-		lasts := func(content map[string]any) bool {
-			return !wanted[identify(content)] && annotation(content, delivery.AnnotationRemoval) == policy.RemoveOnDelete
-		}
-		if !slices.ContainsFunc(contents(work), lasts) {
+		kept := lasting(work)
+		maps.DeleteFunc(kept, func(id workv1.ResourceIdentifier, _ bool) bool { return wanted[id] })
+		if len(kept) == 0 {
 			continue
 		}
 		var whole workv1.ManifestWork
 		if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
 			return nil, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
 		}
-		at := phases(&whole)
 		for _, manifest := range whole.Spec.Workload.Manifests {
 			var content map[string]any
-			if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || !lasts(content) {
+			if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || !kept[identify(content)] {
 				continue
 			}
 			id := identify(content)
 			wanted[id] = true // in two works while it moves
-			entries = append(entries, entry{content: content, phase: at[id]})
+			entries = append(entries, entry{
+				content: unprobed(content), phase: max(phases(&whole)[id], phaseApply),
+				orphan: slices.Contains(rulesOf(&whole), workv1.OrphaningRule(id)),
+			})
 		}
 	}
 	return entries, nil

@@ -40,6 +40,9 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record, options del
 	if work == nil || work.Labels[LabelPurpose] == PurposeLeft {
 		return delivery.Observation{State: delivery.Delivered}, nil
 	}
+	if !options.Final && !options.Leave && work.DeletionTimestamp.IsZero() && rests(work) {
+		return delivery.Observation{State: delivery.Delivered}, nil
+	}
 	away, err := t.away(ctx, work.Namespace)
 	if err != nil {
 		return delivery.Observation{}, err
@@ -52,11 +55,11 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record, options del
 
 // takeAway takes the next step of a work on its way out.
 func (t *Target) takeAway(ctx context.Context, work *workv1.ManifestWork, options delivery.RemoveOptions) (delivery.Observation, error) {
-	if !options.Final && work.DeletionTimestamp.IsZero() && lasts(work) {
-		return delivery.Observation{State: delivery.Delivered}, nil
-	}
 	if options.Leave && work.DeletionTimestamp.IsZero() && !untouched(work) {
 		return t.letGo(ctx, work)
+	}
+	if !options.Final && work.DeletionTimestamp.IsZero() && len(lasting(work)) > 0 {
+		return t.shrink(ctx, work)
 	}
 	observation, err := t.delete(ctx, client.ObjectKeyFromObject(work))
 	observation.Reported = lastReport(work)

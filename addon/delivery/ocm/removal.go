@@ -56,6 +56,21 @@ func recordOf(work *workv1.ManifestWork) delivery.Record {
 	}
 }
 
+// Needs reads what the objects of a work note.
+func (t *Target) Needs(ctx context.Context, record delivery.Record) ([]string, error) {
+	namespace, name, _ := strings.Cut(record.ID, "/")
+	work, err := t.get(ctx, types.NamespacedName{Namespace: namespace, Name: name})
+	if err != nil || work == nil {
+		return nil, err
+	}
+	var needs []string
+	for _, content := range contents(work) {
+		needs = append(needs, delivery.SplitNeeds(annotation(content, delivery.AnnotationDependsOn))...)
+	}
+	slices.Sort(needs)
+	return slices.Compact(needs), nil
+}
+
 // Places lists where works of an environment are.
 func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Place, error) {
 	if !t.Fleet.Installed() {
@@ -163,12 +178,11 @@ func (t *Target) isHeld(ctx context.Context, work *workv1.ManifestWork) (bool, e
 // letsStay says that the agent has let go of the objects of an application's work
 // that are to stay: before, it would delete them with the work.
 func letsStay(work *workv1.ManifestWork) bool {
-	option := work.Spec.DeleteOption
-	if work.Labels[LabelPurpose] != PurposeApplication || option == nil || option.SelectivelyOrphan == nil {
+	if work.Labels[LabelPurpose] != PurposeApplication {
 		return true
 	}
 	held := phases(work)
-	for _, rule := range option.SelectivelyOrphan.OrphaningRules {
+	for _, rule := range rulesOf(work) {
 		id := workv1.ResourceIdentifier(rule)
 		at, ok := held[id]
 		if ok && (at == phaseApply || at == phaseKeep) && !arrived(work, id) {

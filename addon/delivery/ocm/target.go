@@ -357,7 +357,7 @@ func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[st
 	var pending []handover
 	for i, object := range result.Objects {
 		treatment := unit.Treatment(i)
-		object.Content = marked(unit, noted(object.Content, treatment), treatment, works)
+		object.Content = marked(unit, noted(unit, object.Content, treatment), treatment, works)
 		written, more, err := t.withheld(ctx, object, treatment.Held, works)
 		if err != nil {
 			return unit, err

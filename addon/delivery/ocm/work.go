@@ -104,6 +104,11 @@ func deleteOption(entries []entry) *workv1.DeleteOption {
 			rules = append(rules, workv1.OrphaningRule(entry.id()))
 		}
 	}
+	return optionOf(rules)
+}
+
+// optionOf lets the objects of rules stay; nil for the usual.
+func optionOf(rules []workv1.OrphaningRule) *workv1.DeleteOption {
 	if len(rules) == 0 {
 		return nil
 	}
