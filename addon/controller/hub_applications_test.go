@@ -43,10 +43,12 @@ func TestHub(t *testing.T) {
 			"definitions": testDefinitions, "crash": testCrash, "quota": testQuota,
 		}},
 		{"treatments", treatments()},
+		{"policies", ownPolicies()},
 		{"deletion", deletionOrders()},
 		{"restart", map[string]func(*testing.T, *hub){"restart": testRestart}},
 		{"shared", map[string]func(*testing.T, *hub){"shared": testShared}},
 		{"ocm", map[string]func(*testing.T, *hub){"late": testLateOCM}},
+		{"clusters", map[string]func(*testing.T, *hub){"policies": testPolicyOnCluster}},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
