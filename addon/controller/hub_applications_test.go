@@ -46,6 +46,8 @@ func TestHub(t *testing.T) {
 		{"policies", ownPolicies()},
 		{"deletion", deletionOrders()},
 		{"restart", map[string]func(*testing.T, *hub){"restart": testRestart}},
+		{"many types", map[string]func(*testing.T, *hub){"start": testManyTypes}},
+		{"many types again", map[string]func(*testing.T, *hub){"start": testManyTypesAgain}},
 		{"shared", map[string]func(*testing.T, *hub){"shared": testShared}},
 		{"ocm", map[string]func(*testing.T, *hub){"late": testLateOCM}},
 		{"clusters", map[string]func(*testing.T, *hub){"policies": testPolicyOnCluster}},
