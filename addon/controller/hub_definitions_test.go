@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -76,6 +77,56 @@ func manyTypes(t *testing.T, namespace string, n int) []client.Object {
 		objects[i] = d
 	}
 	return objects
+}
+
+// testTypeComesAndGoes follows an application that asks for a revision of a type:
+// the revision is told later, as the other controller of a shared hub does, and
+// the definition is deleted, made again, and changed.
+func testTypeComesAndGoes(t *testing.T, h *hub) {
+	h.newTenant(t, "dated")
+	app := appIn("dated", "store", v1beta1.ApplicationComponent{
+		Name: "notes", Type: "note@v3", Properties: &runtime.RawExtension{Raw: []byte(`{"text":"hello"}`)},
+	})
+	h.create(t, app)
+	h.stalled(t, app, "UnknownType")
+	define := func() *v1beta1.ComponentDefinition {
+		note := ownType("dated", "note")
+		note.UID, note.Generation = "", 0
+		h.create(t, note)
+		h.usable(t, "dated", 1)
+		return note
+	}
+	tell := func(note *v1beta1.ComponentDefinition) {
+		h.waitFor(t, "the status of the definition", func(ctx context.Context) (string, error) {
+			if err := h.Get(ctx, client.ObjectKeyFromObject(note), note); err != nil {
+				return "", err
+			}
+			note.Status.LatestRevision = &v1beta1.Revision{Name: "note-v3", Revision: 3, RevisionHash: "3"}
+			if err := h.Status().Update(ctx, note); err != nil {
+				return err.Error(), nil
+			}
+			return "", nil
+		})
+	}
+	note := define()
+	h.stalled(t, app, "UnknownType")
+	tell(note)
+	h.running(t, app)
+	h.remove(t, note)
+	h.stalled(t, app, "UnknownType")
+	tell(define())
+	h.running(t, app)
+	change(t, h, note, func(d *v1beta1.ComponentDefinition) {
+		d.Spec.Schematic.CUE.Template = strings.Replace(d.Spec.Schematic.CUE.Template, "text: parameter.text", `text: parameter.text + "!"`, 1)
+	})
+	made := configMapIn("dated", "notes")
+	h.waitFor(t, "what the changed type makes", func(ctx context.Context) (string, error) {
+		made.Data = nil // which would be added to
+		err := h.Get(ctx, client.ObjectKeyFromObject(made), made)
+		return cmp.Diff(map[string]string{"type": "note", "text": "hello!"}, made.Data), err
+	})
+	h.remove(t, app)
+	h.gone(t, app, made)
 }
 
 // testManyTypes starts a manager on a hub with many definitions of a platform
