@@ -163,7 +163,7 @@ func testPolicyParameters(t *testing.T, h *hub) {
 		"unknown":          {guards(`{"level":"low","levl":"low"}`)},
 		"missing":          {guards(`{}`)},
 		"choice":           {guards(`{"level":"medium"}`)},
-		"no such type":     {{Name: "fence", Type: "gaurd", Properties: &runtime.RawExtension{Raw: []byte(`{}`)}}},
+		"no such type":     {{Name: "fence", Type: "gard", Properties: &runtime.RawExtension{Raw: []byte(`{}`)}}},
 		"two of one name":  {guards(`{"level":"low"}`), guards(`{"level":"high"}`)},
 		"without any name": {{Type: "guard", Properties: &runtime.RawExtension{Raw: []byte(`{"level":"low"}`)}}},
 	} {
