@@ -59,12 +59,6 @@ var refusals = []refusal{
 	{"builtin/trait/ingress/old.golden Ingress/web", `version "networking.k8s.io/v1beta1"`, "it is for Kubernetes before 1.19"},
 	{"builtin/trait/pure-ingress/old.golden Ingress/web", `version "networking.k8s.io/v1beta1"`, "it is for Kubernetes before 1.19"},
 	{"builtin/trait/hpa/v2beta2.golden HorizontalPodAutoscaler/web", `version "autoscaling/v2beta2"`, "it is for Kubernetes before 1.23"},
-	{"written/ClusterScoped.golden ClusterRole/a:b", `unknown field "spec"`, "its definition is only about names"},
-	{"written/MergePatch.golden Pod/x", "spec.containers[0].image: Required value", "its definition shows how a patch replaces a list"},
-	{"written/PatchOutputs.golden Service/svc", "spec.ports[1].nodePort: Forbidden", "its definition shows how a trait patches what another makes"},
-	{"written/PatchOwn.golden Service/svc", `unknown field "spec.workloadRef"`, "its definition shows what a trait sees"},
-	{"written/SeesOutputs.golden Service/svc", `unknown field "spec.name"`, "its definition shows what a trait sees"},
-	{"written/TraitOutput.golden Service/x-t-cf0fe88b0b", `unknown field "spec.port"`, "its definition shows what a trait sees"},
 }
 
 // knownWarnings are parts of what the API server may say beside taking an object.

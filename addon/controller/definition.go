@@ -104,7 +104,10 @@ func pointers[T any](items []T) []*T {
 func (r *DefinitionReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	object := r.kind.empty()
 	if err := r.client.Get(ctx, request.NamespacedName, object); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		if client.IgnoreNotFound(err) != nil {
+			return ctrl.Result{}, err
+		}
+		return ctrl.Result{}, r.definitions.forget(ctx, request.Namespace)
 	}
 	shared, err := r.ownership.mode(ctx)
 	if err != nil || shared {
@@ -112,7 +115,7 @@ func (r *DefinitionReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	}
 	status := r.kind.status(object)
 	before := status.DeepCopy()
-	ready, problem, err := r.judge(object)
+	ready, problem, err := r.judge(ctx, object)
 	if err != nil {
 		return again(err)
 	}
@@ -131,7 +134,7 @@ const (
 )
 
 // judge compiles a definition in the sandbox and says what came of it.
-func (r *DefinitionReconciler) judge(object client.Object) (metav1.Condition, *delivery.Problem, error) {
+func (r *DefinitionReconciler) judge(ctx context.Context, object client.Object) (metav1.Condition, *delivery.Problem, error) {
 	if r.kind.kind == definition.Policy && policy.IsBuiltin(object.GetName()) {
 		return metav1.Condition{}, &delivery.Problem{Reason: reasonRefused, Message: fmt.Sprintf(
 			"this definition has no effect: policies of the type %q are part of the program; give it another name", object.GetName())}, nil
@@ -140,18 +143,21 @@ func (r *DefinitionReconciler) judge(object client.Object) (metav1.Condition, *d
 		return metav1.Condition{}, &delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(
 			"this definition has no effect: this version knows the built-in %s types alone", r.kind.kind)}, nil
 	}
-	parsed := r.definitions.parse(object)
-	if problem := problemWith(parsed.err, reasonRefused); problem != nil {
+	read, err, refused := r.definitions.definition(ctx, object)
+	if err != nil {
+		return metav1.Condition{}, nil, err
+	}
+	if problem := problemWith(refused, reasonRefused); problem != nil {
 		return metav1.Condition{}, problem, nil
 	}
-	err := parsed.definition.Check()
+	err = read.Check()
 	if isUnavailable(err) {
 		return metav1.Condition{}, nil, fmt.Errorf("check the %s definition %q: %w", r.kind.kind, object.GetName(), err)
 	}
 	if problem := problemWith(err, reasonFailed); problem != nil {
 		return metav1.Condition{}, problem, nil
 	}
-	return metav1.Condition{Reason: reasonUsable, Message: usable(parsed.definition)}, nil, nil
+	return metav1.Condition{Reason: reasonUsable, Message: usable(read)}, nil, nil
 }
 
 // problemWith is an error as a problem; nil without one.

@@ -40,13 +40,17 @@ func TestHub(t *testing.T) {
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
 			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
-			"definitions": testDefinitions, "crash": testCrash, "quota": testQuota,
+			"definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota,
 		}},
 		{"treatments", treatments()},
+		{"policies", ownPolicies()},
 		{"deletion", deletionOrders()},
 		{"restart", map[string]func(*testing.T, *hub){"restart": testRestart}},
+		{"many types", map[string]func(*testing.T, *hub){"start": testManyTypes}},
+		{"many types again", map[string]func(*testing.T, *hub){"start": testManyTypesAgain}},
 		{"shared", map[string]func(*testing.T, *hub){"shared": testShared}},
 		{"ocm", map[string]func(*testing.T, *hub){"late": testLateOCM}},
+		{"clusters", map[string]func(*testing.T, *hub){"policies": testPolicyOnCluster}},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

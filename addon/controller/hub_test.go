@@ -38,6 +38,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/chart"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
 )
 
@@ -152,9 +153,15 @@ func (h *hub) install(t *testing.T) {
 // startManager runs a manager until stop is called.
 func (h *hub) startManager(t *testing.T) {
 	t.Helper()
+	runner := newRunner(t)
+	h.startManagerWith(t, runner, runner.Close)
+}
+
+// startManagerWith is startManager with a runner of foreign CUE, which is closed with the manager.
+func (h *hub) startManagerWith(t *testing.T, runner program.Runner, closeRunner func()) {
+	t.Helper()
 	// The test that restarts it ends before the last one that needs it.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	runner := newRunner(t)
 	manager, err := NewManager(ctx, Options{
 		Config: h.config, Logger: logr.Discard(), HealthAddress: "0", MetricsAddress: "0", Workers: 4, Registry: prometheus.NewRegistry(), Runner: runner,
 	})
@@ -165,7 +172,7 @@ func (h *hub) startManager(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- manager.Start(ctx) }()
 	h.stop = sync.OnceValue(func() error {
-		defer runner.Close()
+		defer closeRunner()
 		cancel()
 		return <-done
 	})

@@ -175,7 +175,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		application: &ApplicationReconciler{
 			client: manager.GetClient(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
 			ownership: &ownership{reader: manager.GetCache()}, renderer: renderer, engine: engine,
-			definitions: &definitionReader{reader: manager.GetCache(), runner: options.Runner},
+			definitions: newDefinitionReader(manager.GetCache(), options.Runner),
 			referenced:  onHub.Referenced,
 			statuses:    &statusWriter{client: manager.GetClient(), clock: time}, stalls: &stallClock{clock: time}, metrics: metrics,
 		},

@@ -98,7 +98,7 @@ func (c *controllers) buildApplication() error {
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(c.applicationsOfAccount), builder.WithPredicates(lost())).
 		WatchesMetadata(newCRD(), handler.EnqueueRequestsFromMapFunc(c.applicationsOfCRD), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, kind := range definitionKinds() {
-		build = build.Watches(kind.empty(), c.defined(), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+		build = build.Watches(kind.empty(), c.defined(), builder.WithPredicates(definitionChanged()))
 	}
 	for _, gvk := range c.kinds {
 		build = build.WatchesRawSource(source.Kind[client.Object](c.manager.GetCache(), local.NewObject(gvk), c.delivered()))
@@ -297,22 +297,22 @@ func (c *controllers) applicationsOfTenant(ctx context.Context, object client.Ob
 	return requestsFor(c.applications(ctx, client.InNamespace(source)))
 }
 
-// defined wakes applications when a definition comes, changes or goes, and
-// forgets what was read out of one that is gone.
+// definitionChanged lets pass what changes what a definition defines. On a shared
+// hub the other controller says later which revision it is.
+func definitionChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		// One that was deleted and made again may come as one change.
+		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() || !stateOf(e.ObjectOld).equal(stateOf(e.ObjectNew))
+	}}
+}
+
+// defined tells the reader of a definition that comes, changes or goes, and then
+// wakes the applications that may use it.
 func (c *controllers) defined() handler.EventHandler {
-	enqueue := func(ctx context.Context, queue queue, object client.Object) {
-		for _, request := range c.applicationsOfDefinition(ctx, object) {
-			queue.Add(request)
-		}
-	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) { enqueue(ctx, queue, e.Object) },
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) { enqueue(ctx, queue, e.ObjectNew) },
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) {
-			c.application.definitions.forget(e.Object)
-			enqueue(ctx, queue, e.Object)
-		},
-	}
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) requests {
+		c.application.definitions.changed(object.GetNamespace())
+		return c.applicationsOfDefinition(ctx, object)
+	})
 }
 
 // applicationsOfDefinition are those that may use a definition: environments

@@ -164,11 +164,57 @@ func TestBuiltinVerdicts(t *testing.T) {
 	}
 }
 
-// judgeStates puts one object after the other into each state of its kind.
+// useCase is a use of a built-in type, as package render tests it.
+type useCase struct {
+	Objects   []map[string]any `json:"objects"`
+	Component struct {
+		Name       string `json:"name"`
+		Type       string `json:"type"`
+		Properties object `json:"properties"`
+		Traits     []struct {
+			Type       string `json:"type"`
+			Properties object `json:"properties"`
+		} `json:"traits"`
+	} `json:"component"`
+}
+
+// TestUsualVerdicts judges what all built-in types make in their usual use: most
+// have no health CUE of their own, and change what others with it make.
+func TestUsualVerdicts(t *testing.T) {
+	kinds := load[kindCase](t, "testdata/kinds")
+	for _, kind := range []definition.Kind{definition.Component, definition.Trait} {
+		for _, name := range definition.Builtin().Names(kind) {
+			t.Run(string(kind)+"/"+name, func(t *testing.T) {
+				used := 0
+				for file, use := range load[useCase](t, filepath.Join("..", "render", "testdata", "builtin", string(kind), name)) {
+					if !strings.HasPrefix(file, "usual") {
+						continue
+					}
+					used++
+					c := render.Component{Name: use.Component.Name, Type: use.Component.Type, Properties: use.Component.Properties, Objects: use.Objects}
+					for _, trait := range use.Component.Traits {
+						c.Traits = append(c.Traits, render.Trait{Type: trait.Type, Properties: trait.Properties})
+					}
+					judgeStates(t, rendered(t, definition.Builtin(), c), kinds)
+				}
+				if used == 0 {
+					t.Error("there is no usual use of it")
+				}
+			})
+		}
+	}
+}
+
+// judgeStates puts one object after the other into each state of its kind. One of
+// a kind without states is there.
 func judgeStates(t *testing.T, r *render.Result, kinds map[string]kindCase) {
 	t.Helper()
 	for _, o := range r.Objects {
-		for state, observed := range kinds[strings.ToLower(o.GroupVersionKind().Kind)].States {
+		states := kinds[strings.ToLower(o.GroupVersionKind().Kind)].States
+		if len(states) == 0 {
+			states = map[string]observation{"there": {}}
+		}
+		for state, observed := range states {
 			one := observation{Output: observed.Output}
 			if o.Resource != "" {
 				one = observation{Output: object{"status": object{}}, Outputs: map[string]object{o.Resource: observed.Output}}

@@ -14,11 +14,12 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
-// library has a component "c" and traits "t" and "u" with the given templates.
-func library(component, t, u string) *definition.Library {
+// library has a component "c" and traits "t" and "u" with the given templates. The
+// objects of t refer to the workload at a path, if there is one.
+func library(component, t, u, reference string) *definition.Library {
 	return definition.NewLibrary(
 		&definition.Definition{Kind: definition.Component, Name: "c", Template: component},
-		&definition.Definition{Kind: definition.Trait, Name: "t", Template: t, WorkloadRefPath: "spec.workloadRef"},
+		&definition.Definition{Kind: definition.Trait, Name: "t", Template: t, WorkloadRefPath: reference},
 		&definition.Definition{Kind: definition.Trait, Name: "u", Template: u},
 	)
 }
@@ -33,6 +34,7 @@ func TestWrittenDefinitions(t *testing.T) {
 	cases := map[string]struct {
 		reason          string
 		component, t, u string
+		reference       string
 		context         func(*render.Context)
 		want            string
 		err             string
@@ -46,17 +48,17 @@ func TestWrittenDefinitions(t *testing.T) {
 		"MissingField":  {reason: "A field of the context that is not there is an error that names it.", component: config(`x: context.custom.x`), err: `TemplateFailed components.x.properties: the template of the component type "c" gives no result at output.data.x: undefined field: custom; change the properties that it uses there`},
 		"PatchOnly":     {reason: "A trait that only patches, with a marker above fields in a row.", component: config(`a: "b"`), t: "// +patchStrategy=retainKeys\npatch: data: a: \"c\""},
 		"Nothing":       {reason: "A trait that does nothing.", component: config(`a: "b"`), t: "parameter: {}"},
-		"PatchOutputs":  {reason: "A patch of further objects takes markers, also under a computed name.", component: config(``) + "\noutputs: svc: {" + service + ", metadata: name: \"svc\", spec: ports: [{name: \"a\", port: 1}, {name: \"b\", port: 2}]}", t: "patchOutputs: {for name, o in context.outputs {\"\\(name)\": spec: {\n\t// +patchKey=name\n\tports: [{name: \"b\", nodePort: 30000}, {name: \"c\", port: 3}]\n}}}"},
-		"PatchOwn":      {reason: "A trait may patch what it makes itself.", component: config(``), t: `outputs: svc: {` + service + `, metadata: name: "svc"}, patchOutputs: svc: spec: type: "NodePort"`},
-		"MergePatch":    {reason: "A merge patch removes by null and replaces lists.", component: `output: {apiVersion: "v1", kind: "Pod", metadata: {labels: {a: "1", b: "2"}}, spec: containers: [{name: "m"}, {name: "n"}]}`, t: "// +patchStrategy=jsonMergePatch\npatch: {metadata: labels: {a: null, c: \"3\"}, spec: containers: [{name: \"o\"}]}"},
+		"PatchOutputs":  {reason: "A patch of further objects takes markers, also under a computed name.", component: config(``) + "\noutputs: svc: {" + service + ", metadata: name: \"svc\", spec: {type: \"NodePort\", ports: [{name: \"a\", port: 1}, {name: \"b\", port: 2}]}}", t: "patchOutputs: {for name, o in context.outputs {\"\\(name)\": spec: {\n\t// +patchKey=name\n\tports: [{name: \"b\", nodePort: 30000}, {name: \"c\", port: 3}]\n}}}"},
+		"PatchOwn":      {reason: "A trait may patch what it makes itself.", component: config(``), t: `outputs: svc: {` + service + `, metadata: name: "svc", spec: ports: [{port: 80}]}, patchOutputs: svc: spec: type: "NodePort"`},
+		"MergePatch":    {reason: "A merge patch removes by null and replaces lists.", component: `output: {apiVersion: "v1", kind: "Pod", metadata: {labels: {a: "1", b: "2"}}, spec: containers: [{name: "m"}, {name: "n"}]}`, t: "// +patchStrategy=jsonMergePatch\npatch: {metadata: labels: {a: null, c: \"3\"}, spec: containers: [{name: \"o\", image: \"i\"}]}"},
 		"Operations":    {reason: "Operations on the workload.", component: config(`a: "b", c: "d"`), t: "// +patchStrategy=jsonPatch\npatch: operations: [{op: \"remove\", path: \"/data/a\"}, {op: \"add\", path: \"/data/e\", value: \"f\"}]"},
 		"GuardedPatch":  {reason: "Guards and loops around markers.", component: `output: {apiVersion: "v1", kind: "Pod", spec: containers: [{name: "m", image: "a", env: [{name: "A", value: "1"}]}]}`, t: "_add: [\"A\", \"B\"]\npatch: spec: {\n\tif context.output.spec.containers != _|_ {\n\t\t// +patchKey=name\n\t\tcontainers: [{\n\t\t\tname: context.output.spec.containers[0].name\n\t\t\t// +patchStrategy=retainKeys\n\t\t\timage: \"b\"\n\t\t\t// +patchStrategy=retainKeys\n\t\t\tenv: [for k in _add {name: k, value: \"2\"}]\n\t\t}]\n\t}\n}"},
 		"Guard":         {reason: "A definition may refuse by a field that makes no object.", component: config(``) + "\nif context.name == \"x\" {_refused: 0 & \"no x\"}", err: `TemplateFailed components.x.properties: the template of the component type "c" gives no result at _refused: conflicting values ... and ... (mismatched types ... and ...); change the properties that it uses there`},
 		"EmptyErrs":     {reason: "Empty texts refuse nothing.", component: config(``) + "\nerrs: [\"\", if false {\"no\"}]"},
 		"AbsentContext": {reason: "A field of the context that does not apply is absent.", component: config(`if context.config != _|_ {x: "1"}`)},
-		"TraitOutput":   {reason: "An object of a trait gets a name, a reference to the workload and labels.", component: config(`a: "b"`), t: `outputs: svc: {` + service + `, spec: port: 80}`},
+		"TraitOutput":   {reason: "An object of a trait gets a name, a reference to the workload and labels.", component: `output: {apiVersion: "apps/v1", kind: "Deployment", spec: {selector: matchLabels: a: "b", template: {metadata: labels: a: "b", spec: containers: [{name: "m", image: "i"}]}}}`, t: `outputs: scaler: {apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", spec: maxReplicas: 3}`, reference: "spec.scaleTargetRef"},
 		"SeesEarlier":   {reason: "A trait sees what the traits before it did.", component: config(`a: "b"`), t: `patch: data: t: context.output.data.a`, u: `patch: data: u: context.output.data.t + "!"`},
-		"SeesOutputs":   {reason: "It sees the objects that traits before it made, and may patch them.", component: config(`a: "b"`), t: `outputs: svc: {` + service + `, metadata: name: "svc"}`, u: `patchOutputs: svc: spec: name: context.outputs.svc.metadata.name`},
+		"SeesOutputs":   {reason: "It sees the objects that traits before it made, and may patch them.", component: config(`a: "b"`), t: `outputs: svc: {` + service + `, metadata: name: "svc", spec: ports: [{port: 80}]}`, u: `patchOutputs: svc: metadata: annotations: seen: context.outputs.svc.metadata.name`},
 		"ClusterScoped": {reason: "A kind without namespaces gets none.", component: config(``), t: `outputs: r: {apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: name: "a:b"}`},
 		"Errs":          {reason: "A definition may refuse.", component: config(``) + "\nerrs: [\"first\", \"second\"]", err: "Refused components.x.properties: first; second"},
 		"TraitErrs":     {reason: "A trait too.", component: config(``), t: `errs: ["no"]`, err: "Refused components.x.traits.t.properties: no"},
@@ -86,7 +88,7 @@ func TestWrittenDefinitions(t *testing.T) {
 			if tc.context != nil {
 				tc.context(&where)
 			}
-			r, err := render.New(library(tc.component, tc.t, tc.u)).Render(where, c)
+			r, err := render.New(library(tc.component, tc.t, tc.u, tc.reference)).Render(where, c)
 			if tc.err == "" && err == nil {
 				golden(t, "written/"+name, "# "+tc.reason+"\n"+documents(t, r))
 				return
