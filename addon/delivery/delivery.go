@@ -55,6 +55,10 @@ type Unit struct {
 	Layers []Layer
 	// Treatments of the objects of Result, in their order; see Treatment.
 	Treatments []policy.Treatment
+	// Contested are the objects of Result, by their ObjectIDs, that another unit of
+	// the plan makes in the same place. Every other one that another component of the
+	// application has there is on its way to this unit.
+	Contested map[string]bool
 	// StallAfter is how long the unit may stay as it is while it is not healthy; 0 when no binding says it.
 	StallAfter time.Duration
 }

@@ -272,7 +272,7 @@ func (e *Engine) removeUnwanted(ctx context.Context, plan *Plan, report *Report)
 func removeRecords(ctx context.Context, target Target, plan *Plan, records []Record, report *Report) error {
 	var errs []error
 	for _, record := range records {
-		if plan.Wants(record) || report.unwritten(record) {
+		if plan.Wants(record) || report.unwritten(record) && !plan.moves(record) {
 			continue
 		}
 		if waiting := report.successor(record, plan.successors(record)); waiting != "" {

@@ -112,6 +112,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 	}
 	plan.constrain(world)
 	plan.treat(request.Treat)
+	plan.contest()
 	for i := range plan.Units {
 		place := plan.Units[i].Place
 		plan.Units[i].StallAfter = world[place.Environment].stallAfter(place.Cluster)

@@ -443,6 +443,10 @@ func (t *Target) refusedProbe(ctx context.Context, unit delivery.Unit, entries [
 		}
 		switch findingOf(work, e.id(), applicationIdentity, isOurs) {
 		case findForeign:
+			if wait := t.siblingLeaves(unit, e, work); wait > 0 {
+				return delivery.Observation{State: delivery.Applying, RetryAfter: wait, Message: describe(e.content) +
+					": waiting until the cluster has removed the one of another component of the application"}, nil
+			}
 			return foreignObject(work.Namespace, e.content), nil
 		case findFreed:
 			return t.freed(ctx, work, describe(e.content))
@@ -466,6 +470,7 @@ func deref(observation *delivery.Observation) delivery.Observation {
 // claims the object, so that of two works that are new at once only one is written.
 func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []entry) (*delivery.Observation, error) {
 	cluster := unit.Place.Cluster
+	var onTheWay []moved
 	for _, e := range entries {
 		if e.phase == phaseObserve {
 			continue // who only reads an object is in nobody's way
@@ -474,38 +479,45 @@ func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []ent
 		if err != nil {
 			return nil, fmt.Errorf("look for other works with %s: %w", describe(e.content), err)
 		}
-		if holder != "" {
+		if holder.name == "" {
+			continue
+		}
+		if !holder.moving(unit, e) {
 			return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 				"%s on cluster %q belongs to %s already: rename the component or use another target namespace",
-				describe(e.content), cluster, holder)}, nil
+				describe(e.content), cluster, holder.name)}, nil
 		}
+		onTheWay = append(onTheWay, moved{e, holder})
 	}
-	return nil, nil
+	if waiting, err := t.releaseMoved(ctx, onTheWay); waiting != nil || err != nil {
+		return waiting, err
+	}
+	return t.leaving(ctx, unit, entries)
 }
 
 // holder is the other unit that holds the object; else this unit claims it.
-func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (string, error) {
+func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (holder, error) {
 	var works workv1.ManifestWorkList
 	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexManifest: key}); err != nil {
-		return "", err
+		return holder{}, err
 	}
 	labels := unitLabels(unit)
 	for i := range works.Items {
 		if other := &works.Items[i]; !isWorkOf(unit, other) {
-			return unitOf(other.Labels), nil
+			return holder{name: unitOf(other.Labels), work: other}, nil
 		}
 	}
 	if len(works.Items) > 0 {
-		return "", nil // it holds the object already
+		return holder{}, nil // it holds the object already
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, ok := t.claims[key]
 	if ok && last.unit != unitIndexKey(unit.Place.Cluster, labels) && t.Clock.Since(last.at) < unseenClaim {
-		return last.name, nil
+		return holder{name: last.name}, nil
 	}
 	t.claim(key, unitIndexKey(unit.Place.Cluster, labels), unitOf(labels))
-	return "", nil
+	return holder{}, nil
 }
 
 // isWorkOf says by its name that a work is one of the unit's.
