@@ -38,7 +38,7 @@ const (
 // was never dropped is still the same object, and nothing is written any more.
 func TestRapidEdits(t *testing.T) {
 	f := sharedFleet(t)
-	for seed := range uint64(2) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprintf("Seed%d", seed), func(t *testing.T) {
 			e := newEditing(t, f, fmt.Sprintf("edits%d", seed))
 			random := rand.New(rand.NewPCG(seed, 1))
@@ -71,6 +71,9 @@ func TestRapidEdits(t *testing.T) {
 		})
 	}
 }
+
+// appliedWorks are what an agent keeps of its works on its cluster.
+var appliedWorks = schema.GroupVersionResource{Group: "work.open-cluster-management.io", Version: "v1", Resource: "appliedmanifestworks"}
 
 // editing is an application, of the team's name, whose components come and go, in an environment on the hub and in one on managed clusters.
 type editing struct {
@@ -183,12 +186,37 @@ func (e *editing) converges(t *testing.T) {
 	e.team.isReady(t, e.team.name)
 	wanted := e.rendered(t)
 	for _, at := range e.places() {
-		// An agent removes objects after it has reported that it applied the others.
-		if err := waitUntil(repairLimit, "the objects to be as rendered", func() error {
+		// An agent removes objects after it has reported that it applied the others, or leaves it to the garbage collector.
+		if err := waitUntil(patience, "the objects to be as rendered", func() error {
 			return equal("objects", wanted[at], e.present(t, at))
 		}); err != nil {
+			e.explain(t, at)
 			t.Fatalf("cluster %s, namespace %s (-rendered +present):\n%s", at.cluster, at.namespace, cmp.Diff(wanted[at], e.present(t, at)))
 		}
+	}
+}
+
+// explain shows which objects there are and whose they are.
+func (e *editing) explain(t *testing.T, at site) {
+	t.Helper()
+	kinds := []schema.GroupVersionResource{deployments, services, configMaps}
+	if at.cluster != v1alpha1.LocalCluster {
+		kinds = append(kinds, appliedWorks)
+	}
+	for _, kind := range kinds {
+		list, err := e.team.fleet.on(t, at.cluster, kind).List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range list.Items {
+			if live := &list.Items[i]; live.GetNamespace() == at.namespace || kind == appliedWorks {
+				t.Logf("%s %s %s: deleted %v, owners %v, applied %v", live.GetKind(), live.GetName(), live.GetUID(), live.GetDeletionTimestamp(), live.GetOwnerReferences(),
+					nested[[]any](live, "status", "appliedResources"))
+			}
+		}
+	}
+	for _, work := range e.team.worksOn(t, at.cluster, e.team.name) {
+		t.Logf("work %s generation %d: %v", work.GetName(), work.GetGeneration(), conditionOf(&work, "Applied"))
 	}
 }
 

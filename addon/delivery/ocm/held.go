@@ -363,7 +363,7 @@ func isLetGo(keep *workv1.ManifestWork, works map[string]*workv1.ManifestWork) b
 	holders := map[string]*workv1.ManifestWork{}
 	for _, id := range identities(keep) {
 		for index, work := range works {
-			if slices.Contains(identities(work), id) || mayHave(work, id) {
+			if slices.Contains(identities(work), id) {
 				holders[index] = work
 			}
 		}

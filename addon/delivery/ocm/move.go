@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -140,37 +141,62 @@ func workWithout(whole *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]b
 	return seal(without)
 }
 
-// leaving says which object of the unit the cluster may still have for another
-// component of the application: it is in the report of a work that has it no
-// longer. To make it now would find the old one.
-func (t *Target) leaving(ctx context.Context, unit delivery.Unit, entries []entry) (*delivery.Observation, error) {
-	var siblings workv1.ManifestWorkList
-	for _, e := range entries {
-		if e.phase != phaseProbe {
+// dropping is a write that took an object out of a work.
+type dropping struct {
+	work types.NamespacedName
+	unit string
+	// generation of the work without it.
+	generation int64
+	at         time.Time
+}
+
+// noteDropped remembers which objects a write took out of a work: the cluster
+// has them until its agent has applied that.
+func (t *Target) noteDropped(before, after *workv1.ManifestWork) {
+	now, kept := t.Clock.Now(), identities(after)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range identities(before) {
+		if slices.Contains(kept, id) {
 			continue
 		}
-		if siblings.Items == nil {
-			err := t.Reader.List(ctx, &siblings, client.MatchingFields{indexTenant: tenantIndexKey(unit.Place.Cluster, unit.Place.Namespace)}, client.UnsafeDisableDeepCopy)
-			if err != nil {
-				return nil, fmt.Errorf("list the works of namespace %q on cluster %q: %w", unit.Place.Namespace, unit.Place.Cluster, err)
+		if t.dropped == nil {
+			t.dropped = map[string]dropping{}
+		}
+		for key, last := range t.dropped {
+			if now.Sub(last.at) >= leavingPatience {
+				delete(t.dropped, key)
 			}
 		}
-		for i := range siblings.Items {
-			work := &siblings.Items[i]
-			if unitOf(work.Labels) == unitOf(unitLabels(unit)) && !isWorkOf(unit, work) && mayHave(work, e.id()) {
-				return &delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: describe(e.content) +
-					": waiting until the cluster has removed the one of another component of the application"}, nil
-			}
+		t.dropped[manifestKey(before.Namespace, id)] = dropping{
+			work: client.ObjectKeyFromObject(after), unit: unitIndexKey(after.Namespace, after.Labels), generation: after.Generation, at: now,
+		}
+	}
+}
+
+// leaving says which object of the unit the cluster has for another unit still,
+// which dropped it just now. To make it already would find the old one.
+func (t *Target) leaving(ctx context.Context, unit delivery.Unit, entries []entry) (*delivery.Observation, error) {
+	for _, e := range entries {
+		t.mu.Lock()
+		last, ok := t.dropped[manifestKey(unit.Place.Cluster, e.id())]
+		t.mu.Unlock()
+		if !ok || e.phase != phaseProbe || last.unit == unitIndexKey(unit.Place.Cluster, unitLabels(unit)) || t.Clock.Since(last.at) >= leavingPatience {
+			continue
+		}
+		work, err := t.get(ctx, last.work)
+		if err != nil {
+			return nil, err
+		}
+		if work == nil {
+			continue
+		}
+		if reported := appliedCondition(work); reported == nil || reported.ObservedGeneration < last.generation {
+			return &delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: describe(e.content) +
+				": waiting until the cluster has removed the one of another component"}, nil
 		}
 	}
 	return nil, nil
-}
-
-// mayHave says that the cluster reported an object of an earlier version of a
-// work, and nothing of the present one yet.
-func mayHave(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
-	reported := appliedCondition(work)
-	return reported != nil && reported.ObservedGeneration != work.Generation && findByID(work, id) != nil
 }
 
 // siblingLeaves is how long an object of another component of the application is

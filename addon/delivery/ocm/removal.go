@@ -93,6 +93,12 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,
 			Message: "waiting until the cluster has applied it: a work that goes before can leave its objects behind"})
 	}
+	if waiting, err := t.ownFirst(ctx, work); err != nil || waiting != nil {
+		if err != nil {
+			return delivery.Observation{}, err
+		}
+		return t.awayOr(ctx, key.Namespace, *waiting)
+	}
 	return t.deleteNow(ctx, work)
 }
 

@@ -80,6 +80,8 @@ type Target struct {
 	// claims are objects of works that were written or are about to be, until the
 	// cache shows them.
 	claims map[string]claim
+	// dropped are objects that were taken out of works lately.
+	dropped map[string]dropping
 	// repairs that were asked for lately.
 	repairs map[types.NamespacedName]repair
 	roles   map[string]cachedRole
@@ -502,6 +504,9 @@ func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (ho
 		return holder{}, err
 	}
 	labels := unitLabels(unit)
+	if len(works.Items) > 0 {
+		t.unclaim(key)
+	}
 	for i := range works.Items {
 		if other := &works.Items[i]; !isWorkOf(unit, other) {
 			return holder{name: unitOf(other.Labels), work: other}, nil
@@ -541,6 +546,13 @@ func (t *Target) claim(key, unit, name string) {
 		}
 	}
 	t.claims[key] = claim{unit: unit, name: name, at: now}
+}
+
+// unclaim forgets a claim that the cache shows by now.
+func (t *Target) unclaim(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.claims, key)
 }
 
 // unitOf names the unit of a work for people.
@@ -730,6 +742,11 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"}))
 		}
 	}
+	if drops(wanted, current) {
+		if waiting, err := t.ownFirst(ctx, current); waiting != nil || err != nil {
+			return deref(waiting), err
+		}
+	}
 	t.stamp(wanted, current)
 	update := current.DeepCopy()
 	update.Spec, update.Annotations = wanted.Spec, wanted.Annotations
@@ -743,6 +760,7 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 		return refusedOrError("update", key, err)
 	}
 	t.wrote(key)
+	t.noteDropped(current, update)
 	if err := t.keep(update, wanted.Annotations[v1alpha1.AnnotationHash]); err != nil {
 		return delivery.Observation{}, err
 	}
