@@ -38,7 +38,7 @@ const (
 // was never dropped is still the same object, and nothing is written any more.
 func TestRapidEdits(t *testing.T) {
 	f := sharedFleet(t)
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		t.Run(fmt.Sprintf("Seed%d", seed), func(t *testing.T) {
 			e := newEditing(t, f, fmt.Sprintf("edits%d", seed))
 			random := rand.New(rand.NewPCG(seed, 1))

@@ -132,7 +132,7 @@ func TestTooLargeObject(t *testing.T) {
 	refused := func() {
 		t.Helper()
 		message := w.stalls(t, "app", "TooLarge")
-		for _, part := range []string{`component "data"`, "ConfigMap " + prod + "/b has 46", fmt.Sprintf("more than the %d", workLimit)} {
+		for _, part := range []string{"component data: ", "ConfigMap " + prod + "/b has 46", fmt.Sprintf("more than the %d", workLimit)} {
 			if !strings.Contains(message, part) {
 				t.Errorf("the message lacks %q: %s", part, message)
 			}
