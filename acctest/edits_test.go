@@ -291,11 +291,11 @@ func withoutMarks(t *testing.T, content map[string]any) map[string]any {
 	if len(nested[map[string]any](&unstructured.Unstructured{Object: content}, "metadata", "annotations")) == 0 {
 		unstructured.RemoveNestedField(content, "metadata", "annotations")
 	}
-	var comparable map[string]any // with one type of number
-	if err := json.Unmarshal([]byte(jsonOf(content)), &comparable); err != nil {
+	var plain map[string]any // with one type of number
+	if err := json.Unmarshal([]byte(jsonOf(content)), &plain); err != nil {
 		t.Fatal(err)
 	}
-	return comparable
+	return plain
 }
 
 // present is what the addon or an agent applied in a place: of each object, the fields that are theirs. All objects of the
@@ -326,7 +326,7 @@ func appliedFields(t *testing.T, live *unstructured.Unstructured) map[string]any
 			continue
 		}
 		var fields map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			t.Fatal(err)
 		}
 		owned, _ := ownedPart(live.Object, fields).(map[string]any)

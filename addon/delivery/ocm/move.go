@@ -156,17 +156,17 @@ func (t *Target) noteDropped(before, after *workv1.ManifestWork) {
 	now, kept := t.Clock.Now(), identities(after)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for key, last := range t.dropped {
+		if now.Sub(last.at) >= leavingPatience {
+			delete(t.dropped, key)
+		}
+	}
 	for _, id := range identities(before) {
 		if slices.Contains(kept, id) {
 			continue
 		}
 		if t.dropped == nil {
 			t.dropped = map[string]dropping{}
-		}
-		for key, last := range t.dropped {
-			if now.Sub(last.at) >= leavingPatience {
-				delete(t.dropped, key)
-			}
 		}
 		t.dropped[manifestKey(before.Namespace, id)] = dropping{
 			work: client.ObjectKeyFromObject(after), unit: unitIndexKey(after.Namespace, after.Labels), generation: after.Generation, at: now,
