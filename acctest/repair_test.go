@@ -43,6 +43,7 @@ func TestRepair(t *testing.T) {
 				check("DeletedOnTheHub", func(t *testing.T) { s.deletedOnTheHub(t, f) }),
 				check("EditedOnTheHub", func(t *testing.T) { s.editedOnTheHub(t, f) }),
 				check("DeletedOnACluster", func(t *testing.T) { s.deletedOnACluster(t, f) }),
+				check("EditedOnACluster", func(t *testing.T) { s.editedOnACluster(t, f) }),
 				check("WorkEdited", func(t *testing.T) { s.workEdited(t, f) }),
 				check("WorkDeleted", func(t *testing.T) { s.workDeleted(t, f) }),
 				check("RunsAgain", func(t *testing.T) {
@@ -94,7 +95,7 @@ func (s shop) editedOnTheHub(t *testing.T, f *fleet) {
 func (s shop) deletedOnACluster(t *testing.T, f *fleet) {
 	at := s.prod("cluster1")[0]
 	before := s.uids(t, f, at)
-	work := s.work(t, f, at.cluster)
+	work, written := s.work(t, f, at.cluster), f.auditFromNow(t)
 	missing := f.firstChange(t, v1alpha1.LocalCluster, works, work, func(work *unstructured.Unstructured) bool { return reports(work, "deployments", "False") })
 	back := f.firstChange(t, at.cluster, deployments, f.get(t, at.cluster, deployments, at.namespace, "web"), func(live *unstructured.Unstructured) bool {
 		return live.GetUID() != before[at]
@@ -104,9 +105,75 @@ func (s shop) deletedOnACluster(t *testing.T, f *fleet) {
 		t.Fatal(err)
 	}
 	known := missing(t, "the feedback that the Deployment is missing")
-	if took := back(t, "the Deployment to be back").Sub(known); took > repairLimit {
-		t.Errorf("the Deployment was back %s after the hub could know that it was gone, want at most %s", took, repairLimit)
+	if took := back(t, "the Deployment to be back").Sub(known); took > touchLimit() {
+		t.Errorf("the Deployment was back %s after the hub could know that it was gone, want at most %s", took, touchLimit())
 	}
+	s.isTouchedOnce(t, f, at.cluster, written, func(work *unstructured.Unstructured) bool { return reports(work, "deployments", "True") })
+}
+
+// touchLimit is how soon an object is as it was when feedback shows that it is not. The race detector takes its time.
+func touchLimit() time.Duration {
+	if raceDetector {
+		return repairLimit
+	}
+	return 2 * time.Second
+}
+
+// isTouchedOnce waits until a work reports what it did before somebody interfered, and checks that it was written once for that.
+func (s shop) isTouchedOnce(t *testing.T, f *fleet, clusterName string, written *audit, again func(*unstructured.Unstructured) bool) {
+	t.Helper()
+	eventually(t, patience, "the work to report what it did before", func() error {
+		if work := s.work(t, f, clusterName); !again(work) {
+			return fmt.Errorf("status %v", work.Object["status"])
+		}
+		return nil
+	})
+	name := clusterName + "/" + s.work(t, f, clusterName).GetName()
+	if writes := written.written(t, "manifestworks")[name]; writes != 1 {
+		t.Errorf("work %s was written %d times, want once", name, writes)
+	}
+}
+
+// editedOnACluster changes what was delivered to a managed cluster, in a field that is fed back, and measures from that feedback.
+func (s shop) editedOnACluster(t *testing.T, f *fleet) {
+	at := s.prod("cluster3")[0]
+	before := s.uids(t, f, at)
+	work, written := s.work(t, f, at.cluster), f.auditFromNow(t)
+	shown := f.firstChange(t, v1alpha1.LocalCluster, works, work, func(work *unstructured.Unstructured) bool {
+		return feedback(work, "deployments", ".spec.replicas") == 5
+	})
+	objects := f.on(t, at.cluster, deployments).Namespace(at.namespace)
+	edited, err := objects.Patch(t.Context(), "web", types.MergePatchType, []byte(`{"spec":{"replicas":5}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := f.firstChange(t, at.cluster, deployments, edited, func(live *unstructured.Unstructured) bool { return nested[int64](live, "spec", "replicas") == 2 })
+	known := shown(t, "the feedback that the Deployment was edited")
+	if took := back(t, "the Deployment to be as it was").Sub(known); took > touchLimit() {
+		t.Errorf("the Deployment was as before %s after the hub could know that it was edited, want at most %s", took, touchLimit())
+	}
+	if after := s.uids(t, f, at); after[at] != before[at] {
+		t.Error("the Deployment was made anew")
+	}
+	s.isTouchedOnce(t, f, at.cluster, written, func(work *unstructured.Unstructured) bool {
+		return feedback(work, "deployments", ".spec.replicas") == 2
+	})
+}
+
+// feedback is a number that a work's status has of the manifest of that resource; -1 for none.
+func feedback(work *unstructured.Unstructured, resource, name string) int64 {
+	for _, m := range nested[[]any](work, "status", "resourceStatus", "manifests") {
+		manifest := &unstructured.Unstructured{Object: m.(map[string]any)}
+		if nested[string](manifest, "resourceMeta", "resource") != resource {
+			continue
+		}
+		for _, v := range nested[[]any](manifest, "statusFeedback", "values") {
+			if value := (&unstructured.Unstructured{Object: v.(map[string]any)}); nested[string](value, "name") == name {
+				return nested[int64](value, "fieldValue", "integer")
+			}
+		}
+	}
+	return -1
 }
 
 // reports says whether a work's status has a manifest of that resource whose condition Available has that status.

@@ -59,6 +59,10 @@ type Unit struct {
 	// removal in that order: its objects note them, so that it is known when the
 	// application has the component no longer.
 	Needs []string
+	// Contested are the objects of Result, by their ObjectIDs, that another unit of
+	// the plan makes in the same place. Every other one that another component of the
+	// application has there is on its way to this unit.
+	Contested map[string]bool
 	// StallAfter is how long the unit may stay as it is while it is not healthy; 0 when no binding says it.
 	StallAfter time.Duration
 }

@@ -277,7 +277,7 @@ func removeRecords(ctx context.Context, target Target, plan *Plan, records []Rec
 	}
 	var errs []error
 	for _, record := range order.sorted(records) {
-		if plan.Wants(record) || report.unwritten(record) {
+		if plan.Wants(record) || report.unwritten(record) && !plan.moves(record) {
 			continue
 		}
 		if waiting := reasonToKeep(plan, record, order, report); waiting != nil {

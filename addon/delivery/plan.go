@@ -117,6 +117,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 	plan.treat(request.Treat)
 	plan.reserve(world)
 	plan.noteNeeds()
+	plan.contest()
 	for i := range plan.Units {
 		place := plan.Units[i].Place
 		plan.Units[i].StallAfter = world[place.Environment].stallAfter(place.Cluster)

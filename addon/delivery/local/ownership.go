@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
 
 // identified says that an object carries the labels by which the application
@@ -44,6 +46,10 @@ func (w wish) foreign(live *unstructured.Unstructured) *delivery.Observation {
 	}
 	labels := live.GetLabels()
 	name := fmt.Sprintf("%s %s/%s", live.GetKind(), live.GetNamespace(), live.GetName())
+	if w.moving(live) {
+		return &delivery.Observation{State: delivery.Waiting, RetryAfter: moveRetry, Message: name +
+			": waiting until another component of the application, which is to have it no longer, has let go of it"}
+	}
 	if labels[v1alpha1.LabelApplicationUID] != "" || byAgent(live) {
 		kind, holder := delivery.Named(delivery.UnitOf(labels))
 		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
@@ -65,6 +71,19 @@ func (w wish) foreign(live *unstructured.Unstructured) *delivery.Observation {
 // namespace, which no policy of an application takes over.
 func isNamespaces(labels map[string]string) bool {
 	return labels[v1alpha1.LabelManagedBy] == v1alpha1.LabelManagedByValue && labels[delivery.LabelSourceNamespace] != ""
+}
+
+// moveRetry is when it is looked again whether an object that moves between
+// components is free: it is deleted in the same pass, when nothing keeps it.
+const moveRetry = 250 * time.Millisecond
+
+// moving says that an object is on its way to the unit from another component of
+// the application in the same place, which is not to have it any more.
+func (w wish) moving(live *unstructured.Unstructured) bool {
+	labels := live.GetLabels()
+	return labels[v1alpha1.LabelApplicationUID] == string(w.unit.Owner.UID) && labels[v1alpha1.LabelEnvironment] == w.unit.Place.Environment &&
+		live.GetAnnotations()[delivery.AnnotationRemoval] != policy.RemoveOnDelete && !byAgent(live) &&
+		!w.unit.Contested[delivery.ObjectID(w.key.gvk.GroupKind(), w.key.key.Namespace, w.key.key.Name)]
 }
 
 // marker is the field manager of labels and annotations that are written beside

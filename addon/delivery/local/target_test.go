@@ -164,10 +164,13 @@ func webWish(treat func(*policy.Treatment)) wish {
 	return wishOf(made, 0)
 }
 
+// relabelled gives an object another label.
+func relabelled(key, value string) func(object) {
+	return func(o object) { metadata(o)["labels"].(object)[key] = value }
+}
+
 func TestForeign(t *testing.T) {
-	label := func(key, value string) func(object) {
-		return func(o object) { metadata(o)["labels"].(object)[key] = value }
-	}
+	contested := map[string]bool{"Deployment.apps shop/web": true}
 	tests := []struct {
 		name, reason string
 		change       func(object)
@@ -180,24 +183,24 @@ func TestForeign(t *testing.T) {
 		},
 		{
 			"another application's", "both are named", func(o object) {
-				label(v1alpha1.LabelApplicationUID, "u2")(o)
-				label(v1beta1.LabelAppName, "rival")(o)
+				relabelled(v1alpha1.LabelApplicationUID, "u2")(o)
+				relabelled(v1beta1.LabelAppName, "rival")(o)
 			},
 			`PlacementConflict: Deployment shop/web on cluster local belongs to component "web" of application shop/rival in environment "prod" already: rename the component or use another target namespace`,
 		},
 		{
-			"another environment's", "two environments of one application meet in a namespace", label(v1alpha1.LabelEnvironment, "dev"),
+			"another environment's", "two environments of one application meet in a namespace", relabelled(v1alpha1.LabelEnvironment, "dev"),
 			`PlacementConflict: Deployment shop/web on cluster local belongs to component "web" of application shop/store in environment "dev" already: rename the component or use another target namespace`,
 		},
 		{
-			"another component's", "two components make one object", label(v1beta1.LabelAppComponent, "api"),
+			"another component's", "two components make one object", relabelled(v1beta1.LabelAppComponent, "api"),
 			`PlacementConflict: Deployment shop/web on cluster local belongs to component "api" of application shop/store in environment "prod" already: rename the component or use another target namespace`,
 		},
 		{
-			"another copy's", "a component that is replicated has an object for each key", label(v1beta1.LabelReplicaKey, "eu"),
+			"another copy's", "a component that is replicated has an object for each key", relabelled(v1beta1.LabelReplicaKey, "eu"),
 			`PlacementConflict: Deployment shop/web on cluster local belongs to component "web_eu" of application shop/store in environment "prod" already: rename the component or use another target namespace`,
 		},
-		{"an earlier application's of that name", "it was deleted and made again, or the hub restored", label(v1alpha1.LabelApplicationUID, "u0"), ""},
+		{"an earlier application's of that name", "it was deleted and made again, or the hub restored", relabelled(v1alpha1.LabelApplicationUID, "u0"), ""},
 		{"without its UID", "somebody removed the label, or it was left by an earlier application", func(o object) { delete(metadata(o)["labels"].(object), v1alpha1.LabelApplicationUID) }, ""},
 		{
 			"an agent's", "the hub is a managed cluster too", func(o object) {
@@ -207,8 +210,8 @@ func TestForeign(t *testing.T) {
 		},
 		{
 			"left by another application", "nobody delivers it, and it holds that one's data", func(o object) {
-				label(v1alpha1.LabelApplicationUID, "")(o)
-				label(v1beta1.LabelAppName, "rival")(o)
+				relabelled(v1alpha1.LabelApplicationUID, "")(o)
+				relabelled(v1beta1.LabelAppName, "rival")(o)
 			},
 			"ForeignObject: Deployment shop/web exists on the hub and was not delivered by Fairlead: it is neither changed nor deleted; remove it, rename the component, or take it over by a policy of type \"take-over\"",
 		},
@@ -216,7 +219,9 @@ func TestForeign(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := ""
-			if problem := webWish(nil).foreign(deployed(test.change)); problem != nil {
+			w := webWish(nil)
+			w.unit.Contested = contested
+			if problem := w.foreign(deployed(test.change)); problem != nil {
 				got = problem.Reason + ": " + problem.Message
 				if problem.State != delivery.Refused || problem.RetryAfter == 0 {
 					t.Errorf("state %d, retry after %s: want refused, and a later look", problem.State, problem.RetryAfter)
@@ -224,6 +229,33 @@ func TestForeign(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+// TestMoving checks what is said of an object of another component of the
+// application, which is not to have it any more.
+func TestMoving(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		change       func(object)
+		state        delivery.State
+	}{
+		{"removed", "it is deleted in this pass", func(object) {}, delivery.Waiting},
+		{"kept", "a policy keeps it as long as the application is there", func(o object) {
+			metadata(o)["annotations"] = object{delivery.AnnotationRemoval: policy.RemoveOnDelete}
+		}, delivery.Refused},
+		{"an earlier application's", "nothing removes it", func(o object) { relabelled(v1alpha1.LabelApplicationUID, "u0")(o) }, delivery.Refused},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			problem := webWish(nil).foreign(deployed(func(o object) {
+				relabelled(v1beta1.LabelAppComponent, "api")(o)
+				test.change(o)
+			}))
+			if problem == nil || problem.State != test.state || problem.RetryAfter == 0 {
+				t.Errorf("got %+v, want state %d and a later look, since %s", problem, test.state, test.reason)
 			}
 		})
 	}

@@ -370,14 +370,29 @@ func (t *Target) handOver(ctx context.Context, unit delivery.Unit, pending []han
 		taken[h.index()] = keep != nil && isTaken(keep) && (said.State == delivery.Delivered || said.Reason == delivery.ReasonApplyFailed)
 	}
 	for _, index := range sortedIndexes(keeps) {
-		if !allApplied(works) {
-			continue // one may not have let go yet
+		if !isLetGo(keeps[index], works) {
+			continue
 		}
 		if _, err := t.delete(ctx, client.ObjectKeyFromObject(keeps[index])); err != nil {
 			return nil, err
 		}
 	}
 	return taken, nil
+}
+
+// isLetGo says that the cluster has the object of which a work holds a field as
+// the works say that have it: until then one may not have let go. What becomes of
+// the others is of no account: one of them may wait for this work to go.
+func isLetGo(keep *workv1.ManifestWork, works map[string]*workv1.ManifestWork) bool {
+	holders := map[string]*workv1.ManifestWork{}
+	for _, id := range identities(keep) {
+		for index, work := range works {
+			if slices.Contains(identities(work), id) {
+				holders[index] = work
+			}
+		}
+	}
+	return allApplied(holders)
 }
 
 // allApplied says that the cluster has exactly what the works say.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -56,6 +57,7 @@ type knownUnit struct {
 	objects     []render.Object
 	treatments  []policy.Treatment
 	needs       []string
+	contested   map[string]bool
 	observation delivery.Observation
 }
 
@@ -71,7 +73,7 @@ func (k *known) unit(unit delivery.Unit, now seen) (observation delivery.Observa
 	defer k.mu.Unlock()
 	last, ok := k.units[knownKey(unit)]
 	if !ok || !last.seen.same(now) || !sameObjects(last.objects, unit.Result.Objects) || !reflect.DeepEqual(last.treatments, unit.Treatments) ||
-		!slices.Equal(last.needs, unit.Needs) {
+		!slices.Equal(last.needs, unit.Needs) || !maps.Equal(last.contested, unit.Contested) {
 		return delivery.Observation{}, false
 	}
 	return last.seen.still(last.observation, now)
@@ -88,7 +90,7 @@ func (k *known) keepUnit(unit delivery.Unit, now seen, observation delivery.Obse
 		delete(k.units, key)
 		return
 	}
-	put(&k.units, key, knownUnit{seen: now, objects: unit.Result.Objects, treatments: unit.Treatments, needs: unit.Needs, observation: observation})
+	put(&k.units, key, knownUnit{seen: now, objects: unit.Result.Objects, treatments: unit.Treatments, needs: unit.Needs, contested: unit.Contested, observation: observation})
 }
 
 // tenant is what was found of a tenant; ok is false when it is to be looked at again.
@@ -113,6 +115,10 @@ func (k *known) keepTenant(tenant delivery.Tenant, now seen, observation deliver
 	}
 	put(&k.tenants, tenant.TenantKey, knownTenant{seen: now, tenant: tenant, observation: observation})
 }
+
+// maxPatience is how long what is waited for is known, since an event elsewhere may
+// end it: the works of another component, or of another application.
+const maxPatience = time.Second
 
 // put adds an entry. A map that is full loses any other: to miss one costs a look.
 func put[K comparable, V any](entries *map[K]V, key K, value V) {
@@ -142,8 +148,9 @@ func (s seen) still(observation delivery.Observation, now seen) (delivery.Observ
 	if observation.RetryAfter == 0 {
 		return observation, true
 	}
-	observation.RetryAfter -= now.at.Sub(s.at)
-	return observation, observation.RetryAfter > 0 && observation.RetryAfter <= maxRepair
+	age := now.at.Sub(s.at)
+	observation.RetryAfter -= age
+	return observation, age >= 0 && age < maxPatience && observation.RetryAfter > 0
 }
 
 // sameObjects says that two results hold the same objects of one render.

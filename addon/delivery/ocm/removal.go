@@ -121,6 +121,12 @@ func (t *Target) deleteWork(ctx context.Context, work *workv1.ManifestWork) (del
 		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,
 			Message: "waiting until the cluster has applied it: a work that goes before can leave its objects behind"})
 	}
+	if waiting, err := t.ownFirst(ctx, work); err != nil || waiting != nil {
+		if err != nil {
+			return delivery.Observation{}, err
+		}
+		return t.awayOr(ctx, key.Namespace, *waiting)
+	}
 	return t.deleteNow(ctx, work)
 }
 

@@ -144,10 +144,11 @@ func (s *spoke) sync(t *testing.T) {
 	}
 }
 
-// clean removes what a deleted work owns.
+// clean removes what a deleted work owns, recorded or not: what the agent leaves,
+// the cluster's garbage collector finds by its owner.
 func (s *spoke) clean(t *testing.T, work *workv1.ManifestWork) {
 	t.Helper()
-	for _, id := range s.recorded[work.Name] {
+	for id := range s.objects {
 		s.disown(id, work.Name)
 	}
 	delete(s.recorded, work.Name)

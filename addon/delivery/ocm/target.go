@@ -84,6 +84,8 @@ type Target struct {
 	sharing sync.Mutex
 	// partings are the objects that works have dropped, until the cache shows it.
 	partings map[string]time.Time
+	// dropped are objects that were taken out of works lately.
+	dropped map[string]dropping
 	// repairs that were asked for lately.
 	repairs map[types.NamespacedName]repair
 	roles   map[string]cachedRole
@@ -480,6 +482,10 @@ func (t *Target) refusedProbe(ctx context.Context, unit delivery.Unit, entries [
 		}
 		switch findingOf(work, e.id(), applicationIdentity, owns(unit, e.shared)) {
 		case findForeign:
+			if wait := t.siblingLeaves(unit, e, work); wait > 0 {
+				return delivery.Observation{State: delivery.Applying, RetryAfter: wait, Message: describe(e.content) +
+					": waiting until the cluster has removed the one of another component of the application"}, nil
+			}
 			return foreignObject(work.Namespace, e.content), nil
 		case findFreed:
 			return t.freed(ctx, work, describe(e.content))
@@ -503,51 +509,60 @@ func deref(observation *delivery.Observation) delivery.Observation {
 // claims the object, so that of two works that are new at once only one is written.
 func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []entry) (*delivery.Observation, error) {
 	cluster := unit.Place.Cluster
+	var onTheWay []moved
 	for _, e := range entries {
 		if e.phase == phaseObserve || e.waits {
 			continue // who only reads an object is in nobody's way
 		}
-		holder, shown, err := t.holder(ctx, unit, manifestKey(cluster, e.id()))
+		holder, err := t.holder(ctx, unit, manifestKey(cluster, e.id()))
 		if err != nil {
 			return nil, fmt.Errorf("look for other works with %s: %w", describe(e.content), err)
 		}
-		if holder == "" {
+		if holder.name == "" {
 			continue
 		}
-		if first, err := t.cameFirst(ctx, unit, e, holder, shown); err != nil || first != nil {
+		if first, err := t.cameFirst(ctx, unit, e, holder.name, holder.work != nil); err != nil || first != nil {
 			return first, err
 		}
-		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
-			"%s on cluster %q belongs to %s already: rename the component or use another target namespace",
-			describe(e.content), cluster, holder)}, nil
+		if !holder.moving(unit, e) {
+			return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
+				"%s on cluster %q belongs to %s already: rename the component or use another target namespace",
+				describe(e.content), cluster, holder.name)}, nil
+		}
+		onTheWay = append(onTheWay, moved{e, holder})
 	}
-	return nil, nil
+	if waiting, err := t.releaseMoved(ctx, onTheWay); waiting != nil || err != nil {
+		return waiting, err
+	}
+	return t.leaving(ctx, unit, entries)
 }
 
-// holder is the other unit that holds the object, and whether a work shows it;
-// else this unit claims it.
-func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (name string, shown bool, err error) {
+// holder is the other unit that holds the object; else this unit claims it.
+func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (holder, error) {
 	var works workv1.ManifestWorkList
 	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexManifest: key}); err != nil {
-		return "", false, err
+		return holder{}, err
 	}
 	labels := unitLabels(unit)
+	if len(works.Items) > 0 {
+		t.unclaim(key)
+	}
 	for i := range works.Items {
 		if other := &works.Items[i]; !isWorkOf(unit, other) {
-			return unitOf(other.Labels), true, nil
+			return holder{name: unitOf(other.Labels), work: other}, nil
 		}
 	}
 	if len(works.Items) > 0 {
-		return "", false, nil // it holds the object already
+		return holder{}, nil // it holds the object already
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, ok := t.claims[key]
 	if ok && last.unit != unitIndexKey(unit.Place.Cluster, labels) && t.Clock.Since(last.at) < unseenClaim {
-		return last.name, false, nil
+		return holder{name: last.name}, nil
 	}
 	t.claim(key, unitIndexKey(unit.Place.Cluster, labels), unitOf(labels))
-	return "", false, nil
+	return holder{}, nil
 }
 
 // isWorkOf says by its name that a work is one of the unit's.
@@ -571,6 +586,13 @@ func (t *Target) claim(key, unit, name string) {
 		}
 	}
 	t.claims[key] = claim{unit: unit, name: name, at: now}
+}
+
+// unclaim forgets a claim that the cache shows by now.
+func (t *Target) unclaim(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.claims, key)
 }
 
 // unitOf names the unit of a work for people.
@@ -760,6 +782,11 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"}))
 		}
 	}
+	if drops(wanted, current) {
+		if waiting, err := t.ownFirst(ctx, current); waiting != nil || err != nil {
+			return deref(waiting), err
+		}
+	}
 	t.stamp(wanted, current)
 	update := current.DeepCopy()
 	update.Spec, update.Annotations = wanted.Spec, wanted.Annotations
@@ -773,6 +800,7 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 		return refusedOrError("update", key, err)
 	}
 	t.wrote(key)
+	t.noteDropped(current, update)
 	if err := t.keep(update, wanted.Annotations[v1alpha1.AnnotationHash]); err != nil {
 		return delivery.Observation{}, err
 	}

@@ -1,0 +1,125 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
+	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// An agent makes an object and then, in a second request, its work the owner of
+// it. When a controller of the cluster writes to the object in between, as that of
+// Deployments does, the agent starts anew, and a probe then meets the object that it
+// made itself. That object has no owner: it would stay behind when its work is
+// deleted or drops it now. So the work applies it once before, which makes it the
+// owner.
+
+// unowned are the objects of a work that it probes and that are its own, without
+// being owned. unknown says that the cluster does not tell of one whose it is.
+func unowned(work *workv1.ManifestWork) (ids map[workv1.ResourceIdentifier]bool, unknown bool) {
+	record := recordOf(work)
+	unit := delivery.Unit{Owner: record.Owner, Component: record.Component, Place: record.Place}
+	isOurs := func(labels map[string]string) bool { return isUnits(unit, labels) }
+	ids = map[workv1.ResourceIdentifier]bool{}
+	for id, at := range phases(work) {
+		if at != phaseProbe || !metItself(work, id) {
+			continue
+		}
+		switch findingOf(work, id, applicationIdentity, isOurs) {
+		case findOurs:
+			ids[id] = true
+		case findNothing:
+			unknown = true
+		}
+	}
+	return ids, unknown
+}
+
+// isProbing says that the cluster may be making a probed object now, or making the
+// work the owner of one.
+func isProbing(work *workv1.ManifestWork) bool {
+	if appliedCondition(work).ObservedGeneration == work.Generation {
+		return false
+	}
+	for id, at := range phases(work) {
+		if at == phaseProbe || metItself(work, id) {
+			return true
+		}
+	}
+	return false
+}
+
+// metItself says that an object could not be made, since there was one, maybe of
+// the agent's own making.
+func metItself(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
+	manifest := findByID(work, id)
+	if manifest == nil {
+		return false
+	}
+	applied := meta.FindStatusCondition(manifest.Conditions, workv1.ManifestApplied)
+	return applied != nil && applied.Status == metav1.ConditionFalse && isConflict(applied.Message)
+}
+
+// ownFirst makes a work that was reported the owner of what its agent made for it,
+// before it is deleted or drops objects; nil when it is.
+func (t *Target) ownFirst(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
+	reported := appliedCondition(work)
+	if reported == nil || work.Labels[LabelPurpose] != PurposeApplication {
+		return nil, nil
+	}
+	waiting := &delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the cluster has said whose its objects are"}
+	if isProbing(work) {
+		return waiting, nil
+	}
+	ids, unknown := unowned(work)
+	if len(ids) > 0 {
+		return waiting, t.own(ctx, work, ids)
+	}
+	if unknown && t.Clock.Since(reported.LastTransitionTime.Time) < unseenAge {
+		return waiting, nil
+	}
+	return nil, nil
+}
+
+// own writes a work so that it applies objects that it probed.
+func (t *Target) own(ctx context.Context, work *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]bool) error {
+	var whole workv1.ManifestWork
+	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
+		return fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	if whole.ResourceVersion != work.ResourceVersion {
+		return nil // the cache lags behind
+	}
+	owning := newWork(whole.Namespace, whole.Name, PurposeApplication)
+	owning.Labels, owning.Spec = whole.Labels, *whole.Spec.DeepCopy()
+	for i := range owning.Spec.Workload.Manifests {
+		manifest := &owning.Spec.Workload.Manifests[i]
+		var content map[string]any
+		if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || !ids[identify(content)] {
+			continue
+		}
+		metadata, _ := content["metadata"].(map[string]any)
+		delete(metadata, "resourceVersion")
+		raw, err := json.Marshal(content)
+		if err != nil {
+			return fmt.Errorf("encode an object of work %s: %w", work.Name, err)
+		}
+		manifest.Raw = raw
+	}
+	sealed, err := seal(owning)
+	if err != nil {
+		return err
+	}
+	_, err = t.update(ctx, sealed, work)
+	return err
+}
