@@ -58,7 +58,7 @@ func (r *leftReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 }
 
 func (c *controllers) buildLeft() error {
-	built, err := controller.New("left", c.manager, controller.Options{Reconciler: quiet{c.left}, RateLimiter: c.options().RateLimiter})
+	built, err := controller.New("left", c.manager, controller.Options{Reconciler: c.quiet(c.left), RateLimiter: c.options().RateLimiter})
 	c.built.left = built
 	return err
 }

@@ -6,7 +6,9 @@ package controller
 import (
 	"context"
 	"maps"
+	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -49,10 +52,16 @@ type controllers struct {
 	binding     *ClusterBindingReconciler
 	left        *leftReconciler
 	built       builtControllers
+	passes      atomic.Int64
 }
 
 type builtControllers struct {
 	application, environment, binding, left controller.Controller
+}
+
+// quiet is a reconciler whose passes are counted, see idleRelease.
+func (c *controllers) quiet(reconciler reconcile.Reconciler) quiet {
+	return quiet{reconciler, &c.passes}
 }
 
 type requests = []reconcile.Request
@@ -62,6 +71,9 @@ func (c *controllers) start(ctx context.Context) error {
 		if err := build(); err != nil {
 			return err
 		}
+	}
+	if err := c.manager.Add(&idleRelease{passes: &c.passes, clock: clock.RealClock{}, release: debug.FreeOSMemory}); err != nil {
+		return err
 	}
 	if err := c.manager.Add(&environmentPolicy{manager: c.manager, ownership: c.application.ownership}); err != nil {
 		return err
@@ -103,7 +115,7 @@ func (c *controllers) buildApplication() error {
 	for _, gvk := range c.kinds {
 		build = build.WatchesRawSource(source.Kind[client.Object](c.manager.GetCache(), local.NewObject(gvk), c.delivered()))
 	}
-	built, err := build.Build(quiet{c.application})
+	built, err := build.Build(c.quiet(c.application))
 	c.built.application = built
 	return err
 }
@@ -147,7 +159,7 @@ func (c *controllers) buildEnvironment() error {
 			DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) {
 				c.enqueueEnvironments(ctx, queue, e.Object)
 			},
-		}).Build(quiet{c.environment})
+		}).Build(c.quiet(c.environment))
 	c.built.environment = built
 	return err
 }
@@ -197,7 +209,7 @@ func (c *controllers) buildBinding() error {
 	built, err := ctrl.NewControllerManagedBy(c.manager).Named("clusterbinding").
 		For(&v1alpha1.ClusterBinding{}, builder.WithPredicates(described())).
 		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(c.bindingsOfEnvironment), builder.WithPredicates(described())).
-		Build(quiet{c.binding})
+		Build(c.quiet(c.binding))
 	c.built.binding = built
 	return err
 }
@@ -208,7 +220,7 @@ func (c *controllers) buildDefinitions() error {
 			client: c.manager.GetClient(), clock: c.environment.clock, ownership: c.application.ownership, definitions: c.application.definitions, kind: kind,
 		}
 		err := ctrl.NewControllerManagedBy(c.manager).Named(string(kind.kind)+"-definition").
-			For(kind.empty(), builder.WithPredicates(described())).Complete(quiet{reconciler})
+			For(kind.empty(), builder.WithPredicates(described())).Complete(c.quiet(reconciler))
 		if err != nil {
 			return err
 		}
