@@ -128,7 +128,7 @@ func TestDefaults(t *testing.T) {
 	set := newManagerCommand().Flags()
 	want := map[string]string{
 		"kubeconfig": "", "context": "", "health-probe-bind-address": ":8081", "metrics-bind-address": ":8443",
-		"metrics-secure": "true", "leader-elect": "true", "concurrency": "8", "log-level": "info", "log-format": "json",
+		"metrics-secure": "true", "leader-elect": "true", "concurrency": "16", "log-level": "info", "log-format": "json",
 	}
 	for name, value := range want {
 		found := set.Lookup(name)

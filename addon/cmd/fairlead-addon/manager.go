@@ -59,7 +59,7 @@ name a kubeconfig: there is no other place where it looks for one.`,
 	set.StringVar(&flags.metricsAddress, "metrics-bind-address", ":8443", "address of /metrics; 0 switches it off")
 	set.BoolVar(&flags.metricsSecure, "metrics-secure", true, "serve metrics by TLS to whom the hub's RBAC allows it")
 	set.BoolVar(&flags.leaderElect, "leader-elect", true, "work only while holding the lease fairlead-system/fairlead-addon")
-	set.IntVar(&flags.workers, "concurrency", 8, "applications that are worked on at once")
+	set.IntVar(&flags.workers, "concurrency", 16, "applications that are worked on at once")
 	set.StringVar(&flags.logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	set.StringVar(&flags.logFormat, "log-format", "json", "json or text")
 	return command

@@ -113,6 +113,7 @@ type write struct {
 
 type pendingWrite struct {
 	object *unstructured.Unstructured
+	owner  string // UID of the application; to read it out of the labels copies them all
 	at     time.Time
 }
 
@@ -339,7 +340,7 @@ func (t *Target) remember(key objectKey, last write, answer *unstructured.Unstru
 		}
 	}
 	if answer != nil {
-		t.pending[key] = pendingWrite{object: answer, at: t.Clock.Now()}
+		t.pending[key] = pendingWrite{object: answer, owner: answer.GetLabels()[v1alpha1.LabelApplicationUID], at: t.Clock.Now()}
 	}
 }
 
@@ -522,7 +523,7 @@ func (t *Target) unseenRecords(owner delivery.Owner, seen []delivery.Record) []d
 	defer t.mu.Unlock()
 	var records []delivery.Record
 	for key, last := range t.pending {
-		if last.object.GetLabels()[v1alpha1.LabelApplicationUID] != string(owner.UID) || t.Clock.Since(last.at) > unseen {
+		if last.owner != string(owner.UID) || t.Clock.Since(last.at) > unseen {
 			continue
 		}
 		record := recordOf(owner, key.gvk, last.object)
