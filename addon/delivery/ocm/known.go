@@ -44,6 +44,8 @@ type seen struct {
 	works string
 	// rights is the digest of the tenant work.
 	rights string
+	// shared says that the works hold objects that works of other applications have too.
+	shared bool
 	at     time.Time
 }
 
@@ -80,12 +82,12 @@ func (k *known) unit(unit delivery.Unit, now seen) (observation delivery.Observa
 }
 
 // keepUnit keeps what was found of a unit, if it is known when time alone changes
-// it. What is left to others depends on more works than the unit's.
+// it. What is left to others, or shared with them, depends on more works than the unit's.
 func (k *known) keepUnit(unit delivery.Unit, now seen, observation delivery.Observation, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := knownKey(unit)
-	if err != nil || !holds(observation) || len(unit.Result.Objects) == 0 || now.works == "" ||
+	if err != nil || !holds(observation) || len(unit.Result.Objects) == 0 || now.works == "" || now.shared ||
 		slices.ContainsFunc(unit.Treatments, func(t policy.Treatment) bool { return !t.Usual() }) {
 		delete(k.units, key)
 		return
@@ -196,7 +198,7 @@ func (t *Target) tenantSeen(ctx context.Context, tenant delivery.Tenant) (seen, 
 }
 
 func (t *Target) seenOn(ctx context.Context, cluster string, works []*workv1.ManifestWork, rights string) (seen, error) {
-	now := seen{rights: rights, at: t.Clock.Now()}
+	now := seen{rights: rights, at: t.Clock.Now(), shared: slices.ContainsFunc(works, hasShared)}
 	state, err := t.Fleet.Cluster(ctx, cluster)
 	if err != nil {
 		return seen{}, err
