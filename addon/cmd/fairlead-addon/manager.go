@@ -22,9 +22,10 @@ import (
 
 const (
 	// memoryLimit is what the Go runtime keeps to when GOMEMLIMIT does not say
-	// otherwise, and gcPercent how early it collects: the addon is to be small
-	// rather than a little faster.
-	memoryLimit = 96 << 20
+	// otherwise, as in the chart, and gcPercent how early it collects: the addon is
+	// to be small rather than a little faster. A limit near to what is in use would
+	// take half of the processor for collections.
+	memoryLimit = 256 << 20
 	gcPercent   = 50
 	// patience is how long a reconcile waits for foreign CUE before it lets others
 	// have its turn: longer than all but a few evaluations take.
