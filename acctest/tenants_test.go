@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -341,7 +342,7 @@ func (s *tenants) list(ctx context.Context, place, selector string) ([]found, er
 }
 
 // others are all objects of all places that are not the tenant's: those of the other tenant with their versions, and of the
-// system which there are.
+// system which there are. Namespaces that earlier tests deleted are left out, with what is in them, since they go at any time.
 func (s *tenants) others(t *testing.T) []string {
 	t.Helper()
 	var texts []string
@@ -350,8 +351,15 @@ func (s *tenants) others(t *testing.T) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		living := sets.New("") // of what is in no namespace
 		for _, o := range all {
-			if text := otherText(o); text != "" {
+			if o.kind == namespaces && o.object.DeletionTimestamp == nil {
+				living.Insert(o.object.Name)
+			}
+		}
+		for _, o := range all {
+			dying := !living.Has(o.object.Namespace) || o.kind == namespaces && !living.Has(o.object.Name)
+			if text := otherText(o); text != "" && !dying {
 				texts = append(texts, place+": "+text)
 			}
 		}
