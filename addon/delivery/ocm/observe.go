@@ -208,7 +208,11 @@ type difference struct {
 // repair asks the agent to apply a work again.
 func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object render.Object, d difference) (delivery.Observation, error) {
 	name := fmt.Sprintf("%s %s/%s", object.GroupVersionKind().Kind, object.Namespace(), object.Name())
-	if wait := d.after - t.appliedFor(work); wait > 0 {
+	age := t.appliedFor(work)
+	if d.after == silence {
+		age = min(age, t.reportedFor(work))
+	}
+	if wait := d.after - age; wait > 0 {
 		return delivery.Observation{State: delivery.Applying, Message: name + ": " + d.late, RetryAfter: wait, Reported: lastReport(work)}, nil
 	}
 	observation := delivery.Observation{State: delivery.Applying, Message: name + ": " + d.is + "; its agent was asked to apply it again", Reported: lastReport(work)}
@@ -224,6 +228,17 @@ func (t *Target) appliedFor(work *workv1.ManifestWork) time.Duration {
 		return 0
 	}
 	return t.Clock.Since(applied.LastTransitionTime.Time)
+}
+
+// reportedFor is how long its agent has said nothing of the work. Applied keeps the
+// time at which it became true through later versions, so that an agent with much to
+// do would be asked for each of them as soon as it has applied it.
+func (t *Target) reportedFor(work *workv1.ManifestWork) time.Duration {
+	last := lastReport(work)
+	if last.IsZero() || last.After(t.Clock.Now()) {
+		return silence
+	}
+	return t.Clock.Since(last)
 }
 
 func find(work *workv1.ManifestWork, object render.Object) *workv1.ManifestCondition {

@@ -435,3 +435,33 @@ func TestDrifted(t *testing.T) {
 		}
 	}
 }
+
+// TestRepairOfSilence checks that an agent which reports is not asked to apply a
+// work again because Applied became true long ago, with an earlier version.
+func TestRepairOfSilence(t *testing.T) {
+	web := deployment("web", "nginx:1")
+	tests := []struct {
+		name, reason string
+		reported     time.Duration // ago
+		writes       int
+	}{
+		{"just now", "it has more to say", 2 * time.Second, 0},
+		{"long ago", "it will not say more by itself", time.Minute, 1},
+		{"in the future", "that tells nothing, and must not hold the repair up", -time.Hour, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHub(t)
+			name := h.delivered(t, unit(web))
+			h.setStatus(t, name, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(1, "True", time.Hour)}})
+			work := h.work(t, name)
+			work.Annotations[observedReport] = stampOf(h.clock.Now().Add(-test.reported))
+			if _, err := h.repair(t.Context(), work, web, missing(nil)); err != nil {
+				t.Fatal(err)
+			}
+			if len(h.writes) != test.writes {
+				t.Errorf("writes %v, want %d: %s", h.writes, test.writes, test.reason)
+			}
+		})
+	}
+}
