@@ -107,7 +107,7 @@ func (p *Plan) reserve(world World) {
 			owned[key] = p.Tenants[key].namespaceOwned()
 		}
 		for i, object := range unit.Result.Objects {
-			id := ObjectID(object.GroupVersionKind().GroupKind(), object.Namespace(), object.Name())
+			id := idOf(object)
 			if owned[key][id] && !unit.Treatment(i).ReadOnly {
 				claims[unit.Place.Environment] = append(claims[unit.Place.Environment], fmt.Sprintf("component %q: %s [on %s]", unit.Component, id, unit.Place.Cluster))
 			}

@@ -27,10 +27,11 @@ import (
 // is looked at in each pass.
 const maxKnown = 4096
 
-// known is what was found of units and tenants, with all that it was concluded from:
-// that they are as they are to be, or that nothing is to be done before a time. An application is looked at as a whole whenever one of
-// its clusters reports: without this, each of a thousand reports would build and
-// compare a thousand works. It is safe for concurrent use.
+// known is what was found of units and tenants, with all that it was concluded
+// from: that they are as they are to be, or that nothing is to be done before a
+// time. An application is looked at as a whole whenever one of its clusters
+// reports: without this, each of a thousand reports would build and compare a
+// thousand works. It is safe for concurrent use.
 type known struct {
 	mu      sync.Mutex
 	units   map[string]knownUnit

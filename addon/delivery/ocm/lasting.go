@@ -207,7 +207,7 @@ func (t *Target) legacy(ctx context.Context, unit delivery.Unit, works map[strin
 			wanted[id] = true // in two works while it moves
 			entries = append(entries, entry{
 				content: unprobed(content), phase: max(phases(&whole)[id], phaseApply),
-				orphan: slices.Contains(rulesOf(&whole), workv1.OrphaningRule(id)),
+				orphan: isOrphaning(&whole, id),
 			})
 		}
 	}

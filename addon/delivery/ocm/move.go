@@ -130,13 +130,8 @@ func workWithout(whole *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]b
 	without.Spec.ManifestConfigs = slices.DeleteFunc(without.Spec.ManifestConfigs, func(c workv1.ManifestConfigOption) bool {
 		return ids[c.ResourceIdentifier]
 	})
-	if option := without.Spec.DeleteOption; option != nil && option.SelectivelyOrphan != nil {
-		option.SelectivelyOrphan.OrphaningRules = slices.DeleteFunc(option.SelectivelyOrphan.OrphaningRules, func(r workv1.OrphaningRule) bool {
-			return ids[workv1.ResourceIdentifier(r)]
-		})
-		if len(option.SelectivelyOrphan.OrphaningRules) == 0 {
-			without.Spec.DeleteOption = nil
-		}
+	if rules := rulesOf(whole); len(rules) > 0 {
+		without.Spec.DeleteOption = optionOf(slices.DeleteFunc(rules, func(r workv1.OrphaningRule) bool { return ids[workv1.ResourceIdentifier(r)] }))
 	}
 	return seal(without)
 }

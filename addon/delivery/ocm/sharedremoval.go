@@ -100,8 +100,7 @@ func laterUnless(late bool) parting {
 
 // isOrphaning says that a work says of an object that it is to stay.
 func isOrphaning(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
-	option := work.Spec.DeleteOption
-	return option != nil && option.SelectivelyOrphan != nil && slices.Contains(option.SelectivelyOrphan.OrphaningRules, workv1.OrphaningRule(id))
+	return slices.Contains(rulesOf(work), workv1.OrphaningRule(id))
 }
 
 // shareWith says that another work has a shared object, or waits for it.
@@ -356,14 +355,7 @@ func addOrphan(whole *workv1.ManifestWork, id workv1.ResourceIdentifier) {
 	if isOrphaning(whole, id) || orphaned(whole) {
 		return
 	}
-	var rules []workv1.OrphaningRule
-	if option := whole.Spec.DeleteOption; option != nil && option.SelectivelyOrphan != nil {
-		rules = option.SelectivelyOrphan.OrphaningRules
-	}
-	whole.Spec.DeleteOption = &workv1.DeleteOption{
-		PropagationPolicy: workv1.DeletePropagationPolicyTypeSelectivelyOrphan,
-		SelectivelyOrphan: &workv1.SelectivelyOrphan{OrphaningRules: append(rules, workv1.OrphaningRule(id))},
-	}
+	whole.Spec.DeleteOption = optionOf(append(rulesOf(whole), workv1.OrphaningRule(id)))
 }
 
 func removeOrphan(whole *workv1.ManifestWork, id workv1.ResourceIdentifier) {

@@ -775,14 +775,13 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	if wait := t.tooEarly(key); wait > 0 && !promotes(wanted, current) {
 		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
 	}
-	if drops(wanted, current) {
+	dropping := drops(wanted, current)
+	if dropping {
 		if settled, wait := t.settled(current); !settled {
 			return t.awayOr(ctx, wanted.Namespace, t.orOverdue(current, delivery.Observation{
 				State: delivery.Waiting, RetryAfter: wait,
 				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"}))
 		}
-	}
-	if drops(wanted, current) {
 		if waiting, err := t.ownFirst(ctx, current); waiting != nil || err != nil {
 			return deref(waiting), err
 		}
@@ -793,7 +792,7 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	// The cluster's agent may change its own works; a foreign owner would have the work garbage collected.
 	update.OwnerReferences = nil
 	maps.Copy(orEmpty(&update.Labels), wanted.Labels)
-	if err := t.write(ctx, update, current); err != nil {
+	if err := t.write(ctx, update, dropping); err != nil {
 		if apierrors.IsConflict(err) {
 			return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: 100 * time.Millisecond}, nil
 		}
@@ -810,9 +809,9 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 // write updates a work. Its agent reports on it all the time: when nothing but the
 // status changed since it was read, it is written over what there is. What an object
 // is dropped for was read in the status, and must still be so.
-func (t *Target) write(ctx context.Context, update, read *workv1.ManifestWork) error {
+func (t *Target) write(ctx context.Context, update *workv1.ManifestWork, dropping bool) error {
 	err := t.Writer.Update(ctx, update)
-	if !apierrors.IsConflict(err) || drops(update, read) {
+	if !apierrors.IsConflict(err) || dropping {
 		return err
 	}
 	var live workv1.ManifestWork

@@ -108,9 +108,7 @@ func (t *Target) own(ctx context.Context, work *workv1.ManifestWork, ids map[wor
 		if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || !ids[identify(content)] {
 			continue
 		}
-		metadata, _ := content["metadata"].(map[string]any)
-		delete(metadata, "resourceVersion")
-		raw, err := json.Marshal(content)
+		raw, err := json.Marshal(unprobed(content))
 		if err != nil {
 			return fmt.Errorf("encode an object of work %s: %w", work.Name, err)
 		}
