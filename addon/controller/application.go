@@ -132,6 +132,9 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		}
 	}
 	renderer := newReferring(ctx, scene.renderer, r.referenced, app.Namespace)
+	if request.Secrets, err = delivery.NewSecrets(app.Annotations, renderer.secret); err != nil {
+		return &outcome{invalid: malformedSecrets(err), warnings: warnings}, nil
+	}
 	began := r.clock.Now()
 	plan, err := delivery.MakePlan(scene.world, renderer, request, r.world.away(ctx))
 	r.metrics.render.Observe(r.clock.Since(began).Seconds())
@@ -164,6 +167,10 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 func passing(err error) bool {
 	var unread *unreadError
 	return isUnavailable(err) || errors.As(err, &unread)
+}
+
+func malformedSecrets(err error) *delivery.Problem {
+	return &delivery.Problem{Reason: render.ReasonInvalidReference, Message: fmt.Sprintf("metadata.annotations[%s]: %v", v1alpha1.AnnotationSecrets, err)}
 }
 
 func unrenderable(err error) *delivery.Problem {

@@ -63,21 +63,36 @@ func (r *referring) Render(ctx render.Context, component render.Component) (*ren
 }
 
 func (r *referring) object(component render.Component, reference render.Reference) (map[string]any, error) {
+	found, err := r.once(reference)
+	if err != nil {
+		return nil, err
+	}
+	if found.problem != "" {
+		return nil, render.NotReferable(component, reference, found.problem)
+	}
+	return found.object, nil
+}
+
+// secret reads a Secret that belongs to the application.
+func (r *referring) secret(name string) (map[string]any, string, error) {
+	found, err := r.once(render.Reference{Resource: "secret", Name: name})
+	return found.object, found.problem, err
+}
+
+// once reads what a reference names, the first time in this pass.
+func (r *referring) once(reference render.Reference) (referenced, error) {
 	r.used = true
 	key := reference.What() + reference.Kind.Version
 	found, known := r.objects[key]
 	if !known {
 		var err error
 		if found.object, found.problem, err = r.read(reference); err != nil {
-			return nil, &unreadError{err}
+			return referenced{}, &unreadError{err}
 		}
 		r.objects[key] = found
 	}
-	if found.problem != "" {
-		r.missing = true
-		return nil, render.NotReferable(component, reference, found.problem)
-	}
-	return found.object, nil
+	r.missing = r.missing || found.problem != ""
+	return found, nil
 }
 
 // retryAfter is when what is referred to is read again; 0 when nothing is.

@@ -37,6 +37,8 @@ type Request struct {
 	Dependents map[string][]string
 	// Delivered is where the application is already; needed only where a use has a topology.
 	Delivered []Place
+	// Secrets are those that belong to the application; nil when there are none.
+	Secrets *Secrets
 }
 
 // Renderer renders one component in one context.
@@ -111,6 +113,9 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 		}
 	}
 	if err := plan.addPolicies(renderer, request); err != nil {
+		return nil, err
+	}
+	if err := plan.addSecrets(request); err != nil {
 		return nil, err
 	}
 	plan.constrain(world)

@@ -43,6 +43,12 @@ const (
 	AnnotationRevision = "fairlead.dev/revision"
 	// AnnotationOwner names who manages an Application from outside, such as a workspace.
 	AnnotationOwner = "fairlead.dev/owner"
+	// AnnotationSecrets lists, on an Application, the Secrets of its namespace that belong to it: a
+	// JSON object from name, or environment/name for one environment, to a digest. What the components
+	// refer to of them is delivered with these. A new digest makes the addon deliver again.
+	AnnotationSecrets = "fairlead.dev/secrets"
+	// LabelSecretOf is, on such a Secret, the name of the Application. No other Secret is delivered.
+	LabelSecretOf = "fairlead.dev/secret-of"
 )
 
 // Types of conditions after the kstatus contract.
@@ -59,3 +65,12 @@ const (
 
 // LabelStrict on a namespace makes unknown parameters an error when it is "true".
 const LabelStrict = "fairlead.dev/strict"
+
+// SecretName is the name, in the application's namespace, of the Secret that is
+// delivered under a name: everywhere, or in one environment in place of that.
+func SecretName(environment, name string) string {
+	if environment == "" {
+		return name
+	}
+	return name + "." + environment
+}

@@ -1,0 +1,68 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+)
+
+func secretIn(namespace, name string) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+}
+
+// testSecrets delivers the Secrets of an application beside the component that
+// refers to them, again when the application says that one has changed, and takes
+// them away with it. The one in the application's namespace stays whose it is.
+func testSecrets(t *testing.T, h *hub) {
+	tenant := h.newTenant(t, "secrets")
+	away := h.newTenant(t, "secrets-elsewhere")
+	h.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "with-secrets"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"apps", ""}, Resources: []string{"deployments", "secrets"}, Verbs: []string{"get", "create", "update", "patch", "delete"}},
+	}})
+	change(t, h, tenant.environment, func(e *v1alpha1.Environment) { e.Spec.Permissions = "with-secrets" })
+	change(t, h, away.environment, func(e *v1alpha1.Environment) {
+		e.Spec.ApplicationNamespaces.Names, e.Spec.Permissions = []string{"secrets"}, "with-secrets"
+		e.Spec.TargetNamespace = &v1alpha1.TargetNamespace{Name: "secrets-away"}
+	})
+	made := secretIn("secrets", "db")
+	made.Labels = map[string]string{v1alpha1.LabelSecretOf: "store"}
+	made.Data = map[string][]byte{"password": []byte("first")}
+	h.create(t, made)
+	refers := component("web", "nginx:1", `,"env":[{"name":"P","valueFrom":{"secretKeyRef":{"name":"db","key":"password"}}}]`)
+	app := appIn("secrets", "store", refers)
+	app.Annotations = map[string]string{v1alpha1.AnnotationSecrets: `{"db":"1"}`}
+	h.create(t, app)
+	h.running(t, app)
+	change(t, h, app, func(a *v1beta1.Application) { a.Spec.Policies = append(a.Spec.Policies, goesTo("secrets-elsewhere")) })
+	h.running(t, app)
+	h.holds(t, secretIn("secrets-away", "db"), "first")
+	change(t, h, made, func(s *corev1.Secret) { s.Data = map[string][]byte{"password": []byte("second")} })
+	change(t, h, app, func(a *v1beta1.Application) { a.Annotations[v1alpha1.AnnotationSecrets] = `{"db":"2"}` })
+	h.holds(t, secretIn("secrets-away", "db"), "second")
+	h.remove(t, app)
+	h.gone(t, app, secretIn("secrets-away", "db"))
+	h.holds(t, secretIn("secrets", "db"), "second")
+	h.remove(t, made, tenant.binding)
+}
+
+// holds waits until a Secret has a password.
+func (h *hub) holds(t *testing.T, secret *corev1.Secret, want string) {
+	t.Helper()
+	h.waitFor(t, "Secret "+secret.Namespace+"/"+secret.Name, func(ctx context.Context) (string, error) {
+		err := h.Get(ctx, client.ObjectKeyFromObject(secret), secret)
+		if err == nil && string(secret.Data["password"]) == want {
+			return "", nil
+		}
+		return "it does not hold what it should", client.IgnoreNotFound(err)
+	})
+}
