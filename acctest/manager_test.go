@@ -56,14 +56,14 @@ func (b *addonBinaries) path(t *testing.T, race bool) string {
 	if path, ok := b.built[name]; ok {
 		return path
 	}
-	path, err := b.build(t.Context(), name, race)
+	path, err := b.build(t.Context(), name, "./addon/cmd/fairlead-addon", race)
 	if err != nil {
 		t.Fatalf("build the addon: %v", err)
 	}
 	return path
 }
 
-func (b *addonBinaries) build(ctx context.Context, name string, race bool) (string, error) {
+func (b *addonBinaries) build(ctx context.Context, name, program string, race bool) (string, error) {
 	if b.dir == "" {
 		dir, err := os.MkdirTemp("", "fairlead-acctest-*")
 		if err != nil {
@@ -76,7 +76,7 @@ func (b *addonBinaries) build(ctx context.Context, name string, race bool) (stri
 	if race {
 		args = append(args, "-race")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./addon/cmd/fairlead-addon")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, program)...)
 	cmd.Dir = ".."
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)

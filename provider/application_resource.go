@@ -74,8 +74,9 @@ func (r *applicationResource) object(client *hub.Client, m *applicationModel) ap
 // does nothing after the write that can fail: an error beside a state would
 // taint the application.
 func (r *applicationResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	var plan applicationModel
+	var plan, config applicationModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
 	resp.Diagnostics.Append(diags...)
 	client, diags := r.hub.require(ctx, "create the application")
@@ -87,6 +88,11 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	defer cancel()
 	object := r.object(client, &plan)
 	object.instance = r.newInstance()
+	secrets, err := object.settleSecrets(ctx, &config, &plan)
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
 	desired, spec := object.desired(ctx, &plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -100,7 +106,7 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := client.ApplyExactly(ctx, desired, hub.ApplyOptions{Force: force, TakeFromPeople: true})
+	live, err := object.write(ctx, desired, secrets, force)
 	if err != nil {
 		appendApplicationError(&resp.Diagnostics, err)
 		return
@@ -151,8 +157,10 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 // Update writes the application. An error leaves the prior state, so that the
 // next plan shows the change again.
 func (r *applicationResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var plan applicationModel
+	var plan, config, state applicationModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
 	resp.Diagnostics.Append(diags...)
 	client, diags := r.hub.require(ctx, "update the application")
@@ -166,6 +174,11 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if object.instance = loadInstance(ctx, req.Private); object.instance == "" {
 		object.instance = r.newInstance()
 	}
+	secrets, err := object.settleSecrets(ctx, &config, &plan)
+	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
 	desired, spec := object.desired(ctx, &plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -174,7 +187,12 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := client.ApplyExactly(ctx, desired, hub.ApplyOptions{Force: plan.AdoptExisting.ValueBool(), TakeFromPeople: true})
+	live, err := object.write(ctx, desired, secrets, plan.AdoptExisting.ValueBool())
+	if err == nil {
+		// After the application, which does not name them any more. An error keeps the
+		// prior state, so that the next apply tries again.
+		err = object.removeSecrets(ctx, digestsOf(&state), digestsOf(&plan))
+	}
 	if err != nil {
 		appendApplicationError(&resp.Diagnostics, err)
 		return
@@ -207,7 +225,7 @@ func (r *applicationResource) Delete(ctx context.Context, req resource.DeleteReq
 	defer cancel()
 	object := r.object(client, &state)
 	object.instance = loadInstance(ctx, req.Private)
-	if err := object.remove(ctx, loadUID(ctx, req.Private)); err != nil {
+	if err := object.remove(ctx, loadUID(ctx, req.Private), digestsOf(&state)); err != nil {
 		appendError(&resp.Diagnostics, err)
 	}
 }

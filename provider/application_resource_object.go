@@ -68,7 +68,7 @@ func (o applicationObject) desired(ctx context.Context, plan *applicationModel, 
 	content := spec.object()
 	revision := plan.Revision.ValueString()
 	if plan.Revision.IsUnknown() || plan.Revision.IsNull() {
-		digest, err := rollout.Revision(content)
+		digest, err := revisionOf(content, digestsOf(plan))
 		if err != nil {
 			appendError(diags, err)
 			return nil, spec
@@ -81,7 +81,33 @@ func (o applicationObject) desired(ctx context.Context, plan *applicationModel, 
 	object.SetName(o.name)
 	object.SetLabels(labels)
 	object.SetAnnotations(o.annotations(annotations, revision))
+	if err := listSecrets(object, digestsOf(plan)); err != nil {
+		appendError(diags, err)
+	}
 	return object, spec
+}
+
+// revisionOf names what is written: the spec, and the Secrets where there are some.
+func revisionOf(spec map[string]any, secrets map[string]string) (string, error) {
+	if len(secrets) == 0 {
+		return rollout.Revision(spec)
+	}
+	return rollout.Revision(map[string]any{"spec": spec, "secrets": secrets})
+}
+
+// listSecrets makes the Secrets known to the addon.
+func listSecrets(object *unstructured.Unstructured, secrets map[string]string) error {
+	if len(secrets) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(secrets)
+	if err != nil {
+		return fmt.Errorf("encode the names of secrets: %w", err)
+	}
+	annotations := object.GetAnnotations()
+	annotations[v1alpha1.AnnotationSecrets] = string(text)
+	object.SetAnnotations(annotations)
+	return nil
 }
 
 // annotations adds what the provider says of an application to the configured ones.
@@ -272,6 +298,7 @@ func (o applicationObject) read(live *unstructured.Unstructured, m *applicationM
 	}
 	m.Revision = types.StringValue(revision)
 	m.ID = applicationID(m)
+	m.Secrets = readDigests(live.GetAnnotations())
 	m.Labels = readStrings(m.Labels, live.GetLabels(), o.imported(live, "labels", importing), diags)
 	m.Annotations = readStrings(m.Annotations, live.GetAnnotations(), o.imported(live, "annotations", importing), diags)
 	return nil
@@ -342,12 +369,13 @@ func managedKeys(object *unstructured.Unstructured, field string) []string {
 	return nil
 }
 
-// remove deletes the application and waits until it is gone. One that another
-// instance has taken over, or that is another object of the same name, stays.
-func (o applicationObject) remove(ctx context.Context, uid k8stypes.UID) error {
+// remove deletes the application with its Secrets and waits until it is gone. One
+// that another instance has taken over, or that is another object of the same
+// name, stays.
+func (o applicationObject) remove(ctx context.Context, uid k8stypes.UID, secrets map[string]string) error {
 	live, err := o.client.Get(ctx, rollout.Kind(), o.key())
 	if hub.IsNotFound(err) {
-		return nil
+		return o.removeSecrets(ctx, secrets, nil)
 	}
 	if err != nil {
 		return err
@@ -363,7 +391,13 @@ func (o applicationObject) remove(ctx context.Context, uid k8stypes.UID) error {
 	if err := o.client.Delete(ctx, rollout.Kind(), o.key(), uid); err != nil {
 		return err
 	}
-	return o.waitGone(ctx, uid)
+	if err := o.waitGone(ctx, uid); err != nil {
+		return err
+	}
+	if live.GetUID() != uid {
+		return nil // the Secrets are those of the other object of this name
+	}
+	return o.removeSecrets(ctx, secrets, nil)
 }
 
 // waitGone waits until the application is gone; when it takes too long the

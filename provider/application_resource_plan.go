@@ -44,6 +44,7 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
 	}
+	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
 

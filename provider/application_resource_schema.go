@@ -16,18 +16,24 @@ import (
 
 // applicationModel is fairlead_application.
 type applicationModel struct {
-	ID            types.String   `tfsdk:"id"`
-	Name          types.String   `tfsdk:"name"`
-	Namespace     types.String   `tfsdk:"namespace"`
-	Labels        types.Map      `tfsdk:"labels"`
-	Annotations   types.Map      `tfsdk:"annotations"`
-	Components    types.Dynamic  `tfsdk:"components"`
-	Environments  types.Dynamic  `tfsdk:"environments"`
-	Policies      types.Dynamic  `tfsdk:"policies"`
-	Workflow      types.Dynamic  `tfsdk:"workflow"`
-	AdoptExisting types.Bool     `tfsdk:"adopt_existing"`
-	Revision      types.String   `tfsdk:"revision"`
-	Timeouts      timeouts.Value `tfsdk:"timeouts"`
+	ID            types.String  `tfsdk:"id"`
+	Name          types.String  `tfsdk:"name"`
+	Namespace     types.String  `tfsdk:"namespace"`
+	Labels        types.Map     `tfsdk:"labels"`
+	Annotations   types.Map     `tfsdk:"annotations"`
+	Components    types.Dynamic `tfsdk:"components"`
+	Environments  types.Dynamic `tfsdk:"environments"`
+	Policies      types.Dynamic `tfsdk:"policies"`
+	Workflow      types.Dynamic `tfsdk:"workflow"`
+	AdoptExisting types.Bool    `tfsdk:"adopt_existing"`
+
+	SecretsWO            types.Map    `tfsdk:"secrets_wo"`
+	EnvironmentSecretsWO types.Map    `tfsdk:"environment_secrets_wo"`
+	SecretsWOVersion     types.String `tfsdk:"secrets_wo_version"`
+	Secrets              types.Map    `tfsdk:"secrets"`
+
+	Revision types.String   `tfsdk:"revision"`
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
 }
 
 // applicationSchema describes fairlead_application.
@@ -75,13 +81,26 @@ func applicationSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Take over an application of that name that exists already and is not managed here, and fields of it that another tool sets. " +
 					"Without it that is an error that shows the import block to paste.",
 			},
+			"secrets_wo":             secretsSchema(),
+			"environment_secrets_wo": environmentSecretsSchema(),
+			"secrets_wo_version": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Any text, such as the version of a secret in its store. With it, Secrets are written when it changes, and not otherwise: " +
+					"for values that are new at each run, and for plans that cannot read Secrets of the hub.",
+			},
+			"secrets": schema.MapAttribute{
+				Computed:    true,
+				ElementType: types.StringType,
+				MarkdownDescription: "The application's Secrets: from name, or `environment/name`, to a digest that changes with the content and is keyed by the hub. " +
+					"Known after apply where a Secret changes.",
+			},
 			"id": schema.StringAttribute{
 				Computed:            true,
 				MarkdownDescription: "`namespace/name`.",
 			},
 			"revision": schema.StringAttribute{
 				Computed:            true,
-				MarkdownDescription: "Names what was written: a digest of the application's spec. Known after apply whenever anything changes.",
+				MarkdownDescription: "Names what was written: a digest of the application's spec and of the digests of its Secrets. Known after apply whenever anything changes.",
 			},
 			"timeouts": timeouts.Attributes(ctx, timeoutOptions()),
 		},
@@ -105,6 +124,30 @@ func environmentsSchema() schema.Attribute {
 		MarkdownDescription: "The environments that the application is delivered to: a list of names, or an object from name to what is different there: " +
 			"`components` (`properties` and `traits` by component name), `selector` (names of the components that go there) and `ref` (`fairlead_environment.x.ref`). " +
 			"Default, without any policy: the environment `default`.",
+	}
+}
+
+// secretsSchema are the Secrets that come with an application.
+func secretsSchema() schema.Attribute {
+	return schema.MapAttribute{
+		Optional:    true,
+		WriteOnly:   true,
+		ElementType: types.MapType{ElemType: types.StringType},
+		MarkdownDescription: "Secrets of the application: from the name of a Secret to its keys and values, in every environment. Components refer to them as to any Secret, such as " +
+			"`valueFrom = { secretKeyRef = { name = \"db\", key = \"password\" } }`, and what they refer to is delivered with them. Values may be ephemeral; they are in no plan and no state. " +
+			"A Secret becomes one of that name in the application's namespace on the hub, which must not have one yet that is somebody else's. It goes with the application. " +
+			"Needs Terraform 1.11 or OpenTofu 1.11.",
+	}
+}
+
+// environmentSecretsSchema are the Secrets that are different in one environment.
+func environmentSecretsSchema() schema.Attribute {
+	return schema.MapAttribute{
+		Optional:    true,
+		WriteOnly:   true,
+		ElementType: types.MapType{ElemType: types.MapType{ElemType: types.StringType}},
+		MarkdownDescription: "Secrets that one environment has in place of those of `secrets_wo`, or alone: from the name of the environment to what `secrets_wo` has. " +
+			"A Secret is replaced as a whole. On the hub it is named `<name>.<environment>`.",
 	}
 }
 

@@ -5,12 +5,15 @@ package controller
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -36,7 +39,7 @@ func testSecrets(t *testing.T, h *hub) {
 	})
 	made := secretIn("secrets", "db")
 	made.Labels = map[string]string{v1alpha1.LabelSecretOf: "store"}
-	made.Data = map[string][]byte{"password": []byte("first")}
+	made.Data = map[string][]byte{"password": []byte("first-C4N4RY")}
 	h.create(t, made)
 	refers := component("web", "nginx:1", `,"env":[{"name":"P","valueFrom":{"secretKeyRef":{"name":"db","key":"password"}}}]`)
 	app := appIn("secrets", "store", refers)
@@ -45,13 +48,17 @@ func testSecrets(t *testing.T, h *hub) {
 	h.running(t, app)
 	change(t, h, app, func(a *v1beta1.Application) { a.Spec.Policies = append(a.Spec.Policies, goesTo("secrets-elsewhere")) })
 	h.running(t, app)
-	h.holds(t, secretIn("secrets-away", "db"), "first")
-	change(t, h, made, func(s *corev1.Secret) { s.Data = map[string][]byte{"password": []byte("second")} })
+	h.holds(t, secretIn("secrets-away", "db"), "first-C4N4RY")
+	change(t, h, made, func(s *corev1.Secret) { s.Data = map[string][]byte{"password": []byte("second-C4N4RY")} })
 	change(t, h, app, func(a *v1beta1.Application) { a.Annotations[v1alpha1.AnnotationSecrets] = `{"db":"2"}` })
-	h.holds(t, secretIn("secrets-away", "db"), "second")
+	h.holds(t, secretIn("secrets-away", "db"), "second-C4N4RY")
+	families, err := ctrlmetrics.Registry.Gather()
+	if text := fmt.Sprint(families); err != nil || len(families) == 0 || strings.Contains(text, "C4N4RY") || strings.Contains(text, "c2Vjb25kLUM0TjRSWQ") {
+		t.Errorf("the metrics show a secret, or there are none: %v", err)
+	}
 	h.remove(t, app)
 	h.gone(t, app, secretIn("secrets-away", "db"))
-	h.holds(t, secretIn("secrets", "db"), "second")
+	h.holds(t, secretIn("secrets", "db"), "second-C4N4RY")
 	h.remove(t, made, tenant.binding)
 }
 

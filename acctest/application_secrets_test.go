@@ -1,0 +1,139 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package acctest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+)
+
+// secretsAre checks the Secrets of an application in the namespace default: from
+// name to keys and values, in base64.
+func secretsAre(t *testing.T, plane *cluster.ControlPlane, application string, want map[string]any) resource.TestCheckFunc {
+	return func(*terraform.State) error {
+		list, err := hubObjects(t, plane).Resource(secrets).Namespace("default").List(t.Context(), metav1.ListOptions{LabelSelector: v1alpha1.LabelSecretOf + "=" + application})
+		if err != nil {
+			return err
+		}
+		got := map[string]any{}
+		for _, secret := range list.Items {
+			got[secret.GetName()] = secret.Object["data"]
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			return fmt.Errorf("Secrets (-want +got):\n%s", diff)
+		}
+		return nil
+	}
+}
+
+// data is the content of a Secret with one password.
+func data(password string) map[string]any { return map[string]any{"password": password} }
+
+// TestApplicationSecrets writes, changes, replaces for one environment, and drops
+// Secrets of an application.
+func TestApplicationSecrets(t *testing.T) {
+	plane := sharedHub(t)
+	config := func(more string) string {
+		return withProvider(plane, application("secretive", web("nginx:1")+"\n"+more))
+	}
+	one := `secrets_wo = { db = { password = "one" } }`
+	two := `secrets_wo = { db = { password = "two", gone = null } }` + "\n" + `environment_secrets_wo = { prod = { db = { password = "three" } } }`
+	digest := tfjsonpath.New("secrets").AtMapKey("db")
+	changes := func(unknown ...tfjsonpath.Path) resource.ConfigPlanChecks {
+		checks := []plancheck.PlanCheck{
+			plancheck.ExpectResourceAction(thisApplication, plancheck.ResourceActionUpdate),
+			plancheck.ExpectUnknownValue(thisApplication, tfjsonpath.New("revision")),
+		}
+		for _, path := range unknown {
+			checks = append(checks, plancheck.ExpectUnknownValue(thisApplication, path))
+		}
+		return resource.ConfigPlanChecks{PreApply: checks}
+	}
+	objects := hubObjects(t, plane).Resource(secrets).Namespace("default")
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		CheckDestroy:             resource.ComposeAggregateTestCheckFunc(applicationAbsent(t, plane, "secretive"), secretsAre(t, plane, "secretive", map[string]any{})),
+		Steps: []resource.TestStep{
+			{Config: config(""), ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue(thisApplication, tfjsonpath.New("secrets"), knownvalue.Null())}},
+			{Config: config(one), ConfigPlanChecks: changes(digest), Check: secretsAre(t, plane, "secretive", map[string]any{"db": data("b25l")})},
+			{Config: config(one), ConfigPlanChecks: emptyPlan()},
+			{ResourceName: thisApplication, ImportState: true, ImportStateKind: resource.ImportBlockWithID, ImportStateId: "default/secretive", Config: config(one)},
+			{
+				Config: config(two), ConfigPlanChecks: changes(digest, tfjsonpath.New("secrets").AtMapKey("prod/db")),
+				Check: secretsAre(t, plane, "secretive", map[string]any{"db": data("dHdv"), "db.prod": data("dGhyZWU=")}),
+			},
+			{
+				PreConfig: func() {
+					patch := []byte(`{"data":{"password":"ZWRpdGVk","theirs":"eA=="}}`)
+					if _, err := objects.Patch(t.Context(), "db", types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "kubectl-edit"}); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: config(two), ConfigPlanChecks: changes(digest),
+				Check: secretsAre(t, plane, "secretive", map[string]any{"db": map[string]any{"password": "dHdv", "theirs": "eA=="}, "db.prod": data("dGhyZWU=")}),
+			},
+			{
+				PreConfig: func() {
+					if err := objects.Delete(t.Context(), "db", metav1.DeleteOptions{}); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: config(one), ConfigPlanChecks: changes(digest), Check: secretsAre(t, plane, "secretive", map[string]any{"db": data("b25l")}),
+			},
+			{Config: config(""), ConfigPlanChecks: changes(), Check: secretsAre(t, plane, "secretive", map[string]any{})},
+			{Config: config(one)},
+		},
+	})
+}
+
+// TestApplicationSecretsOfOthers refuses to overwrite a Secret that is not the
+// application's, and writes nothing then.
+func TestApplicationSecretsOfOthers(t *testing.T) {
+	plane := sharedHub(t)
+	theirs := object(`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"theirs","namespace":"default"},"data":{"password":"eA=="}}`)
+	objects := hubObjects(t, plane).Resource(secrets).Namespace("default")
+	if _, err := objects.Create(t.Context(), theirs, metav1.CreateOptions{FieldManager: "helm"}); err != nil {
+		t.Fatal(err)
+	}
+	config := withProvider(plane, application("greedy", web("nginx:1")+"\n"+`secrets_wo = { theirs = { password = "C4N4RY" }, mine = { password = "C4N4RY" } }`))
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		Steps: []resource.TestStep{
+			{Config: config, ExpectError: wrapped("Secret exists already", `Secret "theirs" in namespace "default" already, and it was written by helm`)},
+			{Config: withProvider(plane, "# nothing"), Check: resource.ComposeAggregateTestCheckFunc(
+				applicationAbsent(t, plane, "greedy"), secretsAre(t, plane, "greedy", map[string]any{}))},
+		},
+	})
+}
+
+// TestApplicationSecretsVersion writes Secrets only when their version changes, as
+// is needed for values that are new at each run.
+func TestApplicationSecretsVersion(t *testing.T) {
+	plane := sharedHub(t)
+	config := func(value, version, image string) string {
+		return withProvider(plane, application("versioned", web(image)+fmt.Sprintf("\nsecrets_wo = { db = { password = %q } }\nsecrets_wo_version = %q", value, version)))
+	}
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		Steps: []resource.TestStep{
+			{Config: config("one", "1", "nginx:1")},
+			{Config: config("two", "1", "nginx:1"), ConfigPlanChecks: emptyPlan()},
+			{Config: config("two", "1", "nginx:2"), Check: secretsAre(t, plane, "versioned", map[string]any{"db": data("b25l")})},
+			{Config: config("two", "2", "nginx:2"), Check: secretsAre(t, plane, "versioned", map[string]any{"db": data("dHdv")})},
+		},
+	})
+}

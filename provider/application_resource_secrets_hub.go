@@ -1,0 +1,207 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	k8stypes "k8s.io/apimachinery/pkg/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+// annotationSalt is, on a Secret, the key of its digests. Who may read it may
+// read the Secret.
+const annotationSalt = "fairlead.dev/salt"
+
+// secretKind is the kind of Secrets.
+func secretKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Version: "v1", Kind: "Secret"}
+}
+
+func (o applicationObject) secretKey(name string) k8stypes.NamespacedName {
+	return k8stypes.NamespacedName{Namespace: o.namespace, Name: name}
+}
+
+// ownsSecret says whether a Secret is this application's.
+func (o applicationObject) ownsSecret(live *unstructured.Unstructured) bool {
+	return live.GetLabels()[v1alpha1.LabelSecretOf] == o.name
+}
+
+// holdsSecret says whether the hub holds a Secret as it is wanted, and the prior
+// digest is that of its values.
+func (o applicationObject) holdsSecret(ctx context.Context, wanted wantedSecret, prior string) (bool, error) {
+	live, err := o.client.Get(ctx, secretKind(), o.secretKey(wanted.object))
+	if hub.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	digest, err := wanted.values.digest(live.GetAnnotations()[annotationSalt], wanted.key)
+	return err == nil && digest == prior && o.ownsSecret(live) && wanted.equals(live), nil
+}
+
+// equals says whether a live Secret has the wanted values. What others have added
+// to it is theirs.
+func (s wantedSecret) equals(live *unstructured.Unstructured) bool {
+	data, _, _ := unstructured.NestedStringMap(live.Object, "data")
+	for key, value := range s.values.reveal() {
+		if text, ok := data[key]; !ok || text != base64.StdEncoding.EncodeToString([]byte(value)) {
+			return false
+		}
+	}
+	return true
+}
+
+// secretWrite is a Secret that is to be written.
+type secretWrite struct {
+	wanted wantedSecret
+	salt   string
+}
+
+// settleSecrets finds out which Secrets are to be written, and completes the
+// digests of the plan. It writes nothing.
+func (o applicationObject) settleSecrets(ctx context.Context, config, plan *applicationModel) ([]secretWrite, error) {
+	wanted := newWantedSecrets(config)
+	planned := plan.Secrets.Elements()
+	digests := map[string]attr.Value{}
+	var writes []secretWrite
+	for _, secret := range wanted.list {
+		if secret.unknown {
+			return nil, fmt.Errorf("a value of secret %q is still unknown while it is applied: this is a fault of the provider", secret.key)
+		}
+		if digest, ok := planned[secret.key].(types.String); ok && !digest.IsUnknown() {
+			digests[secret.key] = digest
+			continue
+		}
+		write, digest, err := o.settleSecret(ctx, secret, plan.AdoptExisting.ValueBool())
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, write)
+		digests[secret.key] = types.StringValue(digest)
+	}
+	plan.Secrets = types.MapNull(types.StringType)
+	if len(digests) > 0 {
+		plan.Secrets = types.MapValueMust(types.StringType, digests)
+	}
+	return writes, nil
+}
+
+// settleSecret looks at what has the name of a Secret, and keeps its salt.
+func (o applicationObject) settleSecret(ctx context.Context, secret wantedSecret, adopt bool) (secretWrite, string, error) {
+	live, err := o.client.Get(ctx, secretKind(), o.secretKey(secret.object))
+	if err != nil && !hub.IsNotFound(err) {
+		return secretWrite{}, "", err
+	}
+	write := secretWrite{wanted: secret}
+	if live != nil && err == nil {
+		if !o.ownsSecret(live) && !adopt {
+			return write, "", o.foreignSecret(live, secret.key)
+		}
+		write.salt = live.GetAnnotations()[annotationSalt]
+	}
+	if write.salt == "" {
+		write.salt = rand.Text()
+	}
+	digest, err := secret.values.digest(write.salt, secret.key)
+	return write, digest, err
+}
+
+// foreignSecret says whose a Secret is that has the name of one of ours.
+func (o applicationObject) foreignSecret(live *unstructured.Unstructured, key string) error {
+	owner := managedBy(live)
+	if other := live.GetLabels()[v1alpha1.LabelSecretOf]; other != "" {
+		owner = fmt.Sprintf("it belongs to application %q", other)
+	}
+	return &hub.ConfigError{
+		Summary: "Secret exists already",
+		Detail: fmt.Sprintf("The hub has Secret %q in namespace %q already, and %s. It is left as it is, and nothing was written.\n\n"+
+			"Give secret %q another name, or set adopt_existing = true, which overwrites it.", live.GetName(), o.namespace, owner, key),
+	}
+}
+
+// writeSecrets writes Secrets, before the application that names them.
+func (o applicationObject) writeSecrets(ctx context.Context, writes []secretWrite) error {
+	for _, write := range writes {
+		if _, err := o.client.Apply(ctx, o.secret(write), hub.ApplyOptions{Force: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes the application's Secrets and then the application.
+func (o applicationObject) write(ctx context.Context, desired *unstructured.Unstructured, secrets []secretWrite, force bool) (*unstructured.Unstructured, error) {
+	if len(secrets) > 0 {
+		// So that no Secret is written for an application that the hub refuses.
+		if _, err := o.client.Apply(ctx, desired, hub.ApplyOptions{DryRun: true, Force: true}); err != nil {
+			return nil, err
+		}
+	}
+	if err := o.writeSecrets(ctx, secrets); err != nil {
+		return nil, err
+	}
+	return o.client.ApplyExactly(ctx, desired, hub.ApplyOptions{Force: force, TakeFromPeople: true})
+}
+
+// secret is a Secret as it is written.
+func (o applicationObject) secret(write secretWrite) *unstructured.Unstructured {
+	data := map[string]any{}
+	for key, value := range write.wanted.values.reveal() {
+		data[key] = base64.StdEncoding.EncodeToString([]byte(value))
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{"data": data, "type": "Opaque"}}
+	object.SetGroupVersionKind(secretKind())
+	object.SetNamespace(o.namespace)
+	object.SetName(write.wanted.object)
+	labels := o.hub.labels(map[string]string{v1alpha1.LabelSecretOf: o.name})
+	object.SetLabels(labels)
+	annotations := map[string]string{annotationSalt: write.salt}
+	if o.hub.Owner != "" {
+		annotations[v1alpha1.AnnotationOwner] = o.hub.Owner
+	}
+	object.SetAnnotations(annotations)
+	return object
+}
+
+// removeSecrets deletes those of the application's Secrets that are no longer
+// wanted. What is somebody else's by now stays.
+func (o applicationObject) removeSecrets(ctx context.Context, before, wanted map[string]string) error {
+	for key := range before {
+		if _, kept := wanted[key]; kept {
+			continue
+		}
+		if err := o.removeSecret(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o applicationObject) removeSecret(ctx context.Context, key string) error {
+	environment, name, inEnvironment := strings.Cut(key, "/")
+	if !inEnvironment {
+		environment, name = "", key
+	}
+	at := o.secretKey(v1alpha1.SecretName(environment, name))
+	live, err := o.client.Get(ctx, secretKind(), at)
+	if hub.IsNotFound(err) || (err == nil && !o.ownsSecret(live)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return o.client.Delete(ctx, secretKind(), at, live.GetUID())
+}

@@ -1,0 +1,171 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// secretsMap is a value of secrets_wo.
+func secretsMap(secrets map[string]map[string]string) types.Map {
+	elements := map[string]attr.Value{}
+	for name, values := range secrets {
+		fields := map[string]attr.Value{}
+		for key, value := range values {
+			fields[key] = types.StringValue(value)
+		}
+		elements[name] = types.MapValueMust(types.StringType, fields)
+	}
+	return types.MapValueMust(types.MapType{ElemType: types.StringType}, elements)
+}
+
+// TestSecretsCannotBePrinted prints what holds secrets in every way.
+func TestSecretsCannotBePrinted(t *testing.T) {
+	wanted := newWantedSecrets(&applicationModel{SecretsWO: secretsMap(map[string]map[string]string{"db": {"password": "C4N4RY"}})})
+	if got := wanted.list[0].values.reveal()["password"]; got != "C4N4RY" {
+		t.Fatalf("the value is %q", got)
+	}
+	encoded, err := json.Marshal([]any{wanted, wanted.list[0].values})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(encoded)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		text += fmt.Sprintf(verb, wanted) + fmt.Sprintf(verb, []secretWrite{{wanted: wanted.list[0]}})
+	}
+	if strings.Contains(text, "C4N4RY") || strings.Contains(text, fmt.Sprintf("%x", "C4N4RY")) {
+		t.Errorf("it shows the value: %s", text)
+	}
+}
+
+// TestSecretDigest checks what the digest of a Secret tells.
+func TestSecretDigest(t *testing.T) {
+	digest := func(values secretValues, salt, key string) string {
+		d, err := values.digest(salt, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	one := digest(hidden(map[string]string{"a": "b", "c": "d"}), "salt", "db")
+	if again := digest(hidden(map[string]string{"c": "d", "a": "b"}), "salt", "db"); again != one {
+		t.Errorf("the same content has digests %s and %s", one, again)
+	}
+	seen := map[string]string{one: "the first"}
+	for name, other := range map[string]string{
+		"another salt":  digest(hidden(map[string]string{"a": "b", "c": "d"}), "pepper", "db"),
+		"another name":  digest(hidden(map[string]string{"a": "b", "c": "d"}), "salt", "prod/db"),
+		"another value": digest(hidden(map[string]string{"a": "b", "c": "e"}), "salt", "db"),
+		"a key less":    digest(hidden(map[string]string{"a": "b"}), "salt", "db"),
+	} {
+		if twin, ok := seen[other]; ok {
+			t.Errorf("%s has the digest of %s", name, twin)
+		}
+		seen[other] = name
+	}
+}
+
+// TestWantedSecrets checks names, keys and collisions.
+func TestWantedSecrets(t *testing.T) {
+	config := &applicationModel{
+		SecretsWO: secretsMap(map[string]map[string]string{"db": {"password": "x"}, "Bad": {"a b": "x"}, "db.prod": {}}),
+		EnvironmentSecretsWO: types.MapValueMust(types.MapType{ElemType: types.MapType{ElemType: types.StringType}}, map[string]attr.Value{
+			"prod": secretsMap(map[string]map[string]string{"db": {"password": "y"}}), "no.name": secretsMap(nil),
+		}),
+	}
+	wanted := newWantedSecrets(config)
+	var keys, findings []string
+	for _, secret := range wanted.list {
+		keys = append(keys, secret.key+" "+secret.object)
+	}
+	for _, finding := range wanted.findings {
+		findings = append(findings, strings.SplitAfterN(finding.String(), ":", 3)[0]+strings.SplitAfterN(finding.String(), ":", 3)[1])
+	}
+	if diff := cmp.Diff([]string{"Bad Bad", "db db", "db.prod db.prod", "prod/db db.prod"}, keys); diff != "" {
+		t.Errorf("Secrets (-want +got):\n%s", diff)
+	}
+	want := []string{
+		"secrets_wo.Bad: is no name of a Secret:", `secrets_wo.Bad["a b"]: is no key of a Secret:`,
+		`environment_secrets_wo["no.name"]: is no name of an environment:`, `secrets_wo: db.prod and prod/db would both be Secret "db.prod" on the hub:`,
+	}
+	if diff := cmp.Diff(want, findings); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// TestSecretsPlanWithoutHub plans with a hub that is not known yet: what is in the
+// state stays, with a warning, unless the application changes anyhow.
+func TestSecretsPlanWithoutHub(t *testing.T) {
+	password := types.MapValueMust(types.MapType{ElemType: types.StringType}, map[string]attr.Value{
+		"db": types.MapValueMust(types.StringType, map[string]attr.Value{"password": types.StringValue("x")}),
+	})
+	digests := func(value attr.Value) types.Map {
+		return types.MapValueMust(types.StringType, map[string]attr.Value{"db": value})
+	}
+	tests := []struct {
+		name, reason      string
+		version, before   types.String
+		revision, planned types.String
+		state             types.Map
+		want              types.Map
+		warnings          int
+	}{
+		{"no change", "a plan without a hub is no reason to write", types.StringNull(), types.StringNull(), types.StringValue("r"), types.StringValue("r"), digests(types.StringValue("d")), digests(types.StringValue("d")), 1},
+		{"another change", "the apply may find another value", types.StringNull(), types.StringNull(), types.StringUnknown(), types.StringUnknown(), digests(types.StringValue("d")), digests(types.StringUnknown()), 0},
+		{"new", "it is known after apply", types.StringNull(), types.StringNull(), types.StringValue("r"), types.StringUnknown(), types.MapNull(types.StringType), digests(types.StringUnknown()), 0},
+		{"same version", "the version says that it is the same", types.StringValue("1"), types.StringValue("1"), types.StringUnknown(), types.StringUnknown(), digests(types.StringValue("d")), digests(types.StringValue("d")), 0},
+		{"new version", "the version says that it is another", types.StringValue("2"), types.StringValue("1"), types.StringValue("r"), types.StringUnknown(), digests(types.StringValue("d")), digests(types.StringUnknown()), 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := &applicationResource{hub: unknownHub()}
+			plan := &applicationModel{SecretsWOVersion: test.version, Revision: test.revision}
+			state := &applicationModel{SecretsWOVersion: test.before, Secrets: test.state}
+			var diags diag.Diagnostics
+			r.planSecrets(t.Context(), &applicationModel{SecretsWO: password}, plan, state, &diags)
+			if diff := cmp.Diff(test.want.String()+test.planned.String(), plan.Secrets.String()+plan.Revision.String()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+			if diags.WarningsCount() != test.warnings || diags.HasError() {
+				t.Errorf("diagnostics %v, want %d warnings", diags, test.warnings)
+			}
+		})
+	}
+}
+
+// TestSecretsAreWriteOnly checks the schema: values of Secrets are in no state.
+func TestSecretsAreWriteOnly(t *testing.T) {
+	e, _ := newEngine(t, nil, nil)
+	found := map[string]bool{}
+	for _, attribute := range e.schema.ResourceSchemas["fairlead_application"].Block.Attributes {
+		if attribute.WriteOnly {
+			found[attribute.Name] = true
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"secrets_wo": true, "environment_secrets_wo": true}, found); diff != "" {
+		t.Errorf("write-only attributes (-want +got):\n%s", diff)
+	}
+	config := map[string]tftypes.Value{"name": text("web"), "components": tftypes.NewValue(tftypes.Object{}, map[string]tftypes.Value{}),
+		"secrets_wo": tftypes.NewValue(tftypes.Map{ElementType: tftypes.Map{ElementType: tftypes.String}}, map[string]tftypes.Value{
+			"db": tftypes.NewValue(tftypes.Map{ElementType: tftypes.String}, map[string]tftypes.Value{"password": text("C4N4RY")})})}
+	resp, err := e.server.ValidateResourceConfig(t.Context(), &tfprotov6.ValidateResourceConfigRequest{
+		TypeName: "fairlead_application", Config: e.dynamic(e.schema.ResourceSchemas["fairlead_application"], config)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError)
+	if !strings.Contains(got, "1.11") || strings.Contains(got, "C4N4RY") {
+		t.Errorf("an engine without write-only attributes is told: %s", got)
+	}
+}
