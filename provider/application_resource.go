@@ -187,7 +187,7 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := object.write(ctx, desired, secrets, plan.AdoptExisting.ValueBool())
+	live, err := object.write(ctx, desired, secrets, takesOver(&plan))
 	if err == nil {
 		// After the application, which does not name them any more. An error keeps the
 		// prior state, so that the next apply tries again.
@@ -223,6 +223,9 @@ func (r *applicationResource) Delete(ctx context.Context, req resource.DeleteReq
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if checkProtection(&state, &resp.Diagnostics); resp.Diagnostics.HasError() {
+		return
+	}
 	object := r.object(client, &state)
 	object.instance = loadInstance(ctx, req.Private)
 	if err := object.remove(ctx, loadUID(ctx, req.Private), digestsOf(&state)); err != nil {

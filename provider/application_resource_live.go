@@ -42,6 +42,7 @@ func newLiveSpec(spec map[string]any, prior *applicationModel) *liveSpec {
 // would be written of it is what was read, stays as it is.
 func (l *liveSpec) into(m *applicationModel) error {
 	written := newApplicationSpec(m)
+	l.keepIgnored(m, written)
 	parts := []struct {
 		attribute string
 		value     *types.Dynamic
@@ -69,6 +70,22 @@ func (l *liveSpec) into(m *applicationModel) error {
 		*part.value = dynamic
 	}
 	return nil
+}
+
+// keepIgnored shows what is left to others as the state has it.
+func (l *liveSpec) keepIgnored(m *applicationModel, written *applicationSpec) {
+	ignored, _ := newIgnoredFields(m.IgnoreFields)
+	if len(ignored) == 0 || importing("components", &m.Components) {
+		return
+	}
+	list := func(root string, read []any, before any) []any {
+		kept, _ := ignored.keep(root, orNil(read), before).([]any)
+		return kept
+	}
+	l.components = list("components", l.components, written.components)
+	l.environments = list("environments", l.environments, written.environments)
+	l.policies = list("policies", l.policies, written.policies)
+	l.workflow = ignored.keep("workflow", l.workflow, written.workflow)
 }
 
 // importing says that a required attribute has no value yet.

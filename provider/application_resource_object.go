@@ -65,6 +65,10 @@ func (o applicationObject) desired(ctx context.Context, plan *applicationModel, 
 		diags.AddError("Value not known", "A value of the application is still unknown while it is applied. This is a fault of the provider.")
 		return nil, spec
 	}
+	if err := o.keepIgnored(ctx, plan, spec); err != nil {
+		appendError(diags, err)
+		return nil, spec
+	}
 	content := spec.object()
 	revision := plan.Revision.ValueString()
 	if plan.Revision.IsUnknown() || plan.Revision.IsNull() {
@@ -85,6 +89,38 @@ func (o applicationObject) desired(ctx context.Context, plan *applicationModel, 
 		appendError(diags, err)
 	}
 	return object, spec
+}
+
+// keepIgnored leaves what is left to others as the hub has it.
+func (o applicationObject) keepIgnored(ctx context.Context, plan *applicationModel, spec *applicationSpec) error {
+	ignored, _ := newIgnoredFields(plan.IgnoreFields)
+	if len(ignored) == 0 {
+		return nil
+	}
+	existing, err := o.client.Get(ctx, rollout.Kind(), o.key())
+	if hub.IsNotFound(err) || (err == nil && existing.GetDeletionTimestamp() != nil) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	content, _, err := unstructured.NestedMap(existing.Object, "spec")
+	if err != nil {
+		return fmt.Errorf("read the spec of application %s: %w", o.id(), err)
+	}
+	live := newLiveSpec(content, plan)
+	spec.components = ignored.keep("components", spec.components, orNil(live.components))
+	spec.environments = ignored.keep("environments", spec.environments, orNil(live.environments))
+	spec.policies = ignored.keep("policies", spec.policies, orNil(live.policies))
+	spec.workflow = ignored.keep("workflow", spec.workflow, live.workflow)
+	return nil
+}
+
+// takesOver says whether fields of other managers are taken over. The lists of a
+// spec have one manager each, so that who leaves a field to another tool meets it
+// as a manager of the whole list, and keeps its value.
+func takesOver(plan *applicationModel) bool {
+	return plan.AdoptExisting.ValueBool() || len(plan.IgnoreFields.Elements()) > 0
 }
 
 // revisionOf names what is written: the spec, and the Secrets where there are some.
@@ -119,6 +155,7 @@ func (o applicationObject) annotations(configured map[string]string, revision st
 	out[v1alpha1.AnnotationRevision] = revision
 	out[v1beta1.AnnotationControllerRequirement] = v1beta1.ControllerName
 	out[annotationInstance] = o.instance
+	maps.Copy(out, o.hub.Audit)
 	if o.hub.Owner != "" {
 		out[v1alpha1.AnnotationOwner] = o.hub.Owner
 	}
@@ -174,7 +211,7 @@ func (o applicationObject) owned(existing *unstructured.Unstructured) bool {
 
 // leftByUs says whether the application is what an apply that was killed has
 // left: our field manager wrote it, and writing it again would change nothing
-// but the instance.
+// but the instance and the run.
 func (o applicationObject) leftByUs(ctx context.Context, existing, desired *unstructured.Unstructured) bool {
 	annotations := existing.GetAnnotations()
 	if managedKeys(existing, "annotations") == nil || annotations[v1alpha1.AnnotationOwner] != o.hub.Owner {
@@ -182,7 +219,7 @@ func (o applicationObject) leftByUs(ctx context.Context, existing, desired *unst
 	}
 	again := desired.DeepCopy()
 	wanted := again.GetAnnotations()
-	wanted[annotationInstance] = annotations[annotationInstance]
+	withAuditOf(wanted, annotations)
 	again.SetAnnotations(wanted)
 	dry, err := o.client.Apply(ctx, again, hub.ApplyOptions{DryRun: true})
 	return err == nil && sameButForManagers(dry, existing)

@@ -5,9 +5,11 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -20,6 +22,9 @@ import (
 // alone, and the first plan after an import, are empty.
 func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		var state applicationModel
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		checkProtection(&state, &resp.Diagnostics)
 		return
 	}
 	var plan, config applicationModel
@@ -67,18 +72,20 @@ func (r *applicationResource) plannedNamespace(config, state *applicationModel) 
 // planUpdate keeps what the state says where nothing changes for the hub.
 func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel) {
 	before := newApplicationSpec(state)
+	ignored, _ := newIgnoredFields(plan.IgnoreFields)
 	same := true
 	parts := []struct {
+		root          string
 		plan, state   *types.Dynamic
 		after, before any
 	}{
-		{&plan.Components, &state.Components, after.components, before.components},
-		{&plan.Environments, &state.Environments, after.environments, before.environments},
-		{&plan.Policies, &state.Policies, after.policies, before.policies},
-		{&plan.Workflow, &state.Workflow, after.workflow, before.workflow},
+		{"components", &plan.Components, &state.Components, after.components, before.components},
+		{"environments", &plan.Environments, &state.Environments, after.environments, before.environments},
+		{"policies", &plan.Policies, &state.Policies, after.policies, before.policies},
+		{"workflow", &plan.Workflow, &state.Workflow, after.workflow, before.workflow},
 	}
 	for _, part := range parts {
-		if !sameContent(part.after, part.before) {
+		if !sameContent(ignored.keep(part.root, part.after, part.before), part.before) {
 			same = false
 			continue
 		}
@@ -95,6 +102,15 @@ func planUpdate(plan *applicationModel, after *applicationSpec, state *applicati
 		plan.ID.Equal(state.ID)
 	if same && !state.Revision.IsNull() {
 		plan.Revision = state.Revision
+	}
+}
+
+// checkProtection refuses to destroy a protected application.
+func checkProtection(state *applicationModel, diags *diag.Diagnostics) {
+	protection, _ := state.Deletion.Attributes()["protection"].(types.Bool)
+	if protection.ValueBool() {
+		diags.AddError("Application is protected", fmt.Sprintf(
+			"Application %q has deletion = { protection = true }, and would be destroyed. To destroy it, apply deletion = { protection = false } first.", state.ID.ValueString()))
 	}
 }
 

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
@@ -26,6 +27,8 @@ type applicationModel struct {
 	Policies      types.Dynamic `tfsdk:"policies"`
 	Workflow      types.Dynamic `tfsdk:"workflow"`
 	AdoptExisting types.Bool    `tfsdk:"adopt_existing"`
+	IgnoreFields  types.List    `tfsdk:"ignore_fields"`
+	Deletion      types.Object  `tfsdk:"deletion"`
 
 	SecretsWO            types.Map    `tfsdk:"secrets_wo"`
 	EnvironmentSecretsWO types.Map    `tfsdk:"environment_secrets_wo"`
@@ -38,71 +41,108 @@ type applicationModel struct {
 
 // applicationSchema describes fairlead_application.
 func applicationSchema(ctx context.Context) schema.Schema {
+	attributes := applicationAttributes(ctx)
+	maps.Copy(attributes, treatmentAttributes())
+	maps.Copy(attributes, secretAttributes())
 	return schema.Schema{
+		Attributes: attributes,
 		MarkdownDescription: "An application: components with their traits, and the environments that they are delivered to. " +
 			"Creating it hands it over to the addon and does not wait until it runs: that is what `fairlead_rollout` is for, so that a failed rollout never taints an application.\n\n" +
 			"Inside `components`, `environments`, `policies` and `workflow` everything is spelled as in OAM, such as `dependsOn`. " +
 			"To ignore changes of one value, write its path with dots: `ignore_changes = [components.web.properties.image]`; the form with brackets has no effect.",
-		Attributes: map[string]schema.Attribute{
-			"name": schema.StringAttribute{
-				Required:            true,
-				Validators:          nameValidators(),
-				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-				MarkdownDescription: "Name of the application. A change makes a new one.",
+	}
+}
+
+// applicationAttributes are what an application is, and what is known of it.
+func applicationAttributes(ctx context.Context) map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"name": schema.StringAttribute{
+			Required:            true,
+			Validators:          nameValidators(),
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			MarkdownDescription: "Name of the application. A change makes a new one.",
+		},
+		"components": componentsSchema(),
+		"namespace": schema.StringAttribute{
+			Optional:            true,
+			Computed:            true,
+			Validators:          sourceNamespaceValidators(),
+			MarkdownDescription: "Namespace of the application on the hub. Default: the provider's `default_namespace`. A change makes a new application.",
+		},
+		"environments": environmentsSchema(),
+		"policies": schema.DynamicAttribute{
+			Optional:            true,
+			MarkdownDescription: "Further policies: a list of `{ name, type, properties }`, or an object keyed by name.",
+		},
+		"workflow": schema.DynamicAttribute{
+			Optional:            true,
+			MarkdownDescription: "The workflow: an object with `steps` and `mode`, or `ref`. Default: the addon derives it from the environments and their order.",
+		},
+		"labels": schema.MapAttribute{
+			Optional:            true,
+			ElementType:         types.StringType,
+			MarkdownDescription: "Labels of the application, added to the provider's `default_labels`.",
+		},
+		"annotations": schema.MapAttribute{
+			Optional:            true,
+			ElementType:         types.StringType,
+			MarkdownDescription: "Annotations of the application.",
+		},
+		"id": schema.StringAttribute{
+			Computed:            true,
+			MarkdownDescription: "`namespace/name`.",
+		},
+		"revision": schema.StringAttribute{
+			Computed:            true,
+			MarkdownDescription: "Names what was written: a digest of the application's spec and of the digests of its Secrets. Known after apply whenever anything changes.",
+		},
+		"timeouts": timeouts.Attributes(ctx, timeoutOptions()),
+	}
+}
+
+// treatmentAttributes say what becomes of what others do, and of the application.
+func treatmentAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"adopt_existing": schema.BoolAttribute{
+			Optional: true,
+			MarkdownDescription: "Take over an application of that name that exists already and is not managed here, and fields of it that another tool sets. " +
+				"Without it that is an error that shows the import block to paste.",
+		},
+		"ignore_fields": schema.ListAttribute{
+			Optional:    true,
+			ElementType: types.StringType,
+			MarkdownDescription: "Fields that are left to others, such as a tool that updates images: `components.web.properties.image`, `components.web.traits.scaler.replicas` or " +
+				"`environments.prod.components.web.properties.image`. A new application starts with what is configured. From then on the plan does not compare them, and they stay as the hub has them " +
+				"whatever else changes. An entry of a list is named by its `name` or index, a key with dots or slashes is written as `[\"a.b/c\"]`.",
+		},
+		"deletion": schema.SingleNestedAttribute{
+			Optional:            true,
+			MarkdownDescription: "How the application goes.",
+			Attributes: map[string]schema.Attribute{
+				"protection": schema.BoolAttribute{
+					Optional:            true,
+					MarkdownDescription: "Refuses to destroy the application, also when its block or module is removed. Apply `false` first.",
+				},
 			},
-			"components": componentsSchema(),
-			"namespace": schema.StringAttribute{
-				Optional:            true,
-				Computed:            true,
-				Validators:          sourceNamespaceValidators(),
-				MarkdownDescription: "Namespace of the application on the hub. Default: the provider's `default_namespace`. A change makes a new application.",
-			},
-			"environments": environmentsSchema(),
-			"policies": schema.DynamicAttribute{
-				Optional:            true,
-				MarkdownDescription: "Further policies: a list of `{ name, type, properties }`, or an object keyed by name.",
-			},
-			"workflow": schema.DynamicAttribute{
-				Optional:            true,
-				MarkdownDescription: "The workflow: an object with `steps` and `mode`, or `ref`. Default: the addon derives it from the environments and their order.",
-			},
-			"labels": schema.MapAttribute{
-				Optional:            true,
-				ElementType:         types.StringType,
-				MarkdownDescription: "Labels of the application, added to the provider's `default_labels`.",
-			},
-			"annotations": schema.MapAttribute{
-				Optional:            true,
-				ElementType:         types.StringType,
-				MarkdownDescription: "Annotations of the application.",
-			},
-			"adopt_existing": schema.BoolAttribute{
-				Optional: true,
-				MarkdownDescription: "Take over an application of that name that exists already and is not managed here, and fields of it that another tool sets. " +
-					"Without it that is an error that shows the import block to paste.",
-			},
-			"secrets_wo":             secretsSchema(),
-			"environment_secrets_wo": environmentSecretsSchema(),
-			"secrets_wo_version": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "Any text, such as the version of a secret in its store. With it, Secrets are written when it changes, and not otherwise: " +
-					"for values that are new at each run, and for plans that cannot read Secrets of the hub.",
-			},
-			"secrets": schema.MapAttribute{
-				Computed:    true,
-				ElementType: types.StringType,
-				MarkdownDescription: "The application's Secrets: from name, or `environment/name`, to a digest that changes with the content and is keyed by the hub. " +
-					"Known after apply where a Secret changes.",
-			},
-			"id": schema.StringAttribute{
-				Computed:            true,
-				MarkdownDescription: "`namespace/name`.",
-			},
-			"revision": schema.StringAttribute{
-				Computed:            true,
-				MarkdownDescription: "Names what was written: a digest of the application's spec and of the digests of its Secrets. Known after apply whenever anything changes.",
-			},
-			"timeouts": timeouts.Attributes(ctx, timeoutOptions()),
+		},
+	}
+}
+
+// secretAttributes are the Secrets that come with an application.
+func secretAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"secrets_wo":             secretsSchema(),
+		"environment_secrets_wo": environmentSecretsSchema(),
+		"secrets_wo_version": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Any text, such as the version of a secret in its store. With it, Secrets are written when it changes, and not otherwise: " +
+				"for values that are new at each run, and for plans that cannot read Secrets of the hub.",
+		},
+		"secrets": schema.MapAttribute{
+			Computed:    true,
+			ElementType: types.StringType,
+			MarkdownDescription: "The application's Secrets: from name, or `environment/name`, to a digest that changes with the content and is keyed by the hub. " +
+				"Known after apply where a Secret changes.",
 		},
 	}
 }

@@ -87,12 +87,12 @@ func TestWantedSecrets(t *testing.T) {
 	wanted := newWantedSecrets(config)
 	var keys, findings []string
 	for _, secret := range wanted.list {
-		keys = append(keys, secret.key+" "+secret.object)
+		keys = append(keys, secret.key+"="+secret.object)
 	}
 	for _, finding := range wanted.findings {
 		findings = append(findings, strings.SplitAfterN(finding.String(), ":", 3)[0]+strings.SplitAfterN(finding.String(), ":", 3)[1])
 	}
-	if diff := cmp.Diff([]string{"Bad Bad", "db db", "db.prod db.prod", "prod/db db.prod"}, keys); diff != "" {
+	if diff := cmp.Diff([]string{"Bad=Bad", "db=db", "db.prod=db.prod", "prod/db=db.prod"}, keys); diff != "" {
 		t.Errorf("Secrets (-want +got):\n%s", diff)
 	}
 	want := []string{

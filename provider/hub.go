@@ -24,6 +24,8 @@ type Hub struct {
 	// Owner names who manages the objects, such as a workspace; it is written as
 	// their annotation fairlead.dev/owner. Empty when nothing names one.
 	Owner string
+	// Audit are the annotations that say which run writes an application.
+	Audit map[string]string
 
 	unknown bool
 	// namespaceUnknown says that DefaultNamespace is known only after apply.

@@ -114,6 +114,7 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 		configured = newHub(config)
 	}
 	configured.Owner = p.owner(model.Owner)
+	configured.Audit = auditOf(p.getenv)
 	configured.DefaultNamespace = namespaceOr(model.DefaultNamespace, "default")
 	configured.namespaceUnknown = model.DefaultNamespace.IsUnknown()
 	if !model.DefaultLabels.IsUnknown() && !model.DefaultLabels.IsNull() {
