@@ -149,6 +149,9 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	if importing {
+		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
+	}
 	if loadInstance(ctx, req.Private) == "" {
 		resp.Diagnostics.Append(storeInstance(ctx, resp.Private, live.GetAnnotations()[annotationInstance])...)
 	}
@@ -187,7 +190,7 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := object.write(ctx, desired, secrets, takesOver(&plan))
+	live, err := object.write(ctx, desired, secrets, takesOver(&plan) || wasImported(ctx, req.Private))
 	if err == nil {
 		// After the application, which does not name them any more. An error keeps the
 		// prior state, so that the next apply tries again.
@@ -208,6 +211,7 @@ func (r *applicationResource) save(ctx context.Context, plan *applicationModel, 
 	diags.Append(setApplicationIdentity(ctx, identity, plan)...)
 	diags.Append(storeUID(ctx, private, w.uid)...)
 	diags.Append(storeInstance(ctx, private, w.instance)...)
+	diags.Append(storeImported(ctx, private, false)...)
 }
 
 // Delete deletes the application and waits until nothing of it is left.
