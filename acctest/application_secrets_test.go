@@ -96,6 +96,16 @@ func TestApplicationSecrets(t *testing.T) {
 			},
 			{Config: config(""), ConfigPlanChecks: changes(), Check: secretsAre(t, plane, "secretive", map[string]any{})},
 			{Config: config(one)},
+			{
+				PreConfig: func() {
+					if err := hubObjects(t, plane).Resource(applications).Namespace("default").Delete(t.Context(), "secretive", metav1.DeleteOptions{}); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: config(one), ConfigPlanChecks: changes(),
+				Check: resource.ComposeAggregateTestCheckFunc(applicationIs(t, plane, "secretive", webSpec("nginx:1")), secretsAre(t, plane, "secretive", map[string]any{"db": data("b25l")})),
+			},
+			{Config: config(one), ConfigPlanChecks: emptyPlan()},
 		},
 	})
 }

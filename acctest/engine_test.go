@@ -61,6 +61,9 @@ func (w *workspace) configure(t *testing.T, configuration string, variables map[
 	if err := os.WriteFile(filepath.Join(w.source, "main.tf"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if variables == nil {
+		variables = map[string]any{}
+	}
 	if err := w.Prepare(w.source, variables); err != nil {
 		t.Fatal(err)
 	}

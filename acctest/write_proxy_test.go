@@ -43,10 +43,16 @@ type writeProxy struct {
 	at      time.Time
 }
 
-// newWriteProxy starts a proxy that ends with the test.
+// newWriteProxy starts a proxy for the addon that ends with the test.
 func newWriteProxy(t *testing.T, hub *cluster.ControlPlane) *writeProxy {
 	t.Helper()
-	direct, err := hub.ServiceAccountKubeconfig(t.Context(), v1alpha1.SystemNamespace, addonAccount, managerToken)
+	return newWriteProxyAs(t, hub, v1alpha1.SystemNamespace, addonAccount)
+}
+
+// newWriteProxyAs starts a proxy for a service account that ends with the test.
+func newWriteProxyAs(t *testing.T, hub *cluster.ControlPlane, namespace, account string) *writeProxy {
+	t.Helper()
+	direct, err := hub.ServiceAccountKubeconfig(t.Context(), namespace, account, managerToken)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 	object := r.object(client, &state)
 	live, err := client.Get(ctx, rollout.Kind(), object.key())
 	if hub.IsNotFound(err) {
-		resp.State.RemoveResource(ctx)
+		r.readGone(ctx, object, &state, resp)
 		return
 	}
 	if hub.IsAway(err) && !importing {
@@ -155,6 +155,20 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 	if loadInstance(ctx, req.Private) == "" {
 		resp.Diagnostics.Append(storeInstance(ctx, resp.Private, live.GetAnnotations()[annotationInstance])...)
 	}
+}
+
+// readGone forgets an application that is gone. While Secrets of it are left, as
+// when a destroy was killed, it stays in the state without a revision, so that a
+// destroy removes them and an apply makes the application anew.
+func (r *applicationResource) readGone(ctx context.Context, object applicationObject, state *applicationModel, resp *resource.ReadResponse) {
+	if !object.leavesSecrets(ctx, digestsOf(state)) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	state.Revision = types.StringNull()
+	resp.Diagnostics.AddWarning("Application is gone", fmt.Sprintf(
+		"The hub has no Application %q any more, and still has Secrets of it. An apply makes the application anew, a destroy removes the Secrets.", object.id()))
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 }
 
 // Update writes the application. An error leaves the prior state, so that the

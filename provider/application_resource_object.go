@@ -335,7 +335,7 @@ func (o applicationObject) read(live *unstructured.Unstructured, m *applicationM
 	}
 	m.Revision = types.StringValue(revision)
 	m.ID = applicationID(m)
-	m.Secrets = readDigests(live.GetAnnotations())
+	m.Secrets = readDigests(live.GetAnnotations(), m.Secrets)
 	m.Labels = readStrings(m.Labels, live.GetLabels(), o.imported(live, "labels", importing), diags)
 	m.Annotations = readStrings(m.Annotations, live.GetAnnotations(), o.imported(live, "annotations", importing), diags)
 	return nil

@@ -171,7 +171,7 @@ func (r *applicationResource) plannedDigests(ctx context.Context, wanted []wante
 	for _, secret := range wanted {
 		elements[secret.key] = types.StringUnknown()
 		digest, had := prior[secret.key].(types.String)
-		if !had {
+		if !had || digest.ValueString() == "" {
 			continue
 		}
 		same, err := r.sameSecret(ctx, secret, digest.ValueString(), plan, state)
@@ -219,13 +219,20 @@ func digestsOf(m *applicationModel) map[string]string {
 	return stringsIn(m.Secrets)
 }
 
-// readDigests reads the digests from the annotation of a live application.
-func readDigests(annotations map[string]string) types.Map {
+// readDigests reads the digests from the annotation of a live application. What it
+// does not list, but the state does, may be left of an apply that was killed before
+// it removed the Secret, or was taken out by hand: it stays, without a digest, so
+// that the next apply settles it.
+func readDigests(annotations map[string]string, prior types.Map) types.Map {
 	var digests map[string]string
-	if json.Unmarshal([]byte(annotations[v1alpha1.AnnotationSecrets]), &digests) != nil || len(digests) == 0 {
+	_ = json.Unmarshal([]byte(annotations[v1alpha1.AnnotationSecrets]), &digests) // what is no list lists nothing
+	elements := map[string]attr.Value{}
+	for key := range prior.Elements() {
+		elements[key] = types.StringValue("")
+	}
+	if len(digests)+len(elements) == 0 {
 		return types.MapNull(types.StringType)
 	}
-	elements := map[string]attr.Value{}
 	for key, digest := range digests {
 		elements[key] = types.StringValue(digest)
 	}

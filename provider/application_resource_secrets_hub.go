@@ -190,12 +190,28 @@ func (o applicationObject) removeSecrets(ctx context.Context, before, wanted map
 	return nil
 }
 
-func (o applicationObject) removeSecret(ctx context.Context, key string) error {
+// leavesSecrets says whether the hub still has one of the Secrets.
+func (o applicationObject) leavesSecrets(ctx context.Context, secrets map[string]string) bool {
+	for key := range secrets {
+		live, err := o.client.Get(ctx, secretKind(), o.secretAt(key))
+		if err == nil && o.ownsSecret(live) {
+			return true
+		}
+	}
+	return false
+}
+
+// secretAt is where the Secret is that has a key among the application's secrets.
+func (o applicationObject) secretAt(key string) k8stypes.NamespacedName {
 	environment, name, inEnvironment := strings.Cut(key, "/")
 	if !inEnvironment {
 		environment, name = "", key
 	}
-	at := o.secretKey(v1alpha1.SecretName(environment, name))
+	return o.secretKey(v1alpha1.SecretName(environment, name))
+}
+
+func (o applicationObject) removeSecret(ctx context.Context, key string) error {
+	at := o.secretAt(key)
 	live, err := o.client.Get(ctx, secretKind(), at)
 	if hub.IsNotFound(err) || (err == nil && !o.ownsSecret(live)) {
 		return nil
