@@ -166,12 +166,18 @@ func stringsOf(ctx context.Context, value interface {
 	return texts
 }
 
-// stringMap returns the elements of a map of strings.
+// stringMap returns the elements of a map of strings, without those that are null.
 func stringMap(ctx context.Context, value types.Map, diags *diag.Diagnostics) map[string]string {
 	if value.IsNull() || value.IsUnknown() {
 		return nil
 	}
+	var elements map[string]types.String
+	diags.Append(value.ElementsAs(ctx, &elements, false)...)
 	texts := map[string]string{}
-	diags.Append(value.ElementsAs(ctx, &texts, false)...)
+	for key, element := range elements {
+		if !element.IsNull() {
+			texts[key] = element.ValueString()
+		}
+	}
 	return texts
 }
