@@ -234,6 +234,39 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestStrangers checks that somebody else's object is run into once, only looked
+// at after that, and that its place is taken when it is gone.
+func TestStrangers(t *testing.T) {
+	h := newTenantHub(t)
+	gvr := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	stranger := &unstructured.Unstructured{Object: named(webKey.gvk, "web", object{"spec": object{"replicas": int64(7)}})}
+	if err := h.tenant.Tracker().Create(gvr, stranger.DeepCopy(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	web := unitWith(named(webKey.gvk, "web", object{"spec": object{"replicas": int64(1)}}))
+	for i, want := range [][]string{
+		{"patch deployments web", "get deployments web"}, // the API server refuses it
+		{"get deployments web"},
+		{"get deployments web"},
+	} {
+		if got := h.deliver(t, web); got.Reason != delivery.ReasonForeignObject || got.RetryAfter != conflictRetry {
+			t.Errorf("pass %d: %+v, want it refused and looked at later", i, got)
+		}
+		h.want(t, fmt.Sprint("pass ", i), want...)
+	}
+	live, err := h.tenant.Tracker().Get(gvr, "shop", "web")
+	if diff := cmp.Diff(stranger, live); err != nil || diff != "" {
+		t.Errorf("somebody else's object, %v (-want +got):\n%s", err, diff)
+	}
+	if err := h.tenant.Tracker().Delete(gvr, "shop", "web"); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver(t, web); got.Reason != "" {
+		t.Errorf("with nothing there: %+v", got)
+	}
+	h.want(t, "with nothing there", "get deployments web", "patch deployments web")
+}
+
 // TestMoving checks what is said of an object of another component of the
 // application, which is not to have it any more.
 func TestMoving(t *testing.T) {
