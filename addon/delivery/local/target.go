@@ -207,8 +207,7 @@ func (t *Target) live(ctx context.Context, key objectKey) (*unstructured.Unstruc
 // known is the object as the cache has it, or as the answer to a write had it
 // that the cache has not seen yet. The cache holds what the addon delivered.
 func (t *Target) known(ctx context.Context, key objectKey) (*unstructured.Unstructured, error) {
-	object := NewObject(key.gvk)
-	err := t.Reader.Get(ctx, key.key, object)
+	object, err := t.cached(ctx, key)
 	if err == nil {
 		return object, nil
 	}
@@ -247,6 +246,15 @@ func (t *Target) taken(key objectKey, taken bool) {
 // maxTaken is how many names are remembered that others have taken. One that is
 // forgotten costs a write that the API server refuses.
 const maxTaken = 1000
+
+// cached is a copy of an object as the cache shows it.
+func (t *Target) cached(ctx context.Context, key objectKey) (*unstructured.Unstructured, error) {
+	object := NewObject(key.gvk)
+	if err := t.Reader.Get(ctx, key.key, object); err != nil {
+		return nil, err
+	}
+	return object, unpack(object)
+}
 
 // upToDate says that the object has the wanted content, and that nobody changed
 // it since, or that changes of others are left alone.
