@@ -80,9 +80,7 @@ func pack(object any) (any, error) {
 	if !ok || isPacked(live) {
 		return object, nil
 	}
-	if _, err := strip(live); err != nil {
-		return nil, err
-	}
+	strip(live)
 	packed, ok := compact.Pack(live.Object)
 	if !ok {
 		return live, nil
@@ -112,9 +110,10 @@ func isPacked(object *unstructured.Unstructured) bool {
 
 // unpack makes the whole of a copy of what the cache holds.
 func unpack(object *unstructured.Unstructured) error {
-	packed, ok, err := unstructured.NestedString(object.Object, "metadata", packedObject)
-	if !ok || err != nil {
-		return err
+	metadata, _ := object.Object["metadata"].(map[string]any)
+	packed, ok := metadata[packedObject].(string)
+	if !ok {
+		return nil
 	}
 	content, ok := compact.Unpack(packed)
 	if !ok {
@@ -124,13 +123,10 @@ func unpack(object *unstructured.Unstructured) error {
 	return nil
 }
 
-func strip(object any) (any, error) {
-	live, ok := object.(*unstructured.Unstructured)
-	if !ok {
-		return object, nil
-	}
+// strip leaves out of an object what is never read of it, and notes the digest of its content.
+func strip(live *unstructured.Unstructured) {
 	if live.GetAnnotations()[observedDigest] != "" {
-		return live, nil
+		return
 	}
 	digest := contentDigest(live.Object)
 	live.SetManagedFields(nil)
@@ -140,7 +136,6 @@ func strip(object any) (any, error) {
 	}
 	annotations[observedDigest] = digest
 	live.SetAnnotations(annotations)
-	return live, nil
 }
 
 // contentDigest is the digest of an object without what the API server and
