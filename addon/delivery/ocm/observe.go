@@ -137,8 +137,9 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			return t.repair(ctx, work, object, outdated(values))
 		}
 		if path := drifted(object, feedback[i], values); path != "" {
+			// Feedback of this version is no older than the version: nothing else is waited for.
 			return t.repair(ctx, work, object, difference{
-				is: "somebody changed " + path + " on the cluster", late: "waiting for feedback of " + path, after: feedbackDelay})
+				is: "somebody changed " + path + " on the cluster", late: "waiting for feedback of " + path, after: settle})
 		}
 		addObserved(&observation, object, values)
 	}
@@ -221,13 +222,18 @@ func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object r
 	return observation, err
 }
 
-// appliedFor is how long the work's present generation has been applied; 0 when it is not.
+// appliedFor is how long the work's present generation has been applied; 0 when it is
+// not. The time is the cluster's: where it lies ahead, that of the hub counts at which
+// the agent reported last.
 func (t *Target) appliedFor(work *workv1.ManifestWork) time.Duration {
 	applied := appliedCondition(work)
 	if applied == nil || applied.Status != metav1.ConditionTrue || applied.ObservedGeneration != work.Generation {
 		return 0
 	}
-	return t.Clock.Since(applied.LastTransitionTime.Time)
+	if age := t.Clock.Since(applied.LastTransitionTime.Time); age >= 0 {
+		return age
+	}
+	return t.reportedFor(work)
 }
 
 // reportedFor is how long its agent has said nothing of the work. Applied keeps the
