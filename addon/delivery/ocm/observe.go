@@ -108,10 +108,10 @@ func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observatio
 // Available comes before Applied, and a missing object keeps its last values.
 func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.ManifestWork) (delivery.Observation, error) {
 	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}, Feedback: true, Reported: lastReport(work)}
-	feedback := health.Feedback(unit.Result)
+	forms := t.forms.of(unit.Result)
 	held := phases(work)
 	for i, object := range unit.Result.Objects {
-		at, ok := held[identify(object.Content)]
+		at, ok := held[forms[i].id]
 		if !ok {
 			continue // it is in another work of the unit
 		}
@@ -133,10 +133,10 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			addObserved(&observation, object, values) // others may change it
 			continue
 		}
-		if values[revisionPath.JSONPath()] != object.Digest() {
+		if values[revisionPath.JSONPath()] != forms[i].revision {
 			return t.repair(ctx, work, object, outdated(values))
 		}
-		if path := drifted(object, feedback[i], values); path != "" {
+		if path := drifted(object, forms[i].judged, values); path != "" {
 			// Feedback of this version is no older than the version: nothing else is waited for.
 			return t.repair(ctx, work, object, difference{
 				is: "somebody changed " + path + " on the cluster", late: "waiting for feedback of " + path, after: settle})
