@@ -45,7 +45,22 @@ type start struct {
 const (
 	firstGather = time.Second
 	lastGather  = 5 * time.Second
+	// fleetGather is the most of applications in very many places: they take minutes,
+	// and a write tells of more of them.
+	fleetGather = 20 * time.Second
+	// gatherPlaces is in how many places details are gathered for lastGather, and
+	// longer in more.
+	gatherPlaces = 250
 )
+
+// mostGather is how long details of a status are gathered at most.
+func mostGather(status v1beta1.ApplicationStatus) time.Duration {
+	if status.Summary == nil {
+		return lastGather
+	}
+	places := time.Duration(status.Summary.Places)
+	return min(max(lastGather, lastGather*places/gatherPlaces), fleetGather)
+}
 
 // pace is how often an application's status is written.
 type pace struct {
@@ -158,7 +173,7 @@ func (w *statusWriter) remember(uid types.UID, last statusWrite, same bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.starts, uid)
-	w.note(uid, same)
+	w.note(uid, same, mostGather(last.wanted))
 	if equality.Semantic.DeepEqual(last.wanted, last.result) {
 		delete(w.last, uid)
 		return
@@ -180,19 +195,19 @@ func (w *statusWriter) forget(uid types.UID) {
 
 // note keeps the time of a write, and forgets those that no longer matter.
 // Writes of details alone become rarer while they go on.
-func (w *statusWriter) note(uid types.UID, same bool) {
+func (w *statusWriter) note(uid types.UID, same bool, most time.Duration) {
 	now := w.clock.Now()
 	if w.paces == nil {
 		w.paces = map[types.UID]pace{}
 	}
 	for other, before := range w.paces {
-		if now.Sub(before.last) > 2*lastGather {
+		if now.Sub(before.last) > 2*fleetGather {
 			delete(w.paces, other)
 		}
 	}
 	gather := firstGather
 	if before, ok := w.paces[uid]; ok && same {
-		gather = min(2*before.gather, lastGather)
+		gather = min(2*before.gather, most)
 	}
 	w.paces[uid] = pace{last: now, gather: gather}
 }

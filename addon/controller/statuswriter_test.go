@@ -179,6 +179,31 @@ func TestStartIsToldLater(t *testing.T) {
 	}
 }
 
+// TestDetailsOfFleetsAreRarer checks how long details are gathered at last, by the number of places.
+func TestDetailsOfFleetsAreRarer(t *testing.T) {
+	tests := []struct {
+		reason string
+		places int32
+		want   time.Duration
+	}{
+		{"a few places are told of as soon as ever", 3, lastGather},
+		{"so are as many as a write tells of", gatherPlaces, lastGather},
+		{"more take longer, and a write tells of more", 2 * gatherPlaces, 2 * lastGather},
+		{"somebody waits for each of any number", 100 * gatherPlaces, fleetGather},
+	}
+	for _, test := range tests {
+		app := &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{UID: "u1"}}
+		w := &statusWriter{clock: clocktesting.NewFakePassiveClock(time.Now())}
+		status := v1beta1.ApplicationStatus{Summary: &v1beta1.ApplicationSummary{Places: test.places}}
+		for range 10 {
+			w.remember("u1", statusWrite{wanted: status, result: status}, true)
+		}
+		if got := w.early(app, status, true); got != test.want {
+			t.Errorf("%d places: details are gathered for %s, want %s: %s", test.places, got, test.want, test.reason)
+		}
+	}
+}
+
 func TestStatusThatLost(t *testing.T) {
 	resource := schema.GroupResource{Resource: "applications"}
 	tests := []struct {
