@@ -251,11 +251,12 @@ func keepUnread(diags *diag.Diagnostics, cause diag.Diagnostics, importing bool,
 		return
 	}
 	if importing {
-		diags.AddError("Hub not known yet", fmt.Sprintf("%s cannot be imported: the provider's hub depends on values that are known only after apply. "+
-			"Apply what they come from first, then import.", address))
+		diags.AddError(hubNotKnown, fmt.Sprintf("%s cannot be imported: the provider's hub depends on values that are known only after apply. "+
+			"Apply what they come from first (terraform apply -target=...), then import. Or leave the import out, and let the resource take over what exists "+
+			"when it is applied, after the hub: adopt_existing = true and depends_on = [what the hub comes from].", address))
 		return
 	}
-	diags.AddWarning("Hub not known yet", "The provider's hub depends on values that are known only after apply. "+
+	diags.AddWarning(hubNotKnown, "The provider's hub depends on values that are known only after apply. "+
 		"The state is kept as it is; the plan does not show what changed on the hub.")
 }
 

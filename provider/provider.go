@@ -10,10 +10,12 @@ import (
 	"context"
 	"os"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
@@ -68,6 +70,30 @@ func (p *fairleadProvider) Schema(_ context.Context, _ provider.SchemaRequest, r
 				ElementType:         types.StringType,
 				MarkdownDescription: "Labels of every object that the provider writes. A change reaches an object with its own next change.",
 			},
+			"plan": planSchema(),
+		},
+	}
+}
+
+// The values of plan.on_unreachable.
+const (
+	onUnreachableWarn  = "warn"
+	onUnreachableError = "error"
+)
+
+// planSchema is the attribute plan of the provider block.
+func planSchema() schema.Attribute {
+	return schema.SingleNestedAttribute{
+		Optional:            true,
+		MarkdownDescription: "How plans are made.",
+		Attributes: map[string]schema.Attribute{
+			"on_unreachable": schema.StringAttribute{
+				Optional:   true,
+				Validators: []validator.String{stringvalidator.OneOf(onUnreachableWarn, onUnreachableError)},
+				MarkdownDescription: "What a plan does while the hub gives no answer, is not trusted, or refuses the credential: `warn` keeps the state as it is, " +
+					"with a warning, so that a plan works without the hub; `error` fails, so that nobody approves a plan that does not show what changed on the hub. " +
+					"Default: `warn`. A hub that is known only after apply is a warning always.",
+			},
 		},
 	}
 }
@@ -79,6 +105,7 @@ type providerModel struct {
 	Owner            types.String `tfsdk:"owner"`
 	DefaultNamespace types.String `tfsdk:"default_namespace"`
 	DefaultLabels    types.Map    `tfsdk:"default_labels"`
+	Plan             types.Object `tfsdk:"plan"`
 }
 
 // Configure decides which hub is meant. It sends no request.
@@ -104,6 +131,10 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 		return nil
 	}
 	configured := unknownHub()
+	if !known {
+		resp.Diagnostics.AddWarning(hubNotKnown, "The provider's hub depends on values that are known only after apply. "+
+			"The plan is made without it: it does not show what is on the hub, and what the hub refuses is seen at apply.")
+	}
 	if known {
 		config, err := hub.Resolve(settings, p.getenv)
 		if err != nil {
@@ -111,6 +142,7 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 			return nil
 		}
 		config.Version = p.version
+		config.Strict = failsUnreachable(model.Plan)
 		configured = newHub(config)
 	}
 	configured.Owner = p.owner(model.Owner)
@@ -120,6 +152,13 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 		resp.Diagnostics.Append(model.DefaultLabels.ElementsAs(ctx, &configured.DefaultLabels, false)...)
 	}
 	return configured
+}
+
+// failsUnreachable says whether a hub that cannot be asked is to fail plans. While
+// that is unknown it is not.
+func failsUnreachable(plan types.Object) bool {
+	value, ok := plan.Attributes()["on_unreachable"].(types.String)
+	return ok && value.ValueString() == onUnreachableError
 }
 
 // owner returns the configured owner, else the workspace of HCP Terraform.

@@ -73,9 +73,17 @@ func TestSensitive(t *testing.T) {
 			if nested.Sensitive {
 				marked = append(marked, nested.Name)
 			}
+			if nested.NestedType == nil {
+				continue
+			}
+			for _, inner := range nested.NestedType.Attributes {
+				if inner.Sensitive {
+					marked = append(marked, nested.Name+"."+inner.Name)
+				}
+			}
 		}
 	}
-	if diff := cmp.Diff([]string{"client_key", "kubeconfig", "token"}, marked); diff != "" {
+	if diff := cmp.Diff([]string{"client_key", "exec.env", "kubeconfig", "proxy_url", "token"}, marked); diff != "" {
 		t.Errorf("sensitive attributes (-want +got):\n%s", diff)
 	}
 }
