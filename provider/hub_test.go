@@ -219,6 +219,29 @@ func TestReadOfAHubThatIsAway(t *testing.T) {
 	}
 }
 
+// TestReadOfAHubThatIsNotKnown checks for each resource that the state is kept
+// with one warning while the hub is known only after apply, also where a hub
+// that is away is an error: a first plan is nobody's fault.
+func TestReadOfAHubThatIsNotKnown(t *testing.T) {
+	schema := schemaOf(t)
+	block, _ := schema.Provider.ValueType().(tftypes.Object)
+	planType, _ := block.AttributeTypes["plan"].(tftypes.Object)
+	for typeName, state := range states() {
+		t.Run(typeName, func(t *testing.T) {
+			e, _ := newEngine(t, nil, map[string]tftypes.Value{
+				"hub":  tftypes.NewValue(block.AttributeTypes["hub"], tftypes.UnknownValue),
+				"plan": complete(planType, map[string]tftypes.Value{"on_unreachable": text(onUnreachableError)}),
+			})
+			resp := e.read(typeName, state)
+			if len(resp.Diagnostics) != 1 {
+				t.Errorf("%d diagnostics, want one", len(resp.Diagnostics))
+			}
+			checkPrefix(t, "warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), "Hub not known yet: ")
+			e.checkKept(typeName, state, resp)
+		})
+	}
+}
+
 // checkKept checks that the answer has the state that was asked with, and the identity.
 func (e *engine) checkKept(typeName string, state map[string]tftypes.Value, resp *tfprotov6.ReadResourceResponse) {
 	e.t.Helper()

@@ -41,7 +41,7 @@ const (
 	execInfo = "KUBERNETES_EXEC_INFO"
 )
 
-// credential is what a plugin gave.
+// pluginCredential is what a plugin gave.
 type pluginCredential struct {
 	token       Secret
 	certificate *tls.Certificate
