@@ -94,7 +94,7 @@ func (h *hubOnce) start(ctx context.Context) (*cluster.Env, error) {
 	if h.env != nil || h.err != nil {
 		return h.env, h.err
 	}
-	h.env, h.err = cluster.Start(ctx, cluster.Options{Log: os.Stderr})
+	h.env, h.err = cluster.Start(ctx, cluster.Options{AuditLog: true, Log: os.Stderr})
 	if h.err != nil {
 		return nil, h.err
 	}
