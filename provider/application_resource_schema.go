@@ -27,6 +27,7 @@ type applicationModel struct {
 	Workflow      types.Dynamic  `tfsdk:"workflow"`
 	AdoptExisting types.Bool     `tfsdk:"adopt_existing"`
 	Revision      types.String   `tfsdk:"revision"`
+	Resources     types.Map      `tfsdk:"resources"`
 	Timeouts      timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -83,7 +84,8 @@ func applicationSchema(ctx context.Context) schema.Schema {
 				Computed:            true,
 				MarkdownDescription: "Names what was written: a digest of the application's spec. Known after apply whenever anything changes.",
 			},
-			"timeouts": timeouts.Attributes(ctx, timeoutOptions()),
+			"resources": resourcesSchema(),
+			"timeouts":  timeouts.Attributes(ctx, timeoutOptions()),
 		},
 	}
 }

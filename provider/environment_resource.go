@@ -112,6 +112,8 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 	var name types.String
 	var target types.Object
 	var after types.Set
+	var defaults types.Dynamic
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("defaults"), &defaults)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("target_namespace"), &target)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("after"), &after)...)
@@ -119,7 +121,7 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 		return
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after))...)
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after, defaults))...)
 }
 
 // refuseProtected fails the plan of a destroy while deletion.protection is set.

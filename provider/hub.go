@@ -32,8 +32,10 @@ type Hub struct {
 	unknown bool
 	// namespaceUnknown says that DefaultNamespace is known only after apply.
 	namespaceUnknown bool
-	config           hub.Config
-	connect          func() (*hub.Client, error)
+	// labelsUnknown says that DefaultLabels are known only after apply.
+	labelsUnknown bool
+	config        hub.Config
+	connect       func() (*hub.Client, error)
 }
 
 // newHub returns a Hub that connects as config says.

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
@@ -148,7 +149,8 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 	configured.Owner = p.owner(model.Owner)
 	configured.DefaultNamespace = namespaceOr(model.DefaultNamespace, "default")
 	configured.namespaceUnknown = model.DefaultNamespace.IsUnknown()
-	if !model.DefaultLabels.IsUnknown() && !model.DefaultLabels.IsNull() {
+	configured.labelsUnknown = hclvalue.HasUnknown(model.DefaultLabels)
+	if !configured.labelsUnknown && !model.DefaultLabels.IsNull() {
 		resp.Diagnostics.Append(model.DefaultLabels.ElementsAs(ctx, &configured.DefaultLabels, false)...)
 	}
 	return configured
