@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -25,7 +26,10 @@ import (
 // Address is the provider's address in the registry.
 const Address = "registry.terraform.io/fairlead-io/fairlead"
 
-var _ provider.Provider = (*fairleadProvider)(nil)
+var (
+	_ provider.Provider              = (*fairleadProvider)(nil)
+	_ provider.ProviderWithFunctions = (*fairleadProvider)(nil)
+)
 
 // fairleadProvider is the provider of one process.
 type fairleadProvider struct {
@@ -193,4 +197,13 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 // DataSources lists the data sources.
 func (p *fairleadProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return nil
+}
+
+// Functions lists the functions, which need no hub.
+func (p *fairleadProvider) Functions(context.Context) []func() function.Function {
+	return []func() function.Function{
+		NewMergeFunction,
+		NewParseApplicationFunction,
+		NewRenderFunction,
+	}
 }
