@@ -6,10 +6,12 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -48,7 +50,7 @@ func previewed(m *applicationModel, spec *applicationSpec, hub *Hub) preview.App
 	}
 	return preview.Application{
 		Name: jsonOrUnknown(m.Name), Namespace: jsonOrUnknown(m.Namespace), Labels: labels, Annotations: jsonOrUnknown(m.Annotations),
-		Spec: previewedSpec(spec), Environments: environmentRefs(m.Environments),
+		Spec: previewedSpec(m, spec), Environments: environmentRefs(m.Environments),
 	}
 }
 
@@ -68,8 +70,8 @@ func withDefaults(hub *Hub, own map[string]any) any {
 }
 
 // previewedSpec is the spec with what is not known as a whole, too.
-func previewedSpec(spec *applicationSpec) map[string]any {
-	out := map[string]any{"components": spec.components}
+func previewedSpec(m *applicationModel, spec *applicationSpec) map[string]any {
+	out := map[string]any{"components": namedComponents(m, spec)}
 	put(out, "workflow", spec.workflow)
 	environments, ok := spec.environments.([]any)
 	policies, alsoOK := spec.policies.([]any)
@@ -92,6 +94,24 @@ func jsonOrUnknown(v attr.Value) any {
 	return out
 }
 
+// namedComponents are the components of a spec, of which one that is not known as
+// a whole has its name all the same.
+func namedComponents(m *applicationModel, spec *applicationSpec) any {
+	components, ok := spec.components.([]any)
+	byName, _ := jsonWithoutError(m.Components).(map[string]any)
+	names := sortedKeys(byName)
+	if !ok || len(names) != len(components) {
+		return spec.components
+	}
+	out := slices.Clone(components)
+	for i, component := range out {
+		if notKnown(component) {
+			out[i] = map[string]any{"name": names[i], "type": component}
+		}
+	}
+	return out
+}
+
 // environmentRefs is what is known of environments: the `ref` of each that has one.
 func environmentRefs(environments types.Dynamic) map[string]any {
 	byName, _ := jsonWithoutError(environments).(map[string]any)
@@ -102,6 +122,19 @@ func environmentRefs(environments types.Dynamic) map[string]any {
 		}
 	}
 	return out
+}
+
+// checkRefs refuses what is known of one environment under the name of another:
+// the plan would show objects that are delivered nowhere.
+func checkRefs(environments types.Dynamic, diags *diag.Diagnostics) {
+	refs := environmentRefs(environments)
+	for _, name := range sortedKeys(refs) {
+		ref, _ := refs[name].(map[string]any)
+		if other, ok := ref["name"].(string); ok && other != name {
+			diags.AddAttributeError(path.Root("environments"), "Invalid application", fmt.Sprintf(
+				"%s: is the ref of the environment %q; give that of %q, or make %q the key", hclvalue.Key("environments", name)+".ref", other, name, other))
+		}
+	}
 }
 
 // changedRefs compares what is known of environments where both sides know it: an
@@ -131,7 +164,8 @@ func (r *applicationResource) planResources(plan *applicationModel, spec *applic
 		return
 	}
 	plan.Resources = types.MapUnknown(types.StringType)
-	if len(spec.findings) > 0 {
+	checkRefs(plan.Environments, diags)
+	if len(spec.findings) > 0 || diags.HasError() {
 		return
 	}
 	found := r.previewOf(plan, spec)

@@ -96,7 +96,10 @@ func TestApplicationPlanOfResources(t *testing.T) {
 			nil, "components.web.properties.ports[0].expose is not known yet, and decides which objects there are"},
 		{"a component that is not known at all",
 			map[string]string{"components": shopHCL}, map[string]string{"components": `{ web = any }`},
-			nil, "components[0] is not known yet, and decides which objects there are"},
+			nil, "components.web.type is not known yet, and decides which objects there are"},
+		{"an environment that some components go to, and which of them is not known",
+			map[string]string{"components": shopHCL}, map[string]string{"components": shopHCL, "environments": `{ prod = { selector = [unknown] } }`},
+			nil, "environments.prod.selector[0] is not known yet, and decides which objects there are"},
 		{"a type that is not built in",
 			nil, map[string]string{"components": `{ web = { type = "our-own" } }`},
 			nil, `components.web: the component type "our-own" is not built into the provider`},
@@ -161,6 +164,8 @@ func TestApplicationResourcesOfEnvironment(t *testing.T) {
 	}
 	plain := `{ name = "prod", target_namespace = { suffix = "-prod" } }`
 	state := stateOf(of(plain))
+	other := configOf(of(`{ name = "dev" }`))
+	checkPrefix(t, "error", summaries(p.plan(applicationType, other).Diagnostics, tfprotov6.DiagnosticSeverityError), `Invalid application: environments.prod.ref: is the ref of the environment "dev"`)
 	digests := func(ref string) map[string]string {
 		t.Helper()
 		state := stateOf(of(`{ name = "other" }`))

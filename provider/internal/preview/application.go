@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
@@ -186,7 +187,18 @@ func place(tree map[string]any, path []any) string {
 			out += "." + name
 		}
 	}
-	return out
+	return inEnvironment(out)
+}
+
+// inEnvironment is the path of a policy that stands for an environment as it is
+// written in a configuration: environments.prod.components and so on.
+func inEnvironment(path string) string {
+	rest, ok := strings.CutPrefix(path, "policies.env-")
+	name, below, found := strings.Cut(rest, ".properties.")
+	if !ok || !found {
+		return path
+	}
+	return "environments." + name + "." + below
 }
 
 // isNamed says whether the items of a list are known by their names.
