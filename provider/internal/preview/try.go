@@ -14,13 +14,16 @@ import (
 
 // try is one way in which the unknown values may turn out.
 type try struct {
-	// values of the leaves; nil is null.
+	// values of the leaves; nil is null, and gone one that is not there.
 	values []any
 	// optional says that the try says nothing where the definition refuses it.
 	optional bool
 	// leaf is the one that differs from the first try; -1 for several.
 	leaf int
 }
+
+// gone is what a null comes to where the parameter does not take one.
+type gone struct{}
 
 // maxAlone is up to how many tries each unknown value is tried on its own with
 // all that it may be. Beyond that, those at the same parameter go together only.
@@ -52,10 +55,10 @@ func tries(leaves []leaf) iter.Seq[try] {
 	}
 }
 
-// eachNull has one value after the other turn out to be null.
+// eachNull has one value after the other turn out to be null, or not to be there.
 func eachNull(leaves []leaf, base []any, yield func(try) bool) bool {
 	for i := range leaves {
-		if !yield(try{changed(base, i, nil), true, i}) {
+		if !yield(try{changed(base, i, nil), true, i}) || !yield(try{changed(base, i, gone{}), true, i}) {
 			return false
 		}
 	}
@@ -136,7 +139,8 @@ func parameterOf(l leaf) string {
 func assign(tree map[string]any, leaves []leaf, values []any) map[string]any {
 	var out any = tree
 	for i, l := range leaves {
-		if values[i] == nil && (l.definition == nil || l.path[0] == environmentsPart) {
+		_, absent := values[i].(gone)
+		if absent || values[i] == nil && (l.definition == nil || l.path[0] == environmentsPart) {
 			out = without(out, l.path)
 			continue
 		}
