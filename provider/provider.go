@@ -196,7 +196,13 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 
 // DataSources lists the data sources.
 func (p *fairleadProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return nil
+	return []func() datasource.DataSource{
+		NewApplicationDataSource,
+		NewClustersDataSource,
+		NewDefinitionDataSource,
+		NewEnvironmentDataSource,
+		NewPlacementDecisionDataSource,
+	}
 }
 
 // Functions lists the functions, which need no hub.

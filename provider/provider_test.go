@@ -35,6 +35,9 @@ func TestSchema(t *testing.T) {
 	for name, resource := range schema.ResourceSchemas {
 		checkSchema(t, name, resource)
 	}
+	for name, source := range schema.DataSourceSchemas {
+		checkSchema(t, "data."+name, source)
+	}
 }
 
 func checkSchema(t *testing.T, name string, schema *tfprotov6.Schema) {
