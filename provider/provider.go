@@ -189,6 +189,7 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 		NewAddonResource,
 		NewEnvironmentResource,
 		NewClusterBindingResource,
+		NewDefinitionResource,
 		NewApplicationResource,
 		NewRolloutResource,
 	}

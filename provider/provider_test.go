@@ -161,7 +161,7 @@ func TestReadWithoutHub(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		for _, typeName := range []string{"fairlead_environment", "fairlead_cluster_binding"} {
+		for _, typeName := range []string{"fairlead_environment", "fairlead_cluster_binding", "fairlead_definition"} {
 			t.Run(test.reason+", "+typeName, func(t *testing.T) {
 				e, diagnostics := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schema, test.hub)})
 				if got := summaries(diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {
