@@ -112,6 +112,24 @@ func TestExamplesOfDataSources(t *testing.T) {
 	resource.UnitTest(t, resource.TestCase{ProtoV6ProviderFactories: providerFactories(), CheckDestroy: f.leavesNothing(t), Steps: steps})
 }
 
+// TestExamplesOfEphemeralResources opens the example of each ephemeral resource.
+func TestExamplesOfEphemeralResources(t *testing.T) {
+	f := sharedFleet(t)
+	files, err := filepath.Glob(filepath.Join(examples, "ephemeral-resources", "*", "ephemeral-resource.tf"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples found (error: %v)", err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resource.UnitTest(t, resource.TestCase{
+			ProtoV6ProviderFactories: providerFactories(), Steps: []resource.TestStep{{Config: withProvider(f.env.Hub(), string(content))}},
+		})
+	}
+}
+
 // importCommand reads what an example imports, and by which id.
 func importCommand(t *testing.T, folder string) (address, id string) {
 	t.Helper()
@@ -166,7 +184,7 @@ func TestExamplesOfConfigurations(t *testing.T) {
 	found := map[string]bool{}
 	for _, entry := range entries {
 		// What is there besides are no configurations: a test of their own renders or applies them.
-		if entry.IsDir() && !slices.Contains([]string{"resources", "data-sources", "definitions", "types"}, entry.Name()) {
+		if entry.IsDir() && !slices.Contains([]string{"resources", "data-sources", "ephemeral-resources", "definitions", "types"}, entry.Name()) {
 			found[entry.Name()] = true
 		}
 	}

@@ -59,6 +59,7 @@ func TestPlanOfDestroy(t *testing.T) {
 		{"one that changes stays", "fairlead_environment", named("prod", true), named("prod", false), ""},
 		{"one that is not protected", "fairlead_environment", named("prod", false), nil, ""},
 		{"a binding", "fairlead_cluster_binding", map[string]tftypes.Value{"id": text("prod"), "name": text("prod")}, nil, ""},
+		{"a managed cluster", "fairlead_managed_cluster", map[string]tftypes.Value{"id": text("prod"), "name": text("prod")}, nil, ""},
 	}
 	hubs := map[string]map[string]tftypes.Value{
 		"unknown": {"host": tftypes.NewValue(tftypes.String, tftypes.UnknownValue)},

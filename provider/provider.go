@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -27,8 +28,9 @@ import (
 const Address = "registry.terraform.io/fairlead-io/fairlead"
 
 var (
-	_ provider.Provider              = (*fairleadProvider)(nil)
-	_ provider.ProviderWithFunctions = (*fairleadProvider)(nil)
+	_ provider.Provider                       = (*fairleadProvider)(nil)
+	_ provider.ProviderWithFunctions          = (*fairleadProvider)(nil)
+	_ provider.ProviderWithEphemeralResources = (*fairleadProvider)(nil)
 )
 
 // fairleadProvider is the provider of one process.
@@ -126,6 +128,7 @@ func (p *fairleadProvider) Configure(ctx context.Context, req provider.Configure
 	}
 	resp.ResourceData = configured
 	resp.DataSourceData = configured
+	resp.EphemeralResourceData = configured
 }
 
 // hub returns the Hub of the provider block.
@@ -190,6 +193,7 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 		NewEnvironmentResource,
 		NewClusterBindingResource,
 		NewDefinitionResource,
+		NewManagedClusterResource,
 		NewApplicationResource,
 		NewRolloutResource,
 	}
@@ -212,5 +216,12 @@ func (p *fairleadProvider) Functions(context.Context) []func() function.Function
 		NewMergeFunction,
 		NewParseApplicationFunction,
 		NewRenderFunction,
+	}
+}
+
+// EphemeralResources lists the ephemeral resources.
+func (p *fairleadProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{
+		NewClusterJoinEphemeralResource,
 	}
 }

@@ -35,6 +35,9 @@ func TestSchema(t *testing.T) {
 	for name, resource := range schema.ResourceSchemas {
 		checkSchema(t, name, resource)
 	}
+	for name, resource := range schema.EphemeralResourceSchemas {
+		checkSchema(t, "ephemeral."+name, resource)
+	}
 	for name, source := range schema.DataSourceSchemas {
 		checkSchema(t, "data."+name, source)
 	}
@@ -161,7 +164,7 @@ func TestReadWithoutHub(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		for _, typeName := range []string{"fairlead_environment", "fairlead_cluster_binding", "fairlead_definition"} {
+		for _, typeName := range []string{"fairlead_environment", "fairlead_cluster_binding", "fairlead_managed_cluster", "fairlead_definition"} {
 			t.Run(test.reason+", "+typeName, func(t *testing.T) {
 				e, diagnostics := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schema, test.hub)})
 				if got := summaries(diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {
