@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -31,6 +32,7 @@ var (
 	_ provider.Provider                       = (*fairleadProvider)(nil)
 	_ provider.ProviderWithFunctions          = (*fairleadProvider)(nil)
 	_ provider.ProviderWithEphemeralResources = (*fairleadProvider)(nil)
+	_ provider.ProviderWithListResources      = (*fairleadProvider)(nil)
 )
 
 // fairleadProvider is the provider of one process.
@@ -129,6 +131,7 @@ func (p *fairleadProvider) Configure(ctx context.Context, req provider.Configure
 	resp.ResourceData = configured
 	resp.DataSourceData = configured
 	resp.EphemeralResourceData = configured
+	resp.ListResourceData = configured
 }
 
 // hub returns the Hub of the provider block.
@@ -223,5 +226,12 @@ func (p *fairleadProvider) Functions(context.Context) []func() function.Function
 func (p *fairleadProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{
 		NewClusterJoinEphemeralResource,
+	}
+}
+
+// ListResources lists the list resources, for engines that know them.
+func (p *fairleadProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		NewApplicationListResource,
 	}
 }

@@ -38,6 +38,9 @@ func TestSchema(t *testing.T) {
 	for name, resource := range schema.EphemeralResourceSchemas {
 		checkSchema(t, "ephemeral."+name, resource)
 	}
+	for name, resource := range schema.ListResourceSchemas {
+		checkSchema(t, "list."+name, resource)
+	}
 	for name, source := range schema.DataSourceSchemas {
 		checkSchema(t, "data."+name, source)
 	}
