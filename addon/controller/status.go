@@ -164,7 +164,7 @@ func (o *outcome) unitsVerdict() verdict {
 		}
 	}
 	if len(o.stall.units) > 0 {
-		return verdict{stalled: &delivery.Problem{Reason: delivery.ReasonNotProgressing, Message: o.stall.message(o.report)}}
+		return verdict{stalled: &delivery.Problem{Reason: o.stall.reason(), Message: o.stall.message(o.report)}}
 	}
 	for _, problem := range o.report.Problems {
 		waiting = append(waiting, problem.Message)
@@ -233,10 +233,17 @@ func messageOf(unit delivery.UnitReport) string {
 	if unit.Healthy() {
 		return message
 	}
-	if unit.Cause != "" && unit.Observe.State == delivery.Delivered {
-		message = strings.TrimPrefix(message+"; "+unit.Cause, "; ")
+	if unit.Observe.State == delivery.Delivered && !tells(message, unit.Cause.Text) {
+		message = strings.TrimPrefix(message+"; "+unit.Cause.Text, "; ")
 	}
 	return message + lastReport(unit.Observe)
+}
+
+// tells says that a message has the cause already: of what a condition says both
+// the health and the target know. There is nothing to tell where there is no cause.
+func tells(message, cause string) bool {
+	_, why, _ := strings.Cut(cause, ": ")
+	return cause == "" || why != "" && strings.Contains(message, why)
 }
 
 // lastReport says when the cluster last reported: a time and no age, which

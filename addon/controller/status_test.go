@@ -487,7 +487,7 @@ func TestCut(t *testing.T) {
 // TestCauseInMessage checks that the message of a place says why it is not healthy.
 func TestCauseInMessage(t *testing.T) {
 	caused := func(unit delivery.UnitReport, message string) delivery.UnitReport {
-		unit.Cause, unit.Verdict.Message = "pod web-1: Evicted", message
+		unit.Cause.Text, unit.Verdict.Message = "pod web-1: Evicted", message
 		return unit
 	}
 	tests := []struct {
