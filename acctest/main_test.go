@@ -8,6 +8,7 @@ package acctest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -32,6 +33,9 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider"
 )
+
+// update makes tests write what they compare with anew.
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // startTimeout bounds the start of the shared hub. It leaves room for building
 // the control plane's binaries from an empty cache.

@@ -172,7 +172,7 @@ func placeLines(app *v1beta1.Application) []string {
 	slices.SortStableFunc(shown, byPlace)
 	var lines []string
 	for _, service := range shown {
-		lines = append(lines, serviceLines(service)...)
+		lines = append(lines, serviceLines(service, workloadName(app, service))...)
 	}
 	total, healthy := places(app)
 	if left := total - len(shown); left > 0 {
@@ -198,14 +198,14 @@ func byPlace(a, b v1beta1.ApplicationComponentStatus) int {
 	return cmp.Or(cmp.Compare(a.Env, b.Env), cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name))
 }
 
-func serviceLines(service v1beta1.ApplicationComponentStatus) []string {
+func serviceLines(service v1beta1.ApplicationComponentStatus, workload string) []string {
 	message := clean(service.Message)
 	parts := []string{"component " + service.Name}
 	if !service.Healthy {
 		// The addon joins what it knows; each of that gets a line of its own.
 		message = strings.ReplaceAll(message, "; ", "\n")
-		if kind := service.WorkloadDefinition.Kind; kind != "" {
-			parts = append(parts, fmt.Sprintf("%s %s/%s", kind, service.Namespace, service.Name))
+		if workload != "" {
+			parts = append(parts, fmt.Sprintf("%s %s/%s", service.WorkloadDefinition.Kind, service.Namespace, workload))
 		}
 	}
 	parts = append(parts, stateOf(service, firstLine(message)))
@@ -216,7 +216,7 @@ func serviceLines(service v1beta1.ApplicationComponentStatus) []string {
 			lines = append(lines, traitLines(trait)...)
 		}
 	}
-	if command := lookCloser(service); command != "" {
+	if command := lookCloser(service, workload); command != "" {
 		lines = append(lines, "    look closer: "+command)
 	}
 	return lines
@@ -224,12 +224,35 @@ func serviceLines(service v1beta1.ApplicationComponentStatus) []string {
 
 // lookCloser is the command that shows more of a workload on a managed cluster,
 // whose agent reports no pods; empty where it would show nothing.
-func lookCloser(service v1beta1.ApplicationComponentStatus) string {
-	kind := strings.ToLower(service.WorkloadDefinition.Kind)
-	if service.Healthy || kind == "" || service.Cluster == "" || service.Cluster == v1alpha1.LocalCluster || strings.HasPrefix(service.Message, "cluster is away") {
+func lookCloser(service v1beta1.ApplicationComponentStatus, workload string) string {
+	onHub := service.Cluster == "" || service.Cluster == v1alpha1.LocalCluster
+	if service.Healthy || workload == "" || onHub || strings.HasPrefix(service.Message, "cluster is away") {
 		return ""
 	}
-	return fmt.Sprintf("kubectl --context %s -n %s describe %s %s", service.Cluster, service.Namespace, kind, service.Name)
+	return fmt.Sprintf("kubectl --context %s -n %s describe %s %s", service.Cluster, service.Namespace, strings.ToLower(service.WorkloadDefinition.Kind), workload)
+}
+
+// workloadName is the name of the workload of a component in a place: that of
+// what was delivered there, if only one object can be it, and else that of the
+// component where its kind is one that the built-in types make, which call it
+// so. It is empty when it is not known.
+func workloadName(app *v1beta1.Application, service v1beta1.ApplicationComponentStatus) string {
+	kind := service.WorkloadDefinition.Kind
+	var names []string
+	for _, object := range app.Status.AppliedResources {
+		if object.Cluster == service.Cluster && object.Namespace == service.Namespace && object.Kind == kind {
+			names = append(names, object.Name)
+		}
+	}
+	switch {
+	case slices.Contains(names, service.Name):
+		return service.Name
+	case len(names) == 1:
+		return names[0]
+	case len(names) == 0 && slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, kind):
+		return service.Name
+	}
+	return ""
 }
 
 func traitLines(trait v1beta1.ApplicationTraitStatus) []string {
