@@ -138,14 +138,15 @@ func messages(stdout string) []message {
 }
 
 // apply applies the configuration, everything at the same time, and returns the
-// exit status and the diagnostics by the address that they are about.
+// exit status and the diagnostics by the address that they are about, or by their
+// summary where they name none, as those of a destroy.
 func (e *engine) apply(t *testing.T, args ...string) (code int, found map[string]diagnostic) {
 	t.Helper()
 	code, out := e.run(t, append([]string{"apply", "-auto-approve", "-json", "-parallelism=100"}, args...)...)
 	found = map[string]diagnostic{}
 	for _, m := range messages(out) {
 		if m.Type == "diagnostic" {
-			found[m.Diagnostic.Address] = m.Diagnostic
+			found[orElse(m.Diagnostic.Address, m.Diagnostic.Summary)] = m.Diagnostic
 		}
 	}
 	return code, found
@@ -194,9 +195,17 @@ func (e *engine) interrupted(t *testing.T, when func(message) bool, args ...stri
 	return cmd.ProcessState.ExitCode(), found
 }
 
-// plan is what the next apply would do, by address: create, update, delete; what
-// stays as it is has no entry.
-func (e *engine) plan(t *testing.T) map[string]string {
+// change is what the next apply would do with a resource.
+type change struct {
+	Address string `json:"address"`
+	Change  struct {
+		Actions []string       `json:"actions"`
+		Unknown map[string]any `json:"after_unknown"`
+	} `json:"change"`
+}
+
+// changes are what the next apply would do with each resource.
+func (e *engine) changes(t *testing.T) []change {
 	t.Helper()
 	code, out := e.run(t, "plan", "-out=next.tfplan", "-no-color", "-parallelism=100")
 	if code != 0 {
@@ -204,18 +213,20 @@ func (e *engine) plan(t *testing.T) map[string]string {
 	}
 	_, out = e.run(t, "show", "-json", "next.tfplan")
 	var planned struct {
-		Changes []struct {
-			Address string `json:"address"`
-			Change  struct {
-				Actions []string `json:"actions"`
-			} `json:"change"`
-		} `json:"resource_changes"`
+		Changes []change `json:"resource_changes"`
 	}
 	if err := json.Unmarshal([]byte(out), &planned); err != nil {
 		t.Fatalf("read the plan: %v\n%.500s", err, out)
 	}
+	return planned.Changes
+}
+
+// plan is what the next apply would do, by address: create, update, delete; what
+// stays as it is has no entry.
+func (e *engine) plan(t *testing.T) map[string]string {
+	t.Helper()
 	actions := map[string]string{}
-	for _, change := range planned.Changes {
+	for _, change := range e.changes(t) {
 		if text := strings.Join(change.Change.Actions, ", "); text != "no-op" && text != "read" {
 			actions[change.Address] = text
 		}

@@ -286,6 +286,7 @@ func service(unit delivery.UnitReport) v1beta1.ApplicationComponentStatus {
 	entry := v1beta1.ApplicationComponentStatus{
 		Name: unit.Unit.Component, Namespace: unit.Unit.Place.Namespace, Cluster: unit.Unit.Place.Cluster, Env: unit.Unit.Place.Environment,
 		Healthy: unit.Healthy(), WorkloadHealthy: unit.Observe.State == delivery.Delivered && unit.Verdict.WorkloadHealthy, Message: cut(messageOf(unit)), Details: unit.Verdict.Details,
+		Endpoints: unit.Verdict.Endpoints,
 	}
 	if objects := unit.Unit.Result.Objects; len(objects) > 0 {
 		entry.WorkloadDefinition = workloadOf(objects[0])
@@ -464,6 +465,9 @@ func leaving(removal delivery.Removal) v1beta1.ApplicationComponentStatus {
 func dropForeign(status *v1beta1.ApplicationStatus) {
 	status.ObservedRevision = ""
 	status.Summary = nil
+	for i := range status.Services {
+		status.Services[i].Endpoints = nil
+	}
 	for i := range status.Conditions {
 		status.Conditions[i].ObservedGeneration = 0
 	}

@@ -83,6 +83,8 @@ type Verdict struct {
 	WorkloadHealthy bool
 	// Traits are the verdicts of the traits, in evaluation order.
 	Traits []TraitVerdict
+	// Endpoints are where it is reached from outside of its cluster, bounded.
+	Endpoints []string
 }
 
 // TraitVerdict is the state of a trait in one place.
@@ -109,7 +111,7 @@ func Evaluate(in Input) (Verdict, error) {
 	}
 	j := judge{in: in}
 	own := j.judge(in.Result.Definition, in.Result.Component.Properties, "")
-	v := Verdict{Healthy: own.Healthy, Failed: own.Failed, WorkloadHealthy: own.Healthy, Message: own.Message, Details: own.Details}
+	v := Verdict{Healthy: own.Healthy, Failed: own.Failed, WorkloadHealthy: own.Healthy, Message: own.Message, Details: own.Details, Endpoints: endpoints(in)}
 	for i, d := range in.Result.Traits {
 		t := j.judge(d, in.Result.Component.Traits[i].Properties, d.Name)
 		v.Traits = append(v.Traits, t)

@@ -58,13 +58,14 @@ type Progress struct {
 
 // waitsFor says in a line what is waited for now.
 func (p Progress) waitsFor() string {
-	switch {
-	case p.Outcome == "":
+	switch p.Outcome {
+	case "":
 		return "the hub to tell of the application"
-	case p.Outcome == Stalled:
+	case Stalled:
 		return "a change, since it does not get on: " + waitsFor(p.App)
+	default:
+		return p.Waits
 	}
-	return p.Waits
 }
 
 // Judge says how far the rollout of a revision is. The object is nil when the

@@ -59,10 +59,10 @@ type Waiter struct {
 	Grace time.Duration
 }
 
-// Wait waits until the revision is healthy in all its places. A rollout that
-// failed, or took longer than the limit, is a *Failure; other errors come from
-// the hub.
-func (w *Waiter) Wait(ctx context.Context, target Target) error {
+// Wait waits until the revision is healthy in all its places, and returns what it
+// saw last. A rollout that failed, or took longer than the limit, is a *Failure;
+// other errors come from the hub.
+func (w *Waiter) Wait(ctx context.Context, target Target) (Progress, error) {
 	started := w.Clock.Now()
 	seen := &sighting{}
 	bounded, cancel := context.WithTimeout(ctx, w.Limit)
@@ -72,7 +72,7 @@ func (w *Waiter) Wait(ctx context.Context, target Target) error {
 	go w.report(reporting, target, seen)
 
 	err := w.settled(bounded, target, seen, started)
-	return w.result(err, target, seen.get(), w.Clock.Since(started))
+	return seen.get(), w.result(err, target, seen.get(), w.Clock.Since(started))
 }
 
 const (

@@ -77,7 +77,7 @@ func TestWait(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
 			waiter := &Waiter{Source: &script{objects: c.objects, end: c.end}, Clock: clock.RealClock{}, Limit: time.Minute}
-			err := waiter.Wait(t.Context(), Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"})
+			_, err := waiter.Wait(t.Context(), Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"})
 			var failure *Failure
 			if got := errors.As(err, &failure); got != c.failure {
 				t.Fatalf("got error %v, want a *Failure: %t", err, c.failure)
@@ -180,7 +180,10 @@ func TestWaitSaysWhatItWaitsFor(t *testing.T) {
 	source := &script{objects: []*unstructured.Unstructured{loadApplication(t, "slow")}, told: make(chan struct{}), end: &hub.Error{Reason: hub.Canceled}}
 	waiter := &Waiter{Source: source, Clock: fake, Limit: time.Minute}
 	result := make(chan error, 1)
-	go func() { result <- waiter.Wait(ctx, Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"}) }()
+	go func() {
+		_, err := waiter.Wait(ctx, Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"})
+		result <- err
+	}()
 	<-source.told
 
 	for round := 1; round <= 3; round++ {
