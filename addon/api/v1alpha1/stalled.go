@@ -18,6 +18,9 @@ const (
 	// UnchangedSince begins the message of condition Stalled with
 	// ReasonNotProgressing; a time after RFC 3339 follows, and a colon.
 	UnchangedSince = "nothing has changed since "
+	// HeldByFinalizer is what the message of a place that is being removed says of an
+	// object that is deleted and held by finalizers; their names follow.
+	HeldByFinalizer = "finalizer "
 )
 
 // ReadUnchangedSince reads the time in the message of condition Stalled with
