@@ -22,7 +22,7 @@ import (
 
 // killed runs the engine, and kills it and the provider (SIGKILL) at the k-th write, after the hub has made it and before
 // the provider knows. It says whether there were as many writes.
-func (w *workspace) killed(t *testing.T, proxy *writeProxy, k int, args ...string) bool {
+func (w *providerWorkspace) killed(t *testing.T, proxy *writeProxy, k int, args ...string) bool {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), w.Engine, args...)
 	cmd.Dir = w.Dir
@@ -53,7 +53,7 @@ func (w *workspace) killed(t *testing.T, proxy *writeProxy, k int, args ...strin
 }
 
 // isSettled runs a plan and fails the test when it is not empty.
-func (w *workspace) isSettled(t *testing.T, when string) {
+func (w *providerWorkspace) isSettled(t *testing.T, when string) {
 	t.Helper()
 	err := w.Run(t.Context(), "plan", "-input=false", "-detailed-exitcode")
 	var exit *exec.ExitError
@@ -83,7 +83,7 @@ func TestApplicationOfKilledEngine(t *testing.T) {
 	plane := sharedHub(t)
 	terraformAccount(t, plane)
 	proxy := newWriteProxyAs(t, plane, "default", "terraform")
-	w := newWorkspace(t)
+	w := newProviderWorkspace(t)
 	config := func(image, secrets string) string {
 		return fmt.Sprintf("provider \"fairlead\" {\n  hub = { config_path = %q }\n}\n", proxy.kubeconfig) +
 			application("murdered", web(image)+"\nsecrets_wo = {"+secrets+"}")

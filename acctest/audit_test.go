@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 )
 
@@ -38,6 +39,8 @@ type auditEvent struct {
 	ResponseStatus struct {
 		Code int `json:"code"`
 	} `json:"responseStatus"`
+	RequestURI               string `json:"requestURI"`
+	UserAgent                string `json:"userAgent"`
 	RequestReceivedTimestamp string `json:"requestReceivedTimestamp"`
 }
 
@@ -56,7 +59,7 @@ func (e auditEvent) isWrite() bool {
 	return slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, e.Verb)
 }
 
-// audit is the audit log of a fleet's hub from a point in time on.
+// audit is the audit log of a hub from a point in time on.
 type audit struct {
 	path   string
 	offset int64
@@ -65,7 +68,13 @@ type audit struct {
 // auditFromNow returns the audit log of what comes.
 func (f *fleet) auditFromNow(t *testing.T) *audit {
 	t.Helper()
-	path := f.env.Hub().AuditLogPath
+	return auditFromNow(t, f.env.Hub())
+}
+
+// auditFromNow returns the audit log of a hub from now on.
+func auditFromNow(t *testing.T, plane *cluster.ControlPlane) *audit {
+	t.Helper()
+	path := plane.AuditLogPath
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatalf("audit log: %v", err)
@@ -123,4 +132,14 @@ func (a *audit) written(t *testing.T, resource string) map[string]int {
 		}
 	}
 	return counts
+}
+
+// ofProvider returns the requests of the provider.
+func (a *audit) ofProvider(t *testing.T) []auditEvent {
+	t.Helper()
+	events, err := a.events()
+	if err != nil {
+		t.Fatalf("audit log: %v", err)
+	}
+	return slices.DeleteFunc(events, func(e auditEvent) bool { return !strings.HasPrefix(e.UserAgent, "terraform-provider-fairlead/") })
 }

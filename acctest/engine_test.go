@@ -5,90 +5,127 @@ package acctest
 
 import (
 	"bytes"
+	"cmp"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/demo/terraform"
-	"github.com/fairlead-io/terraform-provider-fairlead/acctest/tools"
 )
 
-// provider returns the folder that holds the provider of this tree as a program.
-func (b *addonBinaries) provider(t *testing.T) string {
-	t.Helper()
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	const name = "terraform-provider-fairlead"
-	if path, ok := b.built[name]; ok {
-		return filepath.Dir(path)
-	}
-	path, err := b.build(t.Context(), name, ".", false)
-	if err != nil {
-		t.Fatalf("build the provider: %v", err)
-	}
-	return filepath.Dir(path)
-}
+// engineLimit is when a run of the engine is taken to hang.
+const engineLimit = 3 * time.Minute
 
-// workspace is an engine with the provider as a process of its own, as people have them.
+// workspace is a folder in which the engine runs with the provider's binary, as
+// it does for a person: plan and apply are processes of their own, and what they
+// read of the environment is given.
 type workspace struct {
-	terraform.Workspace
-	out    *bytes.Buffer
-	source string
+	dir string
+	cli string
 }
 
-// newWorkspace makes an empty workspace. What the engine prints is kept.
-func newWorkspace(t *testing.T) *workspace {
+// newWorkspace writes the configuration to a new folder.
+func newWorkspace(t *testing.T, configuration string) *workspace {
 	t.Helper()
-	engine := os.Getenv("TF_ACC_TERRAFORM_PATH")
-	if engine == "" {
-		var err error
-		if engine, err = terraform.Find(t.Context(), terraform.Auto, tools.Store{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w := &workspace{out: &bytes.Buffer{}, source: t.TempDir()}
-	w.Workspace = terraform.Workspace{Engine: engine, Dir: t.TempDir(), CLIConfig: filepath.Join(t.TempDir(), "engine.tfrc"), Out: w.out}
-	if err := terraform.WriteCLIConfig(w.CLIConfig, binaries.provider(t)); err != nil {
+	w := &workspace{dir: t.TempDir(), cli: filepath.Join(t.TempDir(), "terraform.rc")}
+	if err := terraform.WriteCLIConfig(w.cli, binaries.provider(t)); err != nil {
 		t.Fatal(err)
 	}
+	w.write(t, configuration)
 	return w
 }
 
-// configure writes the configuration. The provider must be named by its address.
-func (w *workspace) configure(t *testing.T, configuration string, variables map[string]any) {
+// write replaces the configuration.
+func (w *workspace) write(t *testing.T, configuration string) {
 	t.Helper()
-	content := "terraform {\n  required_providers {\n    fairlead = { source = \"fairlead-io/fairlead\" }\n  }\n}\n" + configuration
-	if err := os.WriteFile(filepath.Join(w.source, "main.tf"), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if variables == nil {
-		variables = map[string]any{}
-	}
-	if err := w.Prepare(w.source, variables); err != nil {
+	all := "terraform {\n  required_providers {\n    fairlead = { source = \"fairlead-io/fairlead\" }\n  }\n}\n" + configuration
+	if err := os.WriteFile(filepath.Join(w.dir, "main.tf"), []byte(all), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// must runs the engine and fails the test when that fails.
-func (w *workspace) must(t *testing.T, args ...string) {
+// engineRun is the engine while it runs.
+type engineRun struct {
+	cmd   *exec.Cmd
+	mutex sync.Mutex
+	out   bytes.Buffer
+}
+
+// Write takes what the engine prints.
+func (r *engineRun) Write(p []byte) (int, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.out.Write(p)
+}
+
+// String is what the engine has printed.
+func (r *engineRun) String() string {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.out.String()
+}
+
+// start starts the engine with variables of the environment beside PATH.
+func (w *workspace) start(t *testing.T, env []string, args ...string) *engineRun {
 	t.Helper()
-	if err := w.Run(t.Context(), args...); err != nil {
-		t.Fatalf("%v\n%s", err, w.out.Bytes())
+	r := &engineRun{}
+	// The context of a test has ended when what it made is removed.
+	r.cmd = exec.Command(cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform"), append(args, "-no-color")...)
+	r.cmd.Dir = w.dir
+	r.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir(), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
+		terraform.ConfigEnv + "=" + w.cli,
+	}, env...)
+	r.cmd.Stdout, r.cmd.Stderr = r, r
+	// The engine interrupts its providers itself.
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatalf("start the engine: %v", err)
+	}
+	return r
+}
+
+// wait waits until the engine ends, and ends it if it hangs.
+func (r *engineRun) wait(t *testing.T) error {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- r.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(engineLimit):
+		_ = r.cmd.Process.Kill()
+		t.Fatalf("the engine does not end:\n%s", r)
+		return nil
 	}
 }
 
-// output is what the engine prints for a command, which must succeed.
-func (w *workspace) output(t *testing.T, args ...string) []byte {
+// run runs the engine, which must succeed, and returns what it prints.
+func (w *workspace) run(t *testing.T, env []string, args ...string) string {
 	t.Helper()
-	content, err := w.Output(t.Context(), args...)
-	if err != nil {
-		t.Fatal(err)
+	r := w.start(t, env, args...)
+	if err := r.wait(t); err != nil {
+		t.Fatalf("%s: %v\n%s", args[0], err, r)
 	}
-	return content
+	return r.String()
 }
 
-// apply applies without asking.
-func (w *workspace) apply(t *testing.T) {
+// fails runs the engine, which must fail, and returns what it prints as one line.
+func (w *workspace) fails(t *testing.T, env []string, args ...string) string {
 	t.Helper()
-	w.must(t, "apply", "-input=false", "-auto-approve")
+	r := w.start(t, env, args...)
+	if err := r.wait(t); err == nil {
+		t.Fatalf("%s succeeded, want an error:\n%s", args[0], r)
+	}
+	return oneLine(r.String())
+}
+
+// oneLine undoes how the engine wraps and frames messages.
+func oneLine(output string) string {
+	return strings.Join(strings.Fields(strings.NewReplacer("│", " ", "╷", " ", "╵", " ").Replace(output)), " ")
 }

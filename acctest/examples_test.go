@@ -65,6 +65,71 @@ func TestExamplesOfResources(t *testing.T) {
 	}
 }
 
+// seenByExamples is what the examples of data sources look at, when it is quiet.
+const seenByExamples = `
+resource "fairlead_environment" "seen" {
+  name                   = "live"
+  application_namespaces = { names = ["shop"], create = true }
+}
+resource "fairlead_cluster_binding" "seen" {
+  name        = "live-eu"
+  environment = fairlead_environment.seen.name
+  placement   = { cluster_sets = ["default"], match_labels = { region = "eu" } }
+}
+resource "fairlead_application" "seen" {
+  name         = "web"
+  namespace    = "shop"
+  environments = ["live"]
+  components   = { web = { type = "webservice", properties = { image = "ghcr.io/stefanprodan/podinfo:6.9.0" } } }
+  depends_on   = [fairlead_cluster_binding.seen]
+}
+resource "fairlead_rollout" "seen" {
+  application = fairlead_application.seen.id
+  revision    = fairlead_application.seen.revision
+}
+`
+
+// TestExamplesOfDataSources reads the example of each data source as it stands in the documentation.
+func TestExamplesOfDataSources(t *testing.T) {
+	f := sharedFleet(t)
+	f.label(t, "cluster1", "region", "eu") // the examples choose by this label
+	folders, err := filepath.Glob(filepath.Join(examples, "data-sources", "*"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no examples found (error: %v)", err)
+	}
+	before := withProvider(f.env.Hub(), seenByExamples)
+	steps := []resource.TestStep{{Config: before}}
+	for _, folder := range folders {
+		content, err := os.ReadFile(filepath.Join(folder, "data-source.tf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		configuration := before + string(content)
+		steps = append(steps, resource.TestStep{Config: configuration}, resource.TestStep{Config: configuration, ConfigPlanChecks: emptyPlan()})
+	}
+	// An error of the last step leaves its configuration for the destroy: it must not need what is read.
+	steps = append(steps, resource.TestStep{Config: before})
+	resource.UnitTest(t, resource.TestCase{ProtoV6ProviderFactories: providerFactories(), CheckDestroy: f.leavesNothing(t), Steps: steps})
+}
+
+// TestExamplesOfEphemeralResources opens the example of each ephemeral resource.
+func TestExamplesOfEphemeralResources(t *testing.T) {
+	f := sharedFleet(t)
+	files, err := filepath.Glob(filepath.Join(examples, "ephemeral-resources", "*", "ephemeral-resource.tf"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples found (error: %v)", err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resource.UnitTest(t, resource.TestCase{
+			ProtoV6ProviderFactories: providerFactories(), Steps: []resource.TestStep{{Config: withProvider(f.env.Hub(), string(content))}},
+		})
+	}
+}
+
 // importCommand reads what an example imports, and by which id.
 func importCommand(t *testing.T, folder string) (address, id string) {
 	t.Helper()
@@ -119,7 +184,7 @@ func TestExamplesOfConfigurations(t *testing.T) {
 	found := map[string]bool{}
 	for _, entry := range entries {
 		// What is there besides are no configurations: a test of their own renders or applies them.
-		if entry.IsDir() && !slices.Contains([]string{"resources", "definitions", "types"}, entry.Name()) {
+		if entry.IsDir() && !slices.Contains([]string{"resources", "data-sources", "ephemeral-resources", "list-resources", "definitions", "types"}, entry.Name()) {
 			found[entry.Name()] = true
 		}
 	}

@@ -8,6 +8,7 @@ package acctest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -32,6 +33,9 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider"
 )
+
+// update makes tests write what they compare with anew.
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // startTimeout bounds the start of the shared hub. It leaves room for building
 // the control plane's binaries from an empty cache.
@@ -94,7 +98,7 @@ func (h *hubOnce) start(ctx context.Context) (*cluster.Env, error) {
 	if h.env != nil || h.err != nil {
 		return h.env, h.err
 	}
-	h.env, h.err = cluster.Start(ctx, cluster.Options{Log: os.Stderr})
+	h.env, h.err = cluster.Start(ctx, cluster.Options{AuditLog: true, Log: os.Stderr})
 	if h.err != nil {
 		return nil, h.err
 	}

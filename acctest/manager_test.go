@@ -34,14 +34,14 @@ const (
 	logTail = 20000
 )
 
-// addonBinaries builds the addon of this tree, once for all tests.
+// addonBinaries builds the programs of this tree, once for all tests.
 type addonBinaries struct {
 	mutex sync.Mutex
 	dir   string
 	built map[string]string
 }
 
-// binaries are the addon's, removed at the end of the package.
+// binaries are the addon's and the provider's, removed at the end of the package.
 var binaries addonBinaries
 
 // path returns the addon's binary, with the race detector in it or without.
@@ -53,17 +53,31 @@ func (b *addonBinaries) path(t *testing.T, race bool) string {
 	if race {
 		name += "-race"
 	}
+	return b.get(t, name, "./addon/cmd/fairlead-addon", race)
+}
+
+// provider returns the folder of the provider's binary.
+func (b *addonBinaries) provider(t *testing.T) string {
+	t.Helper()
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return filepath.Dir(b.get(t, "terraform-provider-fairlead", ".", raceDetector))
+}
+
+// get returns what was built of a package of this tree, or builds it.
+func (b *addonBinaries) get(t *testing.T, name, source string, race bool) string {
+	t.Helper()
 	if path, ok := b.built[name]; ok {
 		return path
 	}
-	path, err := b.build(t.Context(), name, "./addon/cmd/fairlead-addon", race)
+	path, err := b.build(t.Context(), name, source, race)
 	if err != nil {
-		t.Fatalf("build the addon: %v", err)
+		t.Fatalf("build %s: %v", name, err)
 	}
 	return path
 }
 
-func (b *addonBinaries) build(ctx context.Context, name, program string, race bool) (string, error) {
+func (b *addonBinaries) build(ctx context.Context, name, source string, race bool) (string, error) {
 	if b.dir == "" {
 		dir, err := os.MkdirTemp("", "fairlead-acctest-*")
 		if err != nil {
@@ -76,7 +90,7 @@ func (b *addonBinaries) build(ctx context.Context, name, program string, race bo
 	if race {
 		args = append(args, "-race")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, program)...)
+	cmd := exec.CommandContext(ctx, "go", append(args, source)...)
 	cmd.Dir = ".."
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)

@@ -117,7 +117,7 @@ func TestPain05NobodyElsesChangesAreDrift(t *testing.T) {
 	f := sharedFleet(t)
 	create(t, hubObjects(t, f.env.Hub()), namespaces, "", object(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"pain05"}}`))
 	labelEverything(t, f.env.Hub(), "pain05", "pain05")
-	w := newWorkspace(t)
+	w := newProviderWorkspace(t)
 	config := func(image string) string { return withProvider(f.env.Hub(), fmt.Sprintf(scaledApplication, image)) }
 	w.configure(t, config("nginx:1"), nil)
 	w.apply(t)
@@ -142,7 +142,7 @@ func TestPain05NobodyElsesChangesAreDrift(t *testing.T) {
 }
 
 // changes are the changes of a plan, as the engine shows them to programs.
-func (w *workspace) changes(t *testing.T, file string) []any {
+func (w *providerWorkspace) changes(t *testing.T, file string) []any {
 	t.Helper()
 	w.must(t, "plan", "-input=false", "-out="+file)
 	var plan struct {

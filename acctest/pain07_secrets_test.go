@@ -55,7 +55,7 @@ func shows(content []byte) (found []string) {
 // and nowhere else: not in state or plan, in no log, diagnostic, event, condition or other object.
 func TestPain07SecretsStaySecret(t *testing.T) {
 	f := sharedFleet(t)
-	w := newWorkspace(t)
+	w := newProviderWorkspace(t)
 	logPath := filepath.Join(t.TempDir(), "trace.log")
 	t.Setenv("TF_LOG", "TRACE")
 	t.Setenv("TF_LOG_PATH", logPath)

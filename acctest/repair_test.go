@@ -40,10 +40,11 @@ func TestRepair(t *testing.T) {
 			Config: s.whole(f),
 			Check: resource.ComposeAggregateTestCheckFunc(
 				s.runs(t, f, s.everywhere()...),
+				// Right after the delivery, when there is the most to take it for.
+				check("EditedOnACluster", func(t *testing.T) { s.editedOnACluster(t, f) }),
 				check("DeletedOnTheHub", func(t *testing.T) { s.deletedOnTheHub(t, f) }),
 				check("EditedOnTheHub", func(t *testing.T) { s.editedOnTheHub(t, f) }),
 				check("DeletedOnACluster", func(t *testing.T) { s.deletedOnACluster(t, f) }),
-				check("EditedOnACluster", func(t *testing.T) { s.editedOnACluster(t, f) }),
 				check("WorkEdited", func(t *testing.T) { s.workEdited(t, f) }),
 				check("WorkDeleted", func(t *testing.T) { s.workDeleted(t, f) }),
 				check("RunsAgain", func(t *testing.T) {

@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -31,7 +32,8 @@ var (
 // applicationResource is fairlead_application.
 type applicationResource struct {
 	hub *Hub
-	// newInstance makes a name that no other instance of a resource has.
+	// newInstance makes a name that no other instance of a resource has, and that
+	// nobody guesses.
 	newInstance func() string
 }
 
@@ -106,12 +108,15 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	salt := r.newInstance()
+	r.settleResources(&plan, spec, salt)
 	live, err := object.write(ctx, desired, secrets, force)
 	if err != nil {
 		appendApplicationError(&resp.Diagnostics, err)
 		return
 	}
 	r.save(ctx, &plan, object.written(live, desired), &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
+	resp.Diagnostics.Append(storeSalt(ctx, resp.Private, salt)...)
 }
 
 // Read reads the application. While the hub cannot be asked the state stays.
@@ -140,6 +145,7 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 		appendKept(&resp.Diagnostics, err)
 		return
 	}
+	before := state
 	if err == nil {
 		err = object.read(live, &state, importing, &resp.Diagnostics)
 	}
@@ -147,6 +153,12 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 		appendError(&resp.Diagnostics, err)
 		return
 	}
+	salt := loadSalt(ctx, req.Private)
+	if importing {
+		salt = r.newInstance()
+		resp.Diagnostics.Append(storeSalt(ctx, resp.Private, salt)...)
+	}
+	r.readResources(&state, &before, salt)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
 	if importing {
@@ -204,6 +216,8 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	salt := cmp.Or(loadSalt(ctx, req.Private), r.newInstance())
+	r.settleResources(&plan, spec, salt)
 	live, err := object.write(ctx, desired, secrets, takesOver(&plan) || wasImported(ctx, req.Private))
 	if err == nil {
 		// After the application, which does not name them any more. An error keeps the
@@ -215,6 +229,7 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 		return
 	}
 	r.save(ctx, &plan, object.written(live, desired), &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
+	resp.Diagnostics.Append(storeSalt(ctx, resp.Private, salt)...)
 }
 
 // save stores what was written.

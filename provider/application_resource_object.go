@@ -437,16 +437,16 @@ func (o applicationObject) remove(ctx context.Context, uid k8stypes.UID, secrets
 	return o.removeSecrets(ctx, secrets, nil)
 }
 
-// waitGone waits until the application is gone; when it takes too long the
-// error says what holds it.
+// waitGone waits until the application is gone; when it takes too long, or
+// finalizers hold it that nobody removes, the error says what holds it.
 func (o applicationObject) waitGone(ctx context.Context, uid k8stypes.UID) error {
-	last, err := o.client.WaitGone(ctx, rollout.Kind(), o.key(), uid)
-	if err == nil || last == nil || hub.ReasonOf(err) != hub.TimedOut {
+	last, err := rollout.WaitGone(ctx, o.client, o.key(), uid)
+	if last == nil || err != nil && hub.ReasonOf(err) != hub.TimedOut {
 		return err
 	}
 	return &hub.ConfigError{
 		Summary: "Application is not gone yet",
-		Detail:  fmt.Sprintf("Application %q is being deleted and still exists.\n\n%s", o.id(), rollout.Held(last)),
+		Detail:  fmt.Sprintf("Application %q is being deleted and still exists.\n\n%s", o.id(), rollout.Held(last, err == nil)),
 	}
 }
 

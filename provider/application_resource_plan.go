@@ -43,13 +43,15 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	plan.Revision = types.StringUnknown()
 	spec := newApplicationSpec(&plan)
 	warnOfForeignTypes(&resp.Diagnostics, r.foreignToHub(ctx, &plan, spec.foreign))
+	changed := true
 	if state != nil {
-		planUpdate(&plan, spec, state)
+		changed = !planUpdate(&plan, spec, state)
 		if !plan.Namespace.Equal(state.Namespace) {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
 	}
 	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
+	r.planResources(&plan, spec, state, loadSalt(ctx, req.Private), changed, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
 
@@ -69,11 +71,13 @@ func (r *applicationResource) plannedNamespace(config, state *applicationModel) 
 	return types.StringUnknown()
 }
 
-// planUpdate keeps what the state says where nothing changes for the hub.
-func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel) {
+// planUpdate keeps what the state says where nothing changes for the hub, and
+// says whether that is so for all of the application.
+func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel) bool {
 	before := newApplicationSpec(state)
 	ignored, _ := newIgnoredFields(plan.IgnoreFields)
-	same := true
+	refsChanged, refsSame := changedRefs(plan.Environments, state.Environments)
+	same := !refsChanged
 	parts := []struct {
 		root          string
 		plan, state   *types.Dynamic
@@ -89,6 +93,9 @@ func planUpdate(plan *applicationModel, after *applicationSpec, state *applicati
 			same = false
 			continue
 		}
+		if part.plan == &plan.Environments && !refsSame {
+			continue
+		}
 		// As a whole or not at all: engines refuse a mixture of the prior and the
 		// configured value, and print it, with what is sensitive, when they do.
 		if !part.plan.IsNull() && !part.state.IsNull() {
@@ -100,9 +107,16 @@ func planUpdate(plan *applicationModel, after *applicationSpec, state *applicati
 	}
 	same = same && sameStrings(plan.Labels, state.Labels) && sameStrings(plan.Annotations, state.Annotations) &&
 		plan.ID.Equal(state.ID)
-	if same && !state.Revision.IsNull() {
+	if !same {
+		return false
+	}
+	if !plan.Environments.IsNull() && !state.Environments.IsNull() {
+		plan.Environments = state.Environments
+	}
+	if !state.Revision.IsNull() {
 		plan.Revision = state.Revision
 	}
+	return true
 }
 
 // checkProtection refuses to destroy a protected application.

@@ -65,6 +65,12 @@ func newPlanner(t *testing.T) *planner {
 // it: computed attributes keep what the state says.
 func (p *planner) change(state, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
 	p.t.Helper()
+	return p.changeWith(nil, state, config)
+}
+
+// changeWith is change with the private state of the provider.
+func (p *planner) changeWith(private []byte, state, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
+	p.t.Helper()
 	proposed := map[string]tftypes.Value{}
 	for name, value := range config {
 		proposed[name] = value
@@ -81,6 +87,7 @@ func (p *planner) change(state, config map[string]tftypes.Value) *tfprotov6.Plan
 		PriorState:       p.dynamic(p.schema, state),
 		ProposedNewState: p.dynamic(p.schema, proposed),
 		Config:           p.dynamic(p.schema, config),
+		PriorPrivate:     private,
 	})
 	if err != nil {
 		p.t.Fatal(err)

@@ -35,8 +35,9 @@ type applicationModel struct {
 	SecretsWOVersion     types.String `tfsdk:"secrets_wo_version"`
 	Secrets              types.Map    `tfsdk:"secrets"`
 
-	Revision types.String   `tfsdk:"revision"`
-	Timeouts timeouts.Value `tfsdk:"timeouts"`
+	Revision  types.String   `tfsdk:"revision"`
+	Resources types.Map      `tfsdk:"resources"`
+	Timeouts  timeouts.Value `tfsdk:"timeouts"`
 }
 
 // applicationSchema describes fairlead_application.
@@ -96,7 +97,8 @@ func applicationAttributes(ctx context.Context) map[string]schema.Attribute {
 			Computed:            true,
 			MarkdownDescription: "Names what was written: a digest of the application's spec and of the digests of its Secrets. Known after apply whenever anything changes.",
 		},
-		"timeouts": timeouts.Attributes(ctx, timeoutOptions()),
+		"resources": resourcesSchema(),
+		"timeouts":  timeouts.Attributes(ctx, timeoutOptions()),
 	}
 }
 

@@ -63,6 +63,27 @@ func durationValidators() []validator.String {
 	}}
 }
 
+// wholeSeconds checks a duration that is kept in seconds.
+func wholeSeconds() validator.String {
+	return checked{
+		description: "whole seconds, at most 24h",
+		check: func(text string) error {
+			if parsed, err := time.ParseDuration(text); err == nil && (parsed%time.Second != 0 || parsed > 24*time.Hour) {
+				return fmt.Errorf("%q is not", text)
+			}
+			return nil
+		},
+	}
+}
+
+// refuseOwnTaint refuses the key of a taint that Open Cluster Management sets itself.
+func refuseOwnTaint(key string) error {
+	if strings.HasPrefix(key, "cluster.open-cluster-management.io/") {
+		return fmt.Errorf("the taint %q is set by the hub itself", key)
+	}
+	return nil
+}
+
 // countValidators check a number or a percentage.
 func countValidators() []validator.String {
 	return []validator.String{stringvalidator.RegexMatches(

@@ -6,6 +6,7 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -81,9 +82,27 @@ func (r *clusterBindingResource) ValidateConfig(ctx context.Context, req resourc
 	}
 }
 
-// ModifyPlan makes id known and keeps overrides that mean the same as they were.
+// warnOfDestroy says what leaves the clusters together with the binding, as far as
+// the hub can be asked.
+func (r *clusterBindingResource) warnOfDestroy(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
+	var name types.String
+	diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
+	if diags.HasError() {
+		return
+	}
+	var binding v1alpha1.ClusterBinding
+	var environment v1alpha1.Environment
+	environments := (&environmentResource{hub: r.hub}).object
+	if look(ctx, r.hub, r.object, name.ValueString(), &binding) && look(ctx, r.hub, environments, binding.Spec.Environment, &environment) {
+		warnOfBinding(&binding, &environment, diags)
+	}
+}
+
+// ModifyPlan makes id known, keeps overrides that mean the same as they were, and
+// says what a destroy takes along.
 func (r *clusterBindingResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		r.warnOfDestroy(ctx, req, &resp.Diagnostics)
 		return
 	}
 	keepDynamic(ctx, path.Root("overrides"), expandOverrides, req, resp)

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -47,5 +48,9 @@ func appendConfigError(diags *diag.Diagnostics, err error) {
 		appendError(diags, err)
 		return
 	}
-	diags.AddAttributeError(path.Root("hub").AtName(config.Field), config.Summary, config.Detail)
+	at := path.Root("hub")
+	for _, name := range strings.Split(config.Field, ".") {
+		at = at.AtName(name)
+	}
+	diags.AddAttributeError(at, config.Summary, config.Detail)
 }

@@ -101,17 +101,25 @@ func (r *environmentResource) ValidateConfig(ctx context.Context, req resource.V
 }
 
 // ModifyPlan makes id and ref, which follow from the configuration, known, keeps
-// defaults that mean the same as they were, and refuses to destroy what is protected.
+// defaults that mean the same as they were, refuses to destroy what is protected,
+// and says what goes together with what is not.
 func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		refuseProtected(ctx, req, &resp.Diagnostics)
+		r.warnOfDestroy(ctx, req, &resp.Diagnostics)
 		return
+	}
+	if replacesName(ctx, req, &resp.Diagnostics) {
+		refuseProtected(ctx, req, &resp.Diagnostics)
+		r.warnOfDestroy(ctx, req, &resp.Diagnostics)
 	}
 	keepDynamic(ctx, path.Root("defaults"), expandDefaults, req, resp)
 	keepDynamic(ctx, path.Root("namespace_options").AtName("objects"), expandObjects, req, resp)
 	var name types.String
 	var target types.Object
 	var after types.Set
+	var defaults types.Dynamic
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("defaults"), &defaults)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("target_namespace"), &target)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("after"), &after)...)
@@ -119,7 +127,32 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 		return
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after))...)
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after, defaults))...)
+}
+
+// replacesName says whether the plan makes an object of another name.
+func replacesName(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) bool {
+	if req.State.Raw.IsNull() {
+		return false
+	}
+	var before, planned types.String
+	diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &before)...)
+	diags.Append(req.Plan.GetAttribute(ctx, path.Root("name"), &planned)...)
+	return !planned.IsUnknown() && !planned.Equal(before)
+}
+
+// warnOfDestroy says what goes together with the environment, as far as the hub
+// can be asked.
+func (r *environmentResource) warnOfDestroy(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
+	var name types.String
+	diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
+	if diags.HasError() {
+		return
+	}
+	var environment v1alpha1.Environment
+	if look(ctx, r.hub, r.object, name.ValueString(), &environment) {
+		warnOfEnvironment(&environment, diags)
+	}
 }
 
 // refuseProtected fails the plan of a destroy while deletion.protection is set.

@@ -27,12 +27,12 @@ func flattenEnvironment(live *v1alpha1.Environment, prior environmentModel) (env
 	model.Propagation = flattenPropagation(spec.Propagation)
 	model.Permissions = orDefault(spec.Permissions, v1alpha1.DeployerRole)
 	model.Deletion = flattenDeletion(spec.Deletion, prior.Deletion)
-	model.Ref = model.ref()
 	var err error
 	if model.NamespaceOptions, err = flattenNamespaceOptions(spec.NamespaceOptions, prior.NamespaceOptions); err != nil {
 		return prior, err
 	}
 	model.Defaults, err = flattenDefaults(spec.Defaults, prior.Defaults)
+	model.Ref = model.ref()
 	return model, err
 }
 

@@ -264,13 +264,14 @@ func refTypes() map[string]attr.Type {
 		"name":             types.StringType,
 		"target_namespace": types.ObjectType{AttrTypes: targetNamespaceTypes()},
 		"after":            types.SetType{ElemType: types.StringType},
+		"defaults":         types.DynamicType,
 	}
 }
 
 // environmentRef makes ref. It depends on nothing but its arguments, any of
 // which may be unknown.
-func environmentRef(name types.String, target types.Object, after types.Set) types.Object {
-	return types.ObjectValueMust(refTypes(), map[string]attr.Value{"name": name, "target_namespace": target, "after": after})
+func environmentRef(name types.String, target types.Object, after types.Set, defaults types.Dynamic) types.Object {
+	return types.ObjectValueMust(refTypes(), map[string]attr.Value{"name": name, "target_namespace": target, "after": after, "defaults": defaults})
 }
 
 // ref makes the model's own ref.
@@ -281,5 +282,5 @@ func (m environmentModel) ref() types.Object {
 			"name": m.TargetNamespace.Name, "prefix": m.TargetNamespace.Prefix, "suffix": m.TargetNamespace.Suffix,
 		})
 	}
-	return environmentRef(m.Name, target, m.After)
+	return environmentRef(m.Name, target, m.After, m.Defaults)
 }

@@ -392,6 +392,7 @@ func refSchema() schema.Attribute {
 				ElementType:         types.StringType,
 				MarkdownDescription: "Environments that come first.",
 			},
+			"defaults": schema.DynamicAttribute{Computed: true, MarkdownDescription: "What components get there without asking, by component type."},
 		},
 	}
 }

@@ -14,6 +14,10 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
+// hubNotKnown is the summary of whatever follows from a hub that is known only after
+// apply. It is constant, so that engines fold the warnings of many resources into one.
+const hubNotKnown = "Hub not known yet"
+
 // Hub is what resources get from Configure: where the hub is, and what the
 // provider block says for all of them. It connects on first use only.
 type Hub struct {
@@ -30,8 +34,10 @@ type Hub struct {
 	unknown bool
 	// namespaceUnknown says that DefaultNamespace is known only after apply.
 	namespaceUnknown bool
-	config           hub.Config
-	connect          func() (*hub.Client, error)
+	// labelsUnknown says that DefaultLabels are known only after apply.
+	labelsUnknown bool
+	config        hub.Config
+	connect       func() (*hub.Client, error)
 }
 
 // newHub returns a Hub that connects as config says.
@@ -67,7 +73,7 @@ func (h *Hub) Client(_ context.Context) (*hub.Client, diag.Diagnostics) {
 func (h *Hub) require(ctx context.Context, action string) (*hub.Client, diag.Diagnostics) {
 	client, diags := h.Client(ctx)
 	if client == nil && !diags.HasError() {
-		diags.AddError("Hub not known yet", fmt.Sprintf(
+		diags.AddError(hubNotKnown, fmt.Sprintf(
 			"Could not %s: the provider's hub depends on values that are known only after apply. "+
 				"Apply what they come from first, or let this depend on it (depends_on).", action))
 	}

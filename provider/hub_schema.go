@@ -7,11 +7,15 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
@@ -22,10 +26,13 @@ import (
 func hubSchema() schema.Attribute {
 	attributes := kubeconfigAttributes()
 	maps.Copy(attributes, hostAttributes())
+	maps.Copy(attributes, wayAttributes())
+	attributes["exec"] = execAttribute()
+	attributes["impersonate"] = impersonateAttribute()
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "The hub and one family of credentials: `config_path` or `config_paths`, or `kubeconfig`, or `host` with one of `token`, " +
-			"`token_path`, `client_certificate` and `client_key`. What is left out is read from `FAIRLEAD_*` variables, then from `KUBE_*` variables. " +
+		MarkdownDescription: "The hub and one family of credentials: `config_path` or `config_paths`, or `kubeconfig`, or `in_cluster`, or `host` with one of `token`, " +
+			"`token_path`, `exec`, and `client_certificate` with `client_key`. What is left out is read from `FAIRLEAD_*` variables, then from `KUBE_*` variables. " +
 			"Any of the values may be known only after apply; then plans are made offline. Nothing else is tried: no `KUBECONFIG`, no default file, " +
 			"no localhost, no account of a pod.",
 		Attributes: attributes,
@@ -41,6 +48,7 @@ func kubeconfigAttributes() map[string]schema.Attribute {
 		},
 		"config_paths": schema.ListAttribute{
 			Optional:            true,
+			Validators:          []validator.List{listvalidator.NoNullValues()},
 			ElementType:         types.StringType,
 			MarkdownDescription: "Paths of kubeconfig files that are merged; what comes first wins. Also `FAIRLEAD_CONFIG_PATHS`, `KUBE_CONFIG_PATHS`.",
 		},
@@ -49,10 +57,18 @@ func kubeconfigAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Context in the kubeconfig. Default: the current context of the kubeconfig. " +
 				"Also `FAIRLEAD_CONFIG_CONTEXT`, `KUBE_CTX`.",
 		},
+		"config_context_cluster": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Cluster of the kubeconfig, instead of the context's. Also `FAIRLEAD_CONFIG_CONTEXT_CLUSTER`, `KUBE_CTX_CLUSTER`.",
+		},
+		"config_context_auth_info": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "User of the kubeconfig, instead of the context's. Also `FAIRLEAD_CONFIG_CONTEXT_AUTH_INFO`, `KUBE_CTX_AUTH_INFO`.",
+		},
 		"kubeconfig": schema.StringAttribute{
 			Optional:            true,
 			Sensitive:           true,
-			MarkdownDescription: "Content of a kubeconfig file. Also `FAIRLEAD_KUBECONFIG`.",
+			MarkdownDescription: "Content of a kubeconfig file; paths in it are relative to where Terraform runs. Also `FAIRLEAD_KUBECONFIG`.",
 		},
 	}
 }
@@ -98,20 +114,127 @@ func hostAttributes() map[string]schema.Attribute {
 	}
 }
 
+// wayAttributes are about the way to any hub, and the hub around a pod.
+func wayAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"in_cluster": schema.BoolAttribute{
+			Optional: true,
+			MarkdownDescription: "The hub is the cluster in whose pod Terraform runs, and the credential is the pod's account: for an agent beside the hub. " +
+				"Also `FAIRLEAD_IN_CLUSTER`.",
+		},
+		"proxy_url": schema.StringAttribute{
+			Optional:  true,
+			Sensitive: true,
+			MarkdownDescription: "Proxy on the way to the hub, such as `http://proxy.example.com:3128`; also `https` and `socks5`. " +
+				"Default: that of the kubeconfig, else what `HTTPS_PROXY` and `NO_PROXY` say. Also `FAIRLEAD_PROXY_URL`, `KUBE_PROXY_URL`.",
+		},
+	}
+}
+
+// execAttribute is a credential plugin.
+func execAttribute() schema.Attribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Program that prints a credential for `host` (a [client-go credential plugin](https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins)). " +
+			"It is never asked on a terminal, may take 25 seconds, and is run again when what it gave has expired or is refused by the hub.",
+		Attributes: map[string]schema.Attribute{
+			"api_version": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Version of `ExecCredential` that the program prints: `client.authentication.k8s.io/v1` or `client.authentication.k8s.io/v1beta1`.",
+			},
+			"command": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "The program. Without a slash it is looked up in `PATH`.",
+			},
+			"args": schema.ListAttribute{
+				Optional:            true,
+				Validators:          []validator.List{listvalidator.NoNullValues()},
+				ElementType:         types.StringType,
+				MarkdownDescription: "Arguments of the program.",
+			},
+			"env": schema.MapAttribute{
+				Optional:            true,
+				Sensitive:           true,
+				Validators:          []validator.Map{mapvalidator.NoNullValues()},
+				ElementType:         types.StringType,
+				MarkdownDescription: "Variables of the program, beside those of Terraform.",
+			},
+			"provide_cluster_info": schema.BoolAttribute{
+				Optional:            true,
+				MarkdownDescription: "Tell the program address and certificate authority of the hub, in `KUBERNETES_EXEC_INFO`. Default: `false`.",
+			},
+		},
+	}
+}
+
+// impersonateAttribute is whom to act as.
+func impersonateAttribute() schema.Attribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Whom to act as. The credential needs the right to impersonate them; then the hub allows what they may do, " +
+			"and its audit log names both.",
+		Attributes: map[string]schema.Attribute{
+			"user": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Name of the user, such as `team:shop` or `system:serviceaccount:shop:terraform`.",
+			},
+			"groups": schema.ListAttribute{
+				Optional:            true,
+				Validators:          []validator.List{listvalidator.NoNullValues()},
+				ElementType:         types.StringType,
+				MarkdownDescription: "Groups of the user.",
+			},
+			"uid": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "Identifier of the user.",
+			},
+			"extra": schema.MapAttribute{
+				Optional:            true,
+				Validators:          []validator.Map{mapvalidator.NoNullValues(), mapvalidator.ValueListsAre(listvalidator.NoNullValues())},
+				ElementType:         types.ListType{ElemType: types.StringType},
+				MarkdownDescription: "Further attributes of the user, such as `{ \"example.com/reason\" = [\"deploy\"] }`.",
+			},
+		},
+	}
+}
+
 // hubModel is the attribute hub when it is known.
 type hubModel struct {
-	ConfigPath           types.String `tfsdk:"config_path"`
-	ConfigPaths          types.List   `tfsdk:"config_paths"`
-	ConfigContext        types.String `tfsdk:"config_context"`
-	Kubeconfig           types.String `tfsdk:"kubeconfig"`
-	Host                 types.String `tfsdk:"host"`
-	ClusterCACertificate types.String `tfsdk:"cluster_ca_certificate"`
-	TLSServerName        types.String `tfsdk:"tls_server_name"`
-	Insecure             types.Bool   `tfsdk:"insecure"`
-	Token                types.String `tfsdk:"token"`
-	TokenPath            types.String `tfsdk:"token_path"`
-	ClientCertificate    types.String `tfsdk:"client_certificate"`
-	ClientKey            types.String `tfsdk:"client_key"`
+	ConfigPath            types.String      `tfsdk:"config_path"`
+	ConfigPaths           []string          `tfsdk:"config_paths"`
+	ConfigContext         types.String      `tfsdk:"config_context"`
+	ConfigContextCluster  types.String      `tfsdk:"config_context_cluster"`
+	ConfigContextAuthInfo types.String      `tfsdk:"config_context_auth_info"`
+	Kubeconfig            types.String      `tfsdk:"kubeconfig"`
+	Host                  types.String      `tfsdk:"host"`
+	ClusterCACertificate  types.String      `tfsdk:"cluster_ca_certificate"`
+	TLSServerName         types.String      `tfsdk:"tls_server_name"`
+	Insecure              types.Bool        `tfsdk:"insecure"`
+	Token                 types.String      `tfsdk:"token"`
+	TokenPath             types.String      `tfsdk:"token_path"`
+	ClientCertificate     types.String      `tfsdk:"client_certificate"`
+	ClientKey             types.String      `tfsdk:"client_key"`
+	InCluster             types.Bool        `tfsdk:"in_cluster"`
+	ProxyURL              types.String      `tfsdk:"proxy_url"`
+	Exec                  *execModel        `tfsdk:"exec"`
+	Impersonate           *impersonateModel `tfsdk:"impersonate"`
+}
+
+// execModel is the attribute exec.
+type execModel struct {
+	APIVersion         types.String      `tfsdk:"api_version"`
+	Command            types.String      `tfsdk:"command"`
+	Args               []string          `tfsdk:"args"`
+	Env                map[string]string `tfsdk:"env"`
+	ProvideClusterInfo types.Bool        `tfsdk:"provide_cluster_info"`
+}
+
+// impersonateModel is the attribute impersonate.
+type impersonateModel struct {
+	User   types.String        `tfsdk:"user"`
+	Groups []string            `tfsdk:"groups"`
+	UID    types.String        `tfsdk:"uid"`
+	Extra  map[string][]string `tfsdk:"extra"`
 }
 
 // readHub returns the settings of the attribute hub, and whether all of them are known.
@@ -126,22 +249,18 @@ func readHub(ctx context.Context, object types.Object) (hub.Settings, bool, diag
 	if !value.IsFullyKnown() {
 		return hub.Settings{}, false, nil
 	}
+	diags := emptyFields(object)
 	var model hubModel
-	diags := object.As(ctx, &model, basetypes.ObjectAsOptions{})
-	diags.Append(emptyFields(object)...)
-	var paths []string
-	if !diags.HasError() && !model.ConfigPaths.IsNull() {
-		diags.Append(model.ConfigPaths.ElementsAs(ctx, &paths, false)...)
-	}
-	return model.settings(paths), true, diags
+	diags.Append(object.As(ctx, &model, basetypes.ObjectAsOptions{})...)
+	return model.settings(), true, diags
 }
 
 // emptyFields refuses empty text: a variable that turned out empty must not
 // silently lead to another hub.
 func emptyFields(object types.Object) diag.Diagnostics {
 	var diags diag.Diagnostics
-	for name, value := range object.Attributes() {
-		text, ok := value.(types.String)
+	for _, name := range slices.Sorted(maps.Keys(object.Attributes())) {
+		text, ok := object.Attributes()[name].(types.String)
 		if !ok || text.IsNull() || text.ValueString() != "" {
 			continue
 		}
@@ -151,23 +270,60 @@ func emptyFields(object types.Object) diag.Diagnostics {
 	return diags
 }
 
-// settings converts the model; paths are its config_paths.
-func (m hubModel) settings(paths []string) hub.Settings {
-	settings := hub.Settings{
-		ConfigPath:           m.ConfigPath.ValueString(),
-		ConfigPaths:          paths,
-		ConfigContext:        m.ConfigContext.ValueString(),
-		Kubeconfig:           hub.Secret(m.Kubeconfig.ValueString()),
-		Host:                 m.Host.ValueString(),
-		ClusterCACertificate: m.ClusterCACertificate.ValueString(),
-		TLSServerName:        m.TLSServerName.ValueString(),
-		Token:                hub.Secret(m.Token.ValueString()),
-		TokenPath:            m.TokenPath.ValueString(),
-		ClientCertificate:    m.ClientCertificate.ValueString(),
-		ClientKey:            hub.Secret(m.ClientKey.ValueString()),
+// settings converts the model.
+func (m hubModel) settings() hub.Settings {
+	return hub.Settings{
+		ConfigPath:            m.ConfigPath.ValueString(),
+		ConfigPaths:           m.ConfigPaths,
+		ConfigContext:         m.ConfigContext.ValueString(),
+		ConfigContextCluster:  m.ConfigContextCluster.ValueString(),
+		ConfigContextAuthInfo: m.ConfigContextAuthInfo.ValueString(),
+		Kubeconfig:            hub.Secret(m.Kubeconfig.ValueString()),
+		Host:                  m.Host.ValueString(),
+		ClusterCACertificate:  m.ClusterCACertificate.ValueString(),
+		TLSServerName:         m.TLSServerName.ValueString(),
+		Insecure:              boolText(m.Insecure),
+		Token:                 hub.Secret(m.Token.ValueString()),
+		TokenPath:             m.TokenPath.ValueString(),
+		ClientCertificate:     m.ClientCertificate.ValueString(),
+		ClientKey:             hub.Secret(m.ClientKey.ValueString()),
+		InCluster:             boolText(m.InCluster),
+		ProxyURL:              hub.Secret(m.ProxyURL.ValueString()),
+		Exec:                  m.Exec.settings(),
+		Impersonate:           m.Impersonate.settings(),
 	}
-	if !m.Insecure.IsNull() {
-		settings.Insecure = strconv.FormatBool(m.Insecure.ValueBool())
+}
+
+// boolText writes a bool, empty for none.
+func boolText(b types.Bool) string {
+	if b.IsNull() {
+		return ""
 	}
-	return settings
+	return strconv.FormatBool(b.ValueBool())
+}
+
+// settings converts the model, which may be nil.
+func (m *execModel) settings() *hub.Exec {
+	if m == nil {
+		return nil
+	}
+	env := make(map[string]hub.Secret, len(m.Env))
+	for name, value := range m.Env {
+		env[name] = hub.Secret(value)
+	}
+	return &hub.Exec{
+		APIVersion:         m.APIVersion.ValueString(),
+		Command:            m.Command.ValueString(),
+		Args:               m.Args,
+		Env:                env,
+		ProvideClusterInfo: m.ProvideClusterInfo.ValueBool(),
+	}
+}
+
+// settings converts the model, which may be nil.
+func (m *impersonateModel) settings() *hub.Impersonate {
+	if m == nil {
+		return nil
+	}
+	return &hub.Impersonate{User: m.User.ValueString(), UID: m.UID.ValueString(), Groups: m.Groups, Extra: m.Extra}
 }

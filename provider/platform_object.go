@@ -27,18 +27,22 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
-// platformObject is what the life of an environment and of a cluster binding
-// have in common: one cluster-scoped object of the hub.
+// platformObject is what the life of an environment, of a cluster binding and of a
+// definition have in common: one object of the hub.
 type platformObject struct {
 	gvk      schema.GroupVersionKind
 	resource string
+	// namespace of the object; empty for one without.
+	namespace string
+	// importID is the id to import the object by; its name when empty.
+	importID string
 	client   *hub.Client
 	hub      *Hub
 }
 
 // key is the name of the object.
 func (o platformObject) key(name string) types.NamespacedName {
-	return types.NamespacedName{Name: name}
+	return types.NamespacedName{Namespace: o.namespace, Name: name}
 }
 
 // desired completes a typed object with our labels and owner.
@@ -109,14 +113,17 @@ func (o platformObject) leftByUs(ctx context.Context, existing, desired *unstruc
 
 // foreign says that an object exists and how to take it over.
 func (o platformObject) foreign(existing *unstructured.Unstructured) error {
-	name := existing.GetName()
+	name, id := existing.GetName(), o.importID
+	if id == "" {
+		id = name
+	}
 	return &hub.ConfigError{
 		Field:   "name",
 		Summary: o.gvk.Kind + " exists already",
 		Detail: fmt.Sprintf("The hub has %s %q already, and %s. To manage it here, import it:\n\n"+
 			"  import {\n    to = %s.%s\n    id = %q\n  }\n\n"+
 			"or set adopt_existing = true, which overwrites it. Otherwise choose another name.",
-			o.gvk.Kind, name, managedBy(existing), o.resource, strings.ReplaceAll(name, "-", "_"), name),
+			o.gvk.Kind, name, managedBy(existing), o.resource, strings.ReplaceAll(name, "-", "_"), id),
 	}
 }
 
@@ -251,11 +258,12 @@ func keepUnread(diags *diag.Diagnostics, cause diag.Diagnostics, importing bool,
 		return
 	}
 	if importing {
-		diags.AddError("Hub not known yet", fmt.Sprintf("%s cannot be imported: the provider's hub depends on values that are known only after apply. "+
-			"Apply what they come from first, then import.", address))
+		diags.AddError(hubNotKnown, fmt.Sprintf("%s cannot be imported: the provider's hub depends on values that are known only after apply. "+
+			"Apply what they come from first (terraform apply -target=...), then import. Or leave the import out, and let the resource take over what exists "+
+			"when it is applied, after the hub: adopt_existing = true and depends_on = [what the hub comes from].", address))
 		return
 	}
-	diags.AddWarning("Hub not known yet", "The provider's hub depends on values that are known only after apply. "+
+	diags.AddWarning(hubNotKnown, "The provider's hub depends on values that are known only after apply. "+
 		"The state is kept as it is; the plan does not show what changed on the hub.")
 }
 

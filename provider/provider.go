@@ -10,19 +10,30 @@ import (
 	"context"
 	"os"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
 // Address is the provider's address in the registry.
 const Address = "registry.terraform.io/fairlead-io/fairlead"
 
-var _ provider.Provider = (*fairleadProvider)(nil)
+var (
+	_ provider.Provider                       = (*fairleadProvider)(nil)
+	_ provider.ProviderWithFunctions          = (*fairleadProvider)(nil)
+	_ provider.ProviderWithEphemeralResources = (*fairleadProvider)(nil)
+	_ provider.ProviderWithListResources      = (*fairleadProvider)(nil)
+)
 
 // fairleadProvider is the provider of one process.
 type fairleadProvider struct {
@@ -68,6 +79,30 @@ func (p *fairleadProvider) Schema(_ context.Context, _ provider.SchemaRequest, r
 				ElementType:         types.StringType,
 				MarkdownDescription: "Labels of every object that the provider writes. A change reaches an object with its own next change.",
 			},
+			"plan": planSchema(),
+		},
+	}
+}
+
+// The values of plan.on_unreachable.
+const (
+	onUnreachableWarn  = "warn"
+	onUnreachableError = "error"
+)
+
+// planSchema is the attribute plan of the provider block.
+func planSchema() schema.Attribute {
+	return schema.SingleNestedAttribute{
+		Optional:            true,
+		MarkdownDescription: "How plans are made.",
+		Attributes: map[string]schema.Attribute{
+			"on_unreachable": schema.StringAttribute{
+				Optional:   true,
+				Validators: []validator.String{stringvalidator.OneOf(onUnreachableWarn, onUnreachableError)},
+				MarkdownDescription: "What a plan does while the hub gives no answer, is not trusted, or refuses the credential: `warn` keeps the state as it is, " +
+					"with a warning, so that a plan works without the hub; `error` fails, so that nobody approves a plan that does not show what changed on the hub. " +
+					"Default: `warn`. A hub that is known only after apply is a warning always.",
+			},
 		},
 	}
 }
@@ -79,6 +114,7 @@ type providerModel struct {
 	Owner            types.String `tfsdk:"owner"`
 	DefaultNamespace types.String `tfsdk:"default_namespace"`
 	DefaultLabels    types.Map    `tfsdk:"default_labels"`
+	Plan             types.Object `tfsdk:"plan"`
 }
 
 // Configure decides which hub is meant. It sends no request.
@@ -94,6 +130,8 @@ func (p *fairleadProvider) Configure(ctx context.Context, req provider.Configure
 	}
 	resp.ResourceData = configured
 	resp.DataSourceData = configured
+	resp.EphemeralResourceData = configured
+	resp.ListResourceData = configured
 }
 
 // hub returns the Hub of the provider block.
@@ -104,6 +142,10 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 		return nil
 	}
 	configured := unknownHub()
+	if !known {
+		resp.Diagnostics.AddWarning(hubNotKnown, "The provider's hub depends on values that are known only after apply. "+
+			"The plan is made without it: it does not show what is on the hub, and what the hub refuses is seen at apply.")
+	}
 	if known {
 		config, err := hub.Resolve(settings, p.getenv)
 		if err != nil {
@@ -111,16 +153,25 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 			return nil
 		}
 		config.Version = p.version
+		config.Strict = failsUnreachable(model.Plan)
 		configured = newHub(config)
 	}
 	configured.Owner = p.owner(model.Owner)
 	configured.Audit = auditOf(p.getenv)
 	configured.DefaultNamespace = namespaceOr(model.DefaultNamespace, "default")
 	configured.namespaceUnknown = model.DefaultNamespace.IsUnknown()
-	if !model.DefaultLabels.IsUnknown() && !model.DefaultLabels.IsNull() {
+	configured.labelsUnknown = hclvalue.HasUnknown(model.DefaultLabels)
+	if !configured.labelsUnknown && !model.DefaultLabels.IsNull() {
 		resp.Diagnostics.Append(model.DefaultLabels.ElementsAs(ctx, &configured.DefaultLabels, false)...)
 	}
 	return configured
+}
+
+// failsUnreachable says whether a hub that cannot be asked is to fail plans. While
+// that is unknown it is not.
+func failsUnreachable(plan types.Object) bool {
+	value, ok := plan.Attributes()["on_unreachable"].(types.String)
+	return ok && value.ValueString() == onUnreachableError
 }
 
 // owner returns the configured owner, else the workspace of HCP Terraform.
@@ -145,6 +196,8 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 		NewAddonResource,
 		NewEnvironmentResource,
 		NewClusterBindingResource,
+		NewDefinitionResource,
+		NewManagedClusterResource,
 		NewApplicationResource,
 		NewRolloutResource,
 	}
@@ -152,5 +205,34 @@ func (p *fairleadProvider) Resources(context.Context) []func() resource.Resource
 
 // DataSources lists the data sources.
 func (p *fairleadProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return nil
+	return []func() datasource.DataSource{
+		NewApplicationDataSource,
+		NewClustersDataSource,
+		NewDefinitionDataSource,
+		NewEnvironmentDataSource,
+		NewPlacementDecisionDataSource,
+	}
+}
+
+// Functions lists the functions, which need no hub.
+func (p *fairleadProvider) Functions(context.Context) []func() function.Function {
+	return []func() function.Function{
+		NewMergeFunction,
+		NewParseApplicationFunction,
+		NewRenderFunction,
+	}
+}
+
+// EphemeralResources lists the ephemeral resources.
+func (p *fairleadProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{
+		NewClusterJoinEphemeralResource,
+	}
+}
+
+// ListResources lists the list resources, for engines that know them.
+func (p *fairleadProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		NewApplicationListResource,
+	}
 }

@@ -35,6 +35,15 @@ func TestSchema(t *testing.T) {
 	for name, resource := range schema.ResourceSchemas {
 		checkSchema(t, name, resource)
 	}
+	for name, resource := range schema.EphemeralResourceSchemas {
+		checkSchema(t, "ephemeral."+name, resource)
+	}
+	for name, resource := range schema.ListResourceSchemas {
+		checkSchema(t, "list."+name, resource)
+	}
+	for name, source := range schema.DataSourceSchemas {
+		checkSchema(t, "data."+name, source)
+	}
 }
 
 func checkSchema(t *testing.T, name string, schema *tfprotov6.Schema) {
@@ -73,9 +82,17 @@ func TestSensitive(t *testing.T) {
 			if nested.Sensitive {
 				marked = append(marked, nested.Name)
 			}
+			if nested.NestedType == nil {
+				continue
+			}
+			for _, inner := range nested.NestedType.Attributes {
+				if inner.Sensitive {
+					marked = append(marked, nested.Name+"."+inner.Name)
+				}
+			}
 		}
 	}
-	if diff := cmp.Diff([]string{"client_key", "kubeconfig", "token"}, marked); diff != "" {
+	if diff := cmp.Diff([]string{"client_key", "exec.env", "kubeconfig", "proxy_url", "token"}, marked); diff != "" {
 		t.Errorf("sensitive attributes (-want +got):\n%s", diff)
 	}
 }
@@ -150,7 +167,7 @@ func TestReadWithoutHub(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		for _, typeName := range []string{"fairlead_environment", "fairlead_cluster_binding"} {
+		for _, typeName := range []string{"fairlead_environment", "fairlead_cluster_binding", "fairlead_managed_cluster", "fairlead_definition"} {
 			t.Run(test.reason+", "+typeName, func(t *testing.T) {
 				e, diagnostics := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schema, test.hub)})
 				if got := summaries(diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {

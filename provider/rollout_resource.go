@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	k8stypes "k8s.io/apimachinery/pkg/types"
@@ -20,8 +21,9 @@ import (
 )
 
 var (
-	_ resource.Resource              = (*rolloutResource)(nil)
-	_ resource.ResourceWithConfigure = (*rolloutResource)(nil)
+	_ resource.Resource               = (*rolloutResource)(nil)
+	_ resource.ResourceWithConfigure  = (*rolloutResource)(nil)
+	_ resource.ResourceWithModifyPlan = (*rolloutResource)(nil)
 )
 
 const (
@@ -59,6 +61,25 @@ func (r *rolloutResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 // Configure takes the Hub over.
 func (r *rolloutResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// ModifyPlan keeps the endpoints unless another revision is rolled out: how long
+// it is waited for has no say in them.
+func (r *rolloutResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() || req.State.Raw.IsNull() {
+		return
+	}
+	var plan, state rolloutModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	endpoints := state.Endpoints
+	if !plan.Application.Equal(state.Application) || !plan.Revision.Equal(state.Revision) {
+		endpoints = types.MapUnknown(endpointsType())
+	}
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("endpoints"), endpoints)...)
 }
 
 // Create waits for the rollout. A failed one leaves no state, so that the next
@@ -112,14 +133,15 @@ func (r *rolloutResource) Read(ctx context.Context, req resource.ReadRequest, re
 		appendError(&resp.Diagnostics, err)
 		return
 	}
-	if !pending {
-		return
-	}
-	if progress.Outcome == rollout.Healthy {
+	switch {
+	case progress.Outcome == rollout.Healthy:
 		resp.Diagnostics.Append(storePending(ctx, resp.Private, false, "")...)
+		state.Endpoints = endpointsOf(ctx, progress, &resp.Diagnostics)
+	case pending:
+		state.Revision = types.StringValue(before)
+	default:
 		return
 	}
-	state.Revision = types.StringValue(before)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 }
 
@@ -153,7 +175,10 @@ func (r *rolloutResource) wait(ctx context.Context, plan *rolloutModel, timeout 
 		return true
 	}
 	waiter := rollout.Waiter{Source: client, Clock: r.clock, Limit: timeout, Grace: stallGrace}
-	err := waiter.Wait(ctx, targetOf(plan))
+	progress, err := waiter.Wait(ctx, targetOf(plan))
+	if plan.Endpoints.IsUnknown() {
+		plan.Endpoints = endpointsOf(ctx, progress, diags)
+	}
 	var failure *rollout.Failure
 	if !errors.As(err, &failure) {
 		appendError(diags, err)
@@ -165,6 +190,13 @@ func (r *rolloutResource) wait(ctx context.Context, plan *rolloutModel, timeout 
 	}
 	diags.AddError(failure.Summary(), failure.Detail())
 	return true
+}
+
+// endpointsOf are the endpoints that the application tells of.
+func endpointsOf(ctx context.Context, progress rollout.Progress, diags *diag.Diagnostics) types.Map {
+	value, d := types.MapValueFrom(ctx, endpointsType(), rollout.Endpoints(progress.App))
+	diags.Append(d...)
+	return value
 }
 
 // targetOf is the revision that is waited for.

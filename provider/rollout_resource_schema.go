@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -27,6 +28,7 @@ type rolloutModel struct {
 	Application types.String   `tfsdk:"application"`
 	Revision    types.String   `tfsdk:"revision"`
 	OnFailure   types.String   `tfsdk:"on_failure"`
+	Endpoints   types.Map      `tfsdk:"endpoints"`
 	Timeouts    timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -54,6 +56,14 @@ func rolloutSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "What a rollout that fails is: `error` (default), or `warn`, which goes on with the apply. " +
 					"Either way the next plan shows the rollout again.",
 			},
+			"endpoints": schema.MapAttribute{
+				Computed:    true,
+				ElementType: endpointsType(),
+				MarkdownDescription: "Where components are reached from outside of their clusters, by `environment/cluster/component`: the URLs of hosts of an Ingress " +
+					"(of its load balancer, where it names no host), host and port of a Service of type `LoadBalancer`, the hosts of routes of the Gateway API and the " +
+					"address of a Gateway. At most eight of a component in a place, and of the first hundred places; none where the hub's Application kind belongs to " +
+					"another OAM controller. Known after a rollout that changes, and read anew while the revision is healthy.",
+			},
 			"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
 				Create: true, Update: true,
 				CreateDescription: "How long to wait for the first rollout, such as `20m` (default).",
@@ -62,6 +72,9 @@ func rolloutSchema(ctx context.Context) schema.Schema {
 		},
 	}
 }
+
+// endpointsType is that of the endpoints of one component in one place.
+func endpointsType() attr.Type { return types.ListType{ElemType: types.StringType} }
 
 // applicationIDValidator checks namespace/name.
 func applicationIDValidator() validator.String {

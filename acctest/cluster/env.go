@@ -225,8 +225,9 @@ func (e *Env) startWithOCM(ctx context.Context, names []string, withHub bool) er
 		close(hubReady)
 		return nil
 	})
+	bootstrap := e.Hub().serviceAccountKubeconfig(bootstrapNamespace, bootstrapAccount)
 	for _, name := range names {
-		group.Go(func() error { return e.startCluster(ctx, e.Cluster(name), hubReady) })
+		group.Go(func() error { return e.startCluster(ctx, e.Cluster(name), bootstrap, hubReady) })
 	}
 	return group.Wait()
 }
@@ -247,8 +248,22 @@ func (e *Env) startHubWithOCM(ctx context.Context, start bool) error {
 	return e.updateState(func(s *state) { s.OCM = true })
 }
 
-// startCluster starts c and joins it once the hub can take it in.
-func (e *Env) startCluster(ctx context.Context, c *ControlPlane, hubReady <-chan struct{}) error {
+// StartCluster starts a managed cluster that is not there yet and joins it to a hub that runs OCM, with the credential of that
+// kubeconfig. It returns when the cluster is available.
+func (e *Env) StartCluster(ctx context.Context, name, bootstrap string) error {
+	if err := validateClusters([]string{name}); err != nil {
+		return fmt.Errorf("starting cluster %s: %w", name, err)
+	}
+	if err := e.addPlanes([]string{name}); err != nil {
+		return err
+	}
+	hubReady := make(chan struct{})
+	close(hubReady)
+	return e.guard(ctx, func(ctx context.Context) error { return e.startCluster(ctx, e.Cluster(name), bootstrap, hubReady) })
+}
+
+// startCluster starts c and joins it, with the credential of bootstrap, once the hub can take it in.
+func (e *Env) startCluster(ctx context.Context, c *ControlPlane, bootstrap string, hubReady <-chan struct{}) error {
 	if err := e.startPlane(ctx, c); err != nil {
 		return err
 	}
@@ -260,7 +275,7 @@ func (e *Env) startCluster(ctx context.Context, c *ControlPlane, hubReady <-chan
 		return context.Cause(ctx)
 	case <-hubReady:
 	}
-	if err := e.join(ctx, c); err != nil {
+	if err := e.join(ctx, c, bootstrap); err != nil {
 		return err
 	}
 	e.logf("%s: joined", c.Name)

@@ -5,7 +5,9 @@ package cluster
 
 import (
 	"context"
+	"embed"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -30,8 +32,12 @@ func (c *ControlPlane) kwok(build tools.Build) (command, error) {
 		// Nothing watches node leases, since the node lifecycle controller does not run.
 		"--node-lease-duration-seconds=0",
 	}
-	for _, folder := range []string{"node", "pod"} {
-		stages, err := stageFiles(build.Asset("kustomize/stage/" + folder + "/fast"))
+	broken, err := c.writeBrokenStages()
+	if err != nil {
+		return command{}, err
+	}
+	for _, folder := range []string{build.Asset("kustomize/stage/node/fast"), build.Asset("kustomize/stage/pod/fast"), broken} {
+		stages, err := stageFiles(folder)
 		if err != nil {
 			return command{}, err
 		}
@@ -40,6 +46,28 @@ func (c *ControlPlane) kwok(build tools.Build) (command, error) {
 		}
 	}
 	return command{Name: c.process("kwok"), Path: build.Binary("kwok"), Args: args}, nil
+}
+
+// brokenStages make pods fail whose image is called broken/ and the name of the
+// file: kwok runs all others at once.
+//
+//go:embed stages/*.yaml
+var brokenStages embed.FS
+
+// writeBrokenStages writes the stages of pods that fail where kwok can read them.
+func (c *ControlPlane) writeBrokenStages() (dir string, err error) {
+	dir = filepath.Join(c.dir, "stages")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("writing the stages of pods that fail: %w", err)
+	}
+	files, err := fs.Sub(brokenStages, "stages")
+	if err != nil {
+		return "", fmt.Errorf("writing the stages of pods that fail: %w", err)
+	}
+	if err := os.CopyFS(dir, files); err != nil {
+		return "", fmt.Errorf("writing the stages of pods that fail: %w", err)
+	}
+	return dir, nil
 }
 
 // stageFiles lists the kwok stages in dir.

@@ -40,9 +40,9 @@ func (e *Env) prepareAgent(ctx context.Context, c *ControlPlane) error {
 	)
 }
 
-// join starts the registration agent of c, which asks the hub for a certificate, and the work agent once it has one. It returns
+// join starts the registration agent of c, which asks the hub with the credential of bootstrap for a certificate, and the work agent once it has one. It returns
 // when the hub says that the cluster is accepted, joined and available.
-func (e *Env) join(ctx context.Context, c *ControlPlane) error {
+func (e *Env) join(ctx context.Context, c *ControlPlane, bootstrap string) error {
 	build, err := e.tool(ctx, tools.OCM)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (e *Env) join(ctx context.Context, c *ControlPlane) error {
 	if err := os.MkdirAll(hubDir, privateDir); err != nil {
 		return fmt.Errorf("creating the folder for the hub's kubeconfig: %w", err)
 	}
-	if err := e.startAll(registrationAgent(c, build, ports[0], e.Hub().serviceAccountKubeconfig(bootstrapNamespace, bootstrapAccount), hubDir)); err != nil {
+	if err := e.startAll(registrationAgent(c, build, ports[0], bootstrap, hubDir)); err != nil {
 		return err
 	}
 	hubKubeconfig := c.AgentKubeconfigPath()

@@ -227,14 +227,15 @@ func (r *ApplicationReconciler) writeStatus(ctx context.Context, app *v1beta1.Ap
 	return nil
 }
 
-// tell emits events for changes of phase and of what stalls, after the status was written.
+// tell emits events for changes of phase and of what stalls, after the status was
+// written. An application that runs before anything else was told of it has not changed.
 func (r *ApplicationReconciler) tell(app *v1beta1.Application, before, after v1beta1.ApplicationStatus) {
 	stalled := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionStalled)
 	earlier := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionStalled)
 	if isTrue(stalled) && (!isTrue(earlier) || earlier.Reason != stalled.Reason) {
 		r.recorder.Eventf(app, nil, "Warning", stalled.Reason, "Deliver", "%s", shorten(stalled.Message))
 	}
-	if after.Phase != before.Phase && after.Phase == v1beta1.PhaseRunning {
+	if after.Phase != before.Phase && before.Phase != "" && after.Phase == v1beta1.PhaseRunning {
 		r.recorder.Eventf(app, nil, "Normal", "Running", "Deliver", "delivered and healthy in %s", counted(places(after.Summary), "place"))
 	}
 }

@@ -73,5 +73,5 @@ func testQuota(t *testing.T, h *hub) {
 	}})
 	app := appIn("quota", "store", component("web", "nginx:1", ""))
 	h.create(t, app)
-	h.says(t, app, "; Deployment web: FailedCreate: forbidden: ")
+	h.says(t, app, "; ReplicaFailure: FailedCreate: forbidden: ")
 }

@@ -11,27 +11,43 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// idleAfter is for how long nothing may have been reconciled before memory is given back.
-const idleAfter = 15 * time.Second
+const (
+	// lookEvery is how often it is looked how much is being done, and idleLooks after
+	// how many looks at nothing memory is given back.
+	lookEvery = time.Second
+	idleLooks = 15
+	// burstPasses between two looks are a burst of work.
+	burstPasses = 20
+	// burstPercent is how much garbage there may be during a burst, in percent of what
+	// is in use: processor time is short then, and memory is given back afterwards.
+	burstPercent = 150
+)
 
-// idleRelease gives the memory back that a burst of work took: the Go runtime would
-// keep most of it, since it cannot know that no more work is to come.
+// idleRelease collects less garbage during a burst of work, and gives the memory back
+// that it took: the Go runtime would keep most of it, since it cannot know that no
+// more work is to come.
 type idleRelease struct {
 	// passes counts what was reconciled.
 	passes *atomic.Int64
 	clock  clock.WithTicker
 	// release collects garbage and gives free memory to the operating system.
 	release func()
+	// collect sets how much garbage there may be, as debug.SetGCPercent does, and returns what it was.
+	collect func(percent int) int
 
 	seen, released int64
+	// still is how many looks saw nothing.
+	still int
+	// usual is how much garbage there may be outside of a burst; 0 outside of one.
+	usual int
 }
 
 // NeedLeaderElection is false: caches are filled before a manager leads.
 func (*idleRelease) NeedLeaderElection() bool { return false }
 
-// Start looks whether nothing happens any more, until ctx is done.
+// Start looks what is being done, until ctx is done.
 func (r *idleRelease) Start(ctx context.Context) error {
-	ticker := r.clock.NewTicker(idleAfter)
+	ticker := r.clock.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -43,13 +59,42 @@ func (r *idleRelease) Start(ctx context.Context) error {
 	}
 }
 
-// look releases memory when nothing was reconciled since the last look, once after
-// each burst of work.
+// look releases memory when nothing was reconciled for a while, once after each
+// burst of work.
 func (r *idleRelease) look() {
 	now := r.passes.Load()
-	if now == r.seen && now != r.released {
-		r.release()
-		r.released = now
-	}
+	done := now - r.seen
 	r.seen = now
+	if done > 0 {
+		r.still = 0
+		r.burst(done)
+		return
+	}
+	if r.still++; r.still < idleLooks || now == r.released {
+		return
+	}
+	r.rest()
+	r.release()
+	r.released = now
+}
+
+// burst spares the processor while much is done. Somebody who allows more garbage
+// anyway, or wants none collected, is not overruled.
+func (r *idleRelease) burst(done int64) {
+	if done < burstPasses || r.usual != 0 {
+		return
+	}
+	r.usual = r.collect(burstPercent)
+	if r.usual < 0 || r.usual > burstPercent {
+		r.collect(r.usual)
+	}
+}
+
+// rest ends a burst.
+func (r *idleRelease) rest() {
+	if r.usual == 0 {
+		return
+	}
+	r.collect(r.usual)
+	r.usual = 0
 }

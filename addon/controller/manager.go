@@ -24,7 +24,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -112,7 +111,7 @@ func cacheOptions(kinds []schema.GroupVersionKind) cache.Options {
 func metricsOptions(options Options) metricsserver.Options {
 	serve := metricsserver.Options{BindAddress: options.MetricsAddress, SecureServing: options.MetricsSecure}
 	if options.MetricsSecure {
-		serve.FilterProvider = filters.WithAuthenticationAndAuthorization
+		serve.FilterProvider = newScrapers
 	}
 	return serve
 }

@@ -27,6 +27,11 @@ import (
 // a binding says otherwise.
 const stallAfter = 90 * time.Second
 
+// failAfter is how long a place may stay as it is that does not become healthy by
+// waiting. During a rollout what fails may be on its way out, or be refused only
+// until something else has made room.
+const failAfter = 10 * time.Second
+
 // stallClock knows since when places that are not healthy have not changed.
 type stallClock struct {
 	clock clock.PassiveClock
@@ -55,6 +60,8 @@ type stall struct {
 	since time.Time
 	// again is when the next would be one of them; 0 when none is under way.
 	again time.Duration
+	// failing says that they do not get on by waiting.
+	failing bool
 }
 
 // look notes what the report says of an application, and finds what did not
@@ -68,10 +75,10 @@ func (s *stallClock) look(app *v1beta1.Application, report *delivery.Report) sta
 	}
 	before, known := s.seen[app.UID]
 	now := s.clock.Now()
-	if since, told := toldStall(app); !known && told {
+	if since, told := toldStall(app, now); !known && told {
 		found, seen := find(report, nil, since, now)
-		if condition := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionStalled); found.since.Equal(since) &&
-			cut(found.message(report)) == condition.Message {
+		condition := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionStalled)
+		if found.since.Equal(since) && found.reason() == condition.Reason && cut(found.message(report)) == condition.Message {
 			s.seen[app.UID] = seen
 			return found
 		}
@@ -93,9 +100,9 @@ func find(report *delivery.Report, before map[stallKey]sighting, since, now time
 	found := stall{units: map[int]bool{}}
 	seen := map[stallKey]sighting{}
 	away := awayClusters(report)
-	stuck, pending, busy := map[int]time.Time{}, map[int]time.Time{}, false
+	failing, stuck, pending, busy := map[int]time.Time{}, map[int]time.Time{}, map[int]time.Time{}, false
 	for i, unit := range report.Units {
-		if !mayStall(unit, away) {
+		if !unit.Failed() && !mayStall(unit, away) {
 			continue
 		}
 		key := stallKey{unit.Unit.Place, unit.Unit.Component}
@@ -104,12 +111,13 @@ func find(report *delivery.Report, before map[stallKey]sighting, since, now time
 			current.since = last.since
 		}
 		seen[key] = current
-		limit := cmp.Or(unit.Unit.StallAfter, stallAfter)
 		isWaiting := unit.Observe.State == delivery.Waiting
-		switch left := current.since.Add(limit).Sub(now); {
+		switch left := current.since.Add(limitOf(unit)).Sub(now); {
 		case left > 0:
 			found.again = sooner(found.again, left)
 			busy = true
+		case unit.Failed():
+			failing[i] = current.since
 		case isWaiting:
 			pending[i] = current.since
 		default:
@@ -120,6 +128,9 @@ func find(report *delivery.Report, before map[stallKey]sighting, since, now time
 	if len(stuck) == 0 && !busy {
 		stuck = pending
 	}
+	if found.failing = len(failing) > 0; found.failing {
+		stuck = failing
+	}
 	for i, at := range stuck {
 		found.units[i] = true
 		if found.since.IsZero() || at.Before(found.since) {
@@ -127,6 +138,15 @@ func find(report *delivery.Report, before map[stallKey]sighting, since, now time
 		}
 	}
 	return found, seen
+}
+
+// limitOf is how long a unit may stay as it is.
+func limitOf(unit delivery.UnitReport) time.Duration {
+	limit := cmp.Or(unit.Unit.StallAfter, stallAfter)
+	if unit.Failed() {
+		return min(limit, failAfter)
+	}
+	return limit
 }
 
 func sooner(a, b time.Duration) time.Duration {
@@ -216,9 +236,17 @@ func withoutTimes(value any) any {
 	return value
 }
 
-const stallText = "nothing has changed since "
+const failText = "waiting does not help: "
 
-// message says what does not get on, and since when.
+// reason is that of the condition.
+func (s stall) reason() string {
+	if s.failing {
+		return delivery.ReasonFailing
+	}
+	return delivery.ReasonNotProgressing
+}
+
+// message says what does not get on, and since when where that is all there is to say.
 func (s stall) message(report *delivery.Report) string {
 	var texts []string
 	for i, unit := range report.Units {
@@ -226,19 +254,25 @@ func (s stall) message(report *delivery.Report) string {
 			texts = append(texts, unitText(unit))
 		}
 	}
-	return fmt.Sprintf("%s%s: %s", stallText, s.since.UTC().Format(time.RFC3339), enumerate(texts))
+	if s.failing {
+		return failText + enumerate(texts)
+	}
+	return fmt.Sprintf("%s%s: %s", v1alpha1.UnchangedSince, s.since.UTC().Format(time.RFC3339), enumerate(texts))
 }
 
-// toldStall is since when, as the condition says, the application as it is now does not get on.
-func toldStall(app *v1beta1.Application) (time.Time, bool) {
+// toldStall is since when, as the condition says, the application as it is now
+// does not get on. Of what fails it does not say that, and as long ago as it
+// takes to be told will do.
+func toldStall(app *v1beta1.Application, now time.Time) (time.Time, bool) {
 	condition := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionStalled)
-	if !isTrue(condition) || condition.Reason != delivery.ReasonNotProgressing || app.Status.ObservedGeneration != app.Generation {
+	if !isTrue(condition) || app.Status.ObservedGeneration != app.Generation {
 		return time.Time{}, false
 	}
-	text, _ := strings.CutPrefix(condition.Message, stallText)
-	if len(text) < len(time.RFC3339)-len("07:00") {
+	if condition.Reason == delivery.ReasonFailing {
+		return now.Add(-failAfter), true
+	}
+	if condition.Reason != delivery.ReasonNotProgressing {
 		return time.Time{}, false
 	}
-	since, err := time.Parse(time.RFC3339, text[:len(time.RFC3339)-len("07:00")])
-	return since, err == nil
+	return v1alpha1.ReadUnchangedSince(condition.Message)
 }

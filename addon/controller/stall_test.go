@@ -76,7 +76,7 @@ func TestNotProgressing(t *testing.T) {
 	told, again = p.after(20*second, well("c2"), faster)
 	p.want("a value changed behind the same message", told, again, "", stallAfter)
 	crashing := faster
-	crashing.Cause = "pod web-1: crashed"
+	crashing.Cause.Text = "pod web-1: crashed"
 	told, again = p.after(80*second, well("c2"), crashing)
 	p.want("a cause that was found is no progress", told, again, "", 10*second)
 	told, again = p.after(10*second, well("c2"), crashing)
@@ -162,5 +162,44 @@ func TestNotProgressingAfterStart(t *testing.T) {
 	p.stalls.forget("u1")
 	if len(p.stalls.seen) != 0 {
 		t.Errorf("%d applications are remembered, want none", len(p.stalls.seen))
+	}
+}
+
+// TestFailing checks that what does not pass by waiting is told soon, but not at
+// once, and that neither a restart nor another place hides it.
+func TestFailing(t *testing.T) {
+	p := newPatient(t)
+	crashing := ill("c1")
+	crashing.Cause = delivery.Cause{Text: "pod web-1: crash loop", Final: true}
+	const text = "Failing: waiting does not help: environment prod, cluster c1: component web: Ready:0/2; pod web-1: crash loop"
+	told, again := p.after(0, crashing, ill("c2"))
+	p.want("it may be on its way out", told, again, "", failAfter)
+	told, again = p.after(failAfter, crashing, ill("c2"))
+	p.want("it stays", told, again, text, stallAfter-failAfter)
+	told, _ = p.after(stallAfter, crashing, ill("c2"))
+	p.want("what is only slow is not told beside it", told, 0, text, 0)
+	p.stalls = &stallClock{clock: p.clock}
+	told, _ = p.after(time.Second, crashing, ill("c2"))
+	p.want("a restart changes nothing", told, 0, text, 0)
+	p.stalls = &stallClock{clock: p.clock}
+	told, again = p.after(time.Second, ill("c1"), well("c2"))
+	p.want("it was mended meanwhile", told, again, "", stallAfter)
+
+	judged := ill("c1")
+	judged.Verdict.Failed = true
+	judged.Observe.Output = map[string]any{"kind": "Job", "status": map[string]any{"active": int64(1), "ready": int64(1)}}
+	p = newPatient(t)
+	p.after(0, judged)
+	told, _ = p.after(failAfter, judged)
+	p.want("a Job that is said to have failed, though pods run", told, 0, "Failing: waiting does not help: environment prod, cluster c1: component web: Ready:0/2", 0)
+}
+
+// TestCauseIsToldOnce checks that what a condition says is not told again as the cause.
+func TestCauseIsToldOnce(t *testing.T) {
+	unit := ill("c1")
+	unit.Verdict.Message = "Ready:0/2; ReplicaFailure: FailedCreate: no room"
+	unit.Cause.Text = "Deployment web: FailedCreate: no room"
+	if got := messageOf(unit); got != unit.Verdict.Message {
+		t.Errorf("got %q", got)
 	}
 }

@@ -164,7 +164,7 @@ func (o *outcome) unitsVerdict() verdict {
 		}
 	}
 	if len(o.stall.units) > 0 {
-		return verdict{stalled: &delivery.Problem{Reason: delivery.ReasonNotProgressing, Message: o.stall.message(o.report)}}
+		return verdict{stalled: &delivery.Problem{Reason: o.stall.reason(), Message: o.stall.message(o.report)}}
 	}
 	for _, problem := range o.report.Problems {
 		waiting = append(waiting, problem.Message)
@@ -233,10 +233,17 @@ func messageOf(unit delivery.UnitReport) string {
 	if unit.Healthy() {
 		return message
 	}
-	if unit.Cause != "" && unit.Observe.State == delivery.Delivered {
-		message = strings.TrimPrefix(message+"; "+unit.Cause, "; ")
+	if unit.Observe.State == delivery.Delivered && !tells(message, unit.Cause.Text) {
+		message = strings.TrimPrefix(message+"; "+unit.Cause.Text, "; ")
 	}
 	return message + lastReport(unit.Observe)
+}
+
+// tells says that a message has the cause already: of what a condition says both
+// the health and the target know. There is nothing to tell where there is no cause.
+func tells(message, cause string) bool {
+	_, why, _ := strings.Cut(cause, ": ")
+	return cause == "" || why != "" && strings.Contains(message, why)
 }
 
 // lastReport says when the cluster last reported: a time and no age, which
@@ -279,6 +286,7 @@ func service(unit delivery.UnitReport) v1beta1.ApplicationComponentStatus {
 	entry := v1beta1.ApplicationComponentStatus{
 		Name: unit.Unit.Component, Namespace: unit.Unit.Place.Namespace, Cluster: unit.Unit.Place.Cluster, Env: unit.Unit.Place.Environment,
 		Healthy: unit.Healthy(), WorkloadHealthy: unit.Observe.State == delivery.Delivered && unit.Verdict.WorkloadHealthy, Message: cut(messageOf(unit)), Details: unit.Verdict.Details,
+		Endpoints: unit.Verdict.Endpoints,
 	}
 	if objects := unit.Unit.Result.Objects; len(objects) > 0 {
 		entry.WorkloadDefinition = workloadOf(objects[0])
@@ -457,6 +465,9 @@ func leaving(removal delivery.Removal) v1beta1.ApplicationComponentStatus {
 func dropForeign(status *v1beta1.ApplicationStatus) {
 	status.ObservedRevision = ""
 	status.Summary = nil
+	for i := range status.Services {
+		status.Services[i].Endpoints = nil
+	}
 	for i := range status.Conditions {
 		status.Conditions[i].ObservedGeneration = 0
 	}

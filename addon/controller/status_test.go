@@ -422,13 +422,18 @@ func TestRemovalStatus(t *testing.T) {
 // TestDropForeign checks that nothing is written which the Application CRD of
 // another controller does not have: it would be dropped, and written again for ever.
 func TestDropForeign(t *testing.T) {
-	got := (&outcome{report: of(well("c1")), warnings: []string{"a"}}).status(webApp(), now)
+	reached := well("c1")
+	reached.Verdict.Endpoints = []string{"http://shop.example.com"}
+	got := (&outcome{report: of(reached), warnings: []string{"a"}}).status(webApp(), now)
+	if diff := cmp.Diff(reached.Verdict.Endpoints, got.Services[0].Endpoints); diff != "" {
+		t.Errorf("endpoints (-want +got):\n%s", diff)
+	}
 	dropForeign(&got)
 	raw, err := json.Marshal(got)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, field := range []string{"observedRevision", "summary", `"observedGeneration":3,"lastTransitionTime"`} {
+	for _, field := range []string{"observedRevision", "summary", "endpoints", `"observedGeneration":3,"lastTransitionTime"`} {
 		if strings.Contains(string(raw), field) {
 			t.Errorf("%s is left: %s", field, raw)
 		}
@@ -487,7 +492,7 @@ func TestCut(t *testing.T) {
 // TestCauseInMessage checks that the message of a place says why it is not healthy.
 func TestCauseInMessage(t *testing.T) {
 	caused := func(unit delivery.UnitReport, message string) delivery.UnitReport {
-		unit.Cause, unit.Verdict.Message = "pod web-1: Evicted", message
+		unit.Cause.Text, unit.Verdict.Message = "pod web-1: Evicted", message
 		return unit
 	}
 	tests := []struct {

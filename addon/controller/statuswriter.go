@@ -12,10 +12,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
@@ -27,6 +29,14 @@ type statusWriter struct {
 	mu    sync.Mutex
 	last  map[types.UID]statusWrite
 	paces map[types.UID]pace
+	// starts are of the applications whose generation is under way and not in their status yet.
+	starts map[types.UID]start
+}
+
+// start is when a generation of an application was first seen to be under way.
+type start struct {
+	generation int64
+	at         time.Time
 }
 
 // Changes that only say more of the same state are gathered: while many
@@ -35,7 +45,22 @@ type statusWriter struct {
 const (
 	firstGather = time.Second
 	lastGather  = 5 * time.Second
+	// fleetGather is the most of applications in very many places: they take minutes,
+	// and a write tells of more of them.
+	fleetGather = 20 * time.Second
+	// gatherPlaces is in how many places details are gathered for lastGather, and
+	// longer in more.
+	gatherPlaces = 250
 )
+
+// mostGather is how long details of a status are gathered at most.
+func mostGather(status v1beta1.ApplicationStatus) time.Duration {
+	if status.Summary == nil {
+		return lastGather
+	}
+	places := time.Duration(status.Summary.Places)
+	return min(max(lastGather, lastGather*places/gatherPlaces), fleetGather)
+}
 
 // pace is how often an application's status is written.
 type pace struct {
@@ -70,7 +95,7 @@ func (w *statusWriter) write(ctx context.Context, app *v1beta1.Application, want
 		return false, nil
 	}
 	same := sameState(app.Status, wanted)
-	if after := w.early(app.UID); same && after > 0 {
+	if after := w.early(app, wanted, same); after > 0 {
 		return false, &coalescedError{after: after}
 	}
 	update := app.DeepCopy()
@@ -100,15 +125,40 @@ func sameState(before, after v1beta1.ApplicationStatus) bool {
 	return true
 }
 
-// early is how long details are still gathered; not positive when they are to be written.
-func (w *statusWriter) early(uid types.UID) time.Duration {
+// early is how long the write is still put off; not positive when it is due.
+func (w *statusWriter) early(app *v1beta1.Application, wanted v1beta1.ApplicationStatus, same bool) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before, ok := w.paces[uid]
-	if !ok {
+	if isStart(app.Status, wanted) {
+		return w.untilStarted(app)
+	}
+	delete(w.starts, app.UID)
+	before, ok := w.paces[app.UID]
+	if !same || !ok {
 		return 0
 	}
 	return before.gather - w.clock.Since(before.last)
+}
+
+// isStart says that all there is to tell is that a new generation is under way.
+// Most run a moment later, and that is told at once: where thousands of
+// applications change together, half of the writes are saved.
+func isStart(before, wanted v1beta1.ApplicationStatus) bool {
+	return wanted.Phase == v1beta1.PhaseRunningWorkflow && before.ObservedGeneration != wanted.ObservedGeneration &&
+		!meta.IsStatusConditionTrue(wanted.Conditions, v1alpha1.ConditionStalled)
+}
+
+// untilStarted is how long it is not told yet that the application's generation is under way.
+func (w *statusWriter) untilStarted(app *v1beta1.Application) time.Duration {
+	if w.starts == nil {
+		w.starts = map[types.UID]start{}
+	}
+	began, ok := w.starts[app.UID]
+	if !ok || began.generation != app.Generation {
+		began = start{generation: app.Generation, at: w.clock.Now()}
+		w.starts[app.UID] = began
+	}
+	return firstGather - w.clock.Since(began.at)
 }
 
 func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.ApplicationStatus) bool {
@@ -122,7 +172,8 @@ func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.Applicat
 func (w *statusWriter) remember(uid types.UID, last statusWrite, same bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.note(uid, same)
+	delete(w.starts, uid)
+	w.note(uid, same, mostGather(last.wanted))
 	if equality.Semantic.DeepEqual(last.wanted, last.result) {
 		delete(w.last, uid)
 		return
@@ -139,23 +190,24 @@ func (w *statusWriter) forget(uid types.UID) {
 	defer w.mu.Unlock()
 	delete(w.last, uid)
 	delete(w.paces, uid)
+	delete(w.starts, uid)
 }
 
 // note keeps the time of a write, and forgets those that no longer matter.
 // Writes of details alone become rarer while they go on.
-func (w *statusWriter) note(uid types.UID, same bool) {
+func (w *statusWriter) note(uid types.UID, same bool, most time.Duration) {
 	now := w.clock.Now()
 	if w.paces == nil {
 		w.paces = map[types.UID]pace{}
 	}
 	for other, before := range w.paces {
-		if now.Sub(before.last) > 2*lastGather {
+		if now.Sub(before.last) > 2*fleetGather {
 			delete(w.paces, other)
 		}
 	}
 	gather := firstGather
 	if before, ok := w.paces[uid]; ok && same {
-		gather = min(2*before.gather, lastGather)
+		gather = min(2*before.gather, most)
 	}
 	w.paces[uid] = pace{last: now, gather: gather}
 }

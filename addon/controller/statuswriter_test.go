@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
 // writerOf is a writer to an API server that makes of a status what change says,
@@ -113,6 +114,10 @@ func TestDetailsAreCoalesced(t *testing.T) {
 		clock.SetTime(clock.Now().Add(100 * time.Millisecond))
 		return err
 	}
+	if err := pass(0, outcome{report: of(ill("c1"))}); !errors.As(err, new(*coalescedError)) || *writes != 0 {
+		t.Errorf("under way: %v, %d writes: want it told a little later", err, *writes)
+	}
+	clock.SetTime(clock.Now().Add(firstGather))
 	later := 0
 	for i := range 9 {
 		if err := pass(i, outcome{report: of(ill("c1"))}); errors.As(err, new(*coalescedError)) {
@@ -130,6 +135,72 @@ func TestDetailsAreCoalesced(t *testing.T) {
 	clock.SetTime(clock.Now().Add(firstGather))
 	if err := pass(10, outcome{report: of(well("c1"))}); err != nil || *writes != 3 {
 		t.Errorf("details a second later: %v, %d writes", err, *writes)
+	}
+}
+
+// TestStartIsToldLater checks that a generation that is under way is told after a
+// moment, unless there is more to tell by then.
+func TestStartIsToldLater(t *testing.T) {
+	refused := &delivery.Problem{Reason: delivery.ReasonForeignObject, Message: "it is somebody else's"}
+	tests := []struct {
+		reason string
+		after  time.Duration
+		then   outcome
+		phases []v1beta1.ApplicationPhase
+	}{
+		{"it runs a moment later: that alone is told", 100 * time.Millisecond, outcome{report: of(well("c1"))}, []v1beta1.ApplicationPhase{v1beta1.PhaseRunning}},
+		{"it is refused: that is told at once", 100 * time.Millisecond, outcome{invalid: refused}, []v1beta1.ApplicationPhase{v1beta1.PhaseRendering}},
+		{"it is still under way: nothing yet", firstGather - time.Millisecond, outcome{report: of(ill("c1"))}, nil},
+		{"it is still under way after a second", firstGather, outcome{report: of(ill("c1"))}, []v1beta1.ApplicationPhase{v1beta1.PhaseRunningWorkflow}},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			var phases []v1beta1.ApplicationPhase
+			w, clock, _ := writerOf(t, func(s *v1beta1.ApplicationStatus) error {
+				phases = append(phases, s.Phase)
+				return nil
+			})
+			pass := func(outcome outcome) {
+				t.Helper()
+				app := live(t, w)
+				app.Generation = 2 // the status is of an earlier one
+				_, err := w.write(t.Context(), app, outcome.status(app, metav1.NewTime(clock.Now())))
+				if err != nil && !errors.As(err, new(*coalescedError)) {
+					t.Fatal(err)
+				}
+			}
+			pass(outcome{report: of(ill("c1"))})
+			clock.SetTime(clock.Now().Add(test.after))
+			pass(test.then)
+			if diff := cmp.Diff(test.phases, phases); diff != "" {
+				t.Errorf("phases told (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDetailsOfFleetsAreRarer checks how long details are gathered at last, by the number of places.
+func TestDetailsOfFleetsAreRarer(t *testing.T) {
+	tests := []struct {
+		reason string
+		places int32
+		want   time.Duration
+	}{
+		{"a few places are told of as soon as ever", 3, lastGather},
+		{"so are as many as a write tells of", gatherPlaces, lastGather},
+		{"more take longer, and a write tells of more", 2 * gatherPlaces, 2 * lastGather},
+		{"somebody waits for each of any number", 100 * gatherPlaces, fleetGather},
+	}
+	for _, test := range tests {
+		app := &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{UID: "u1"}}
+		w := &statusWriter{clock: clocktesting.NewFakePassiveClock(time.Now())}
+		status := v1beta1.ApplicationStatus{Summary: &v1beta1.ApplicationSummary{Places: test.places}}
+		for range 10 {
+			w.remember("u1", statusWrite{wanted: status, result: status}, true)
+		}
+		if got := w.early(app, status, true); got != test.want {
+			t.Errorf("%d places: details are gathered for %s, want %s: %s", test.places, got, test.want, test.reason)
+		}
 	}
 }
 

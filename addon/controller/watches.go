@@ -72,7 +72,7 @@ func (c *controllers) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := c.manager.Add(&idleRelease{passes: &c.passes, clock: clock.RealClock{}, release: debug.FreeOSMemory}); err != nil {
+	if err := c.manager.Add(&idleRelease{passes: &c.passes, clock: clock.RealClock{}, release: debug.FreeOSMemory, collect: debug.SetGCPercent}); err != nil {
 		return err
 	}
 	if err := c.manager.Add(&environmentPolicy{manager: c.manager, ownership: c.application.ownership}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -215,22 +216,30 @@ func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (
 	if err := w.reader.List(ctx, &applications, client.InNamespace(owner.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list applications of namespace %q: %w", owner.Namespace, err)
 	}
+	used := environmentsUsed(world, applications.Items, owner)
 	return func(tenant delivery.TenantKey) bool {
-		return slices.ContainsFunc(applications.Items, func(application v1beta1.Application) bool {
-			return application.UID != owner.UID && application.DeletionTimestamp.IsZero() && usesTenant(world, source, tenant, &application)
+		return slices.ContainsFunc(used, func(name string) bool {
+			environment, ok := world[name]
+			return ok && environment.Delivers(source, tenant)
 		})
 	}, nil
 }
 
-func usesTenant(world delivery.World, source delivery.SourceNamespace, tenant delivery.TenantKey, application *v1beta1.Application) bool {
-	names := environmentsOf(application)
-	if slices.Contains(names, anyEnvironment) {
-		names = world.Names()
+// environmentsUsed are the names of the environments that applications other than the owner use.
+func environmentsUsed(world delivery.World, applications []v1beta1.Application, owner delivery.Owner) []string {
+	used := map[string]bool{}
+	for i := range applications {
+		if applications[i].UID == owner.UID || !applications[i].DeletionTimestamp.IsZero() {
+			continue
+		}
+		for _, name := range environmentsOf(&applications[i]) {
+			used[name] = true
+		}
 	}
-	return slices.ContainsFunc(names, func(name string) bool {
-		environment, ok := world[name]
-		return ok && environment.Delivers(source, tenant)
-	})
+	if used[anyEnvironment] {
+		return world.Names()
+	}
+	return slices.Collect(maps.Keys(used))
 }
 
 // anyEnvironment stands for the environments that a topology may resolve to,

@@ -121,6 +121,7 @@ type compiled struct {
 	runner   program.Runner
 	programs map[Part]*program.Program
 	schema   *schema
+	compared []any
 }
 
 // Program is the compiled source of a part; nil when the definition has no such part.

@@ -13,7 +13,7 @@ import (
 
 // atOnce is on how many clusters one application is worked at the same time: a
 // write waits for the hub and its webhooks most of the time.
-const atOnce = 8
+const atOnce = 16
 
 // perCluster calls do with the index of each item, of which clusters holds the
 // names. Items of one cluster come one after the other, in order, since the later

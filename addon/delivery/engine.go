@@ -41,8 +41,8 @@ type UnitReport struct {
 	Verdict health.Verdict
 	// Unjudged says that the CUE that judges was ended, since it took more than it may.
 	Unjudged bool
-	// Cause says in a line why it is not healthy, as far as the target could find out.
-	Cause string
+	// Cause is why it is not healthy, as far as the target could find out.
+	Cause Cause
 	// again asks for another look at what explains the unit; 0 means none.
 	again time.Duration
 }
@@ -50,6 +50,11 @@ type UnitReport struct {
 // Healthy says that exactly the wanted content is there and healthy.
 func (u UnitReport) Healthy() bool {
 	return u.Observe.State == Delivered && !u.Observe.Later && u.Verdict.Healthy
+}
+
+// Failed says that it is there, is not healthy, and does not become so by waiting.
+func (u UnitReport) Failed() bool {
+	return u.Observe.State == Delivered && !u.Healthy() && (u.Verdict.Failed || u.Cause.Final)
 }
 
 // Removal is something that is on its way out.

@@ -442,8 +442,8 @@ func TestDroppedWhileReplacing(t *testing.T) {
 // explaining is a Target that knows why its units are not healthy.
 type explaining struct{ *scripted }
 
-func (e *explaining) Explain(_ context.Context, unit Unit, _ Observation) (string, time.Duration) {
-	return "pod of " + unit.Component, 7 * time.Second
+func (e *explaining) Explain(_ context.Context, unit Unit, _ Observation) (Cause, time.Duration) {
+	return Cause{Text: "pod of " + unit.Component}, 7 * time.Second
 }
 
 // TestCause checks that only units that are there and not healthy are explained.
@@ -464,12 +464,12 @@ func TestCause(t *testing.T) {
 		engine := &Engine{Local: test.target}
 		report := UnitReport{Unit: Unit{Component: "web", Place: Place{Cluster: "local"}}, Observe: test.observed}
 		again := engine.explain(t.Context(), &report)
-		if report.Cause != test.want || again != test.again {
-			t.Errorf("got %q after %s, want %q after %s: %s", report.Cause, again, test.want, test.again, test.reason)
+		if report.Cause.Text != test.want || again != test.again {
+			t.Errorf("got %q after %s, want %q after %s: %s", report.Cause.Text, again, test.want, test.again, test.reason)
 		}
 	}
 	healthy := UnitReport{Unit: Unit{Place: Place{Cluster: "local"}}, Observe: unjudgeable, Verdict: health.Verdict{Healthy: true}}
-	if again := (&Engine{Local: &explaining{&scripted{}}}).explain(t.Context(), &healthy); healthy.Cause != "" || again != 0 {
-		t.Errorf("a healthy unit is explained: %q, again after %s", healthy.Cause, again)
+	if again := (&Engine{Local: &explaining{&scripted{}}}).explain(t.Context(), &healthy); healthy.Cause.Text != "" || again != 0 {
+		t.Errorf("a healthy unit is explained: %q, again after %s", healthy.Cause.Text, again)
 	}
 }

@@ -55,7 +55,8 @@ const (
 	ReasonClusterAway          = "ClusterAway"
 	ReasonConstraintViolated   = "ConstraintViolated"
 	ReasonInvalidEnvironment   = "InvalidEnvironment"
-	ReasonNotProgressing       = "NotProgressing"
+	ReasonNotProgressing       = v1alpha1.ReasonNotProgressing
+	ReasonFailing              = v1alpha1.ReasonFailing
 )
 
 // Binding is a ClusterBinding with the clusters that it stands for now.

@@ -8,13 +8,21 @@ import (
 	"time"
 )
 
+// Cause is why a unit that is delivered is not healthy.
+type Cause struct {
+	// Text says it in a line; empty when nothing was found.
+	Text string
+	// Final says that it does not pass by waiting.
+	Final bool
+}
+
 // Explainer is a Target that can find out more of what it delivered than the
 // delivered objects themselves say.
 type Explainer interface {
-	// Explain says in a line why a unit that is delivered is not healthy, and after
-	// which time it is worth to ask again. It never fails: what it may not read it
-	// does not tell of.
-	Explain(ctx context.Context, unit Unit, observation Observation) (cause string, again time.Duration)
+	// Explain says why a unit that is delivered is not healthy, and after which time
+	// it is worth to ask again. It never fails: what it may not read it does not
+	// tell of.
+	Explain(ctx context.Context, unit Unit, observation Observation) (cause Cause, again time.Duration)
 }
 
 // explain adds the cause to the report of a unit that is there and not healthy.

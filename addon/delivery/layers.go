@@ -6,7 +6,6 @@ package delivery
 import (
 	"fmt"
 	"path"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
@@ -108,32 +107,9 @@ func underDefaults(env *Environment, component render.Component) (layered, error
 		}
 		below := layered{component: render.Component{Name: component.Name, Type: component.Type}}
 		below.add(source, layer)
-		return layered{component: over(below.component, component), layers: append(below.layers, ownLayer(component))}, nil
+		return layered{component: policy.Under(below.component, component), layers: append(below.layers, ownLayer(component))}, nil
 	}
 	return layered{component: component, layers: []Layer{ownLayer(component)}}, nil
-}
-
-// over lays a component over defaults: traits that only the defaults have come
-// first, and every trait of the component over the default of its type.
-func over(defaults, component render.Component) render.Component {
-	merged := policy.Merge(defaults, policy.ComponentOverride{Properties: component.Properties})
-	merged.Path, merged.DependsOn = component.Path, component.DependsOn
-	merged.Traits = slices.DeleteFunc(slices.Clone(defaults.Traits), func(t render.Trait) bool {
-		return slices.ContainsFunc(component.Traits, func(own render.Trait) bool { return own.Type == t.Type })
-	})
-	for _, trait := range component.Traits {
-		for _, below := range defaults.Traits {
-			if below.Type == trait.Type {
-				trait.Properties = mergeProperties(below.Properties, trait.Properties)
-			}
-		}
-		merged.Traits = append(merged.Traits, trait)
-	}
-	return merged
-}
-
-func mergeProperties(below, above map[string]any) map[string]any {
-	return policy.Merge(render.Component{Properties: below}, policy.ComponentOverride{Properties: above}).Properties
 }
 
 func overrideLayer(properties *runtime.RawExtension, traits []v1alpha1.TraitPatch) (policy.ComponentOverride, error) {

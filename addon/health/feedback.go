@@ -27,6 +27,7 @@ func Feedback(r *render.Result) map[int][]Path {
 		for _, d := range definitions {
 			paths = append(paths, wanted(d, o)...)
 		}
+		paths = append(paths, endpointPaths(o)...)
 		if !off(r.Objects[0]) {
 			paths = append(paths, kindPaths(r, o)...)
 			paths = append(paths, reasonPaths(r, o)...)

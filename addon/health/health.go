@@ -73,7 +73,7 @@ type Input struct {
 type Verdict struct {
 	// Healthy says that the workload and all traits are healthy.
 	Healthy bool
-	// Failed says that the built-in health of a kind found that waiting does not help.
+	// Failed says that what the kinds of its objects say does not pass by waiting.
 	Failed bool
 	// Message says in a line what is going on.
 	Message string
@@ -83,6 +83,8 @@ type Verdict struct {
 	WorkloadHealthy bool
 	// Traits are the verdicts of the traits, in evaluation order.
 	Traits []TraitVerdict
+	// Endpoints are where it is reached from outside of its cluster, bounded.
+	Endpoints []string
 }
 
 // TraitVerdict is the state of a trait in one place.
@@ -91,7 +93,7 @@ type TraitVerdict struct {
 	Type string
 	// Healthy says that the trait's objects are healthy.
 	Healthy bool
-	// Failed says that the built-in health of a kind found that waiting does not help.
+	// Failed says that what the kinds of its objects say does not pass by waiting.
 	Failed bool
 	// Message says in a line what is going on.
 	Message string
@@ -109,7 +111,7 @@ func Evaluate(in Input) (Verdict, error) {
 	}
 	j := judge{in: in}
 	own := j.judge(in.Result.Definition, in.Result.Component.Properties, "")
-	v := Verdict{Healthy: own.Healthy, Failed: own.Failed, WorkloadHealthy: own.Healthy, Message: own.Message, Details: own.Details}
+	v := Verdict{Healthy: own.Healthy, Failed: own.Failed, WorkloadHealthy: own.Healthy, Message: own.Message, Details: own.Details, Endpoints: endpoints(in)}
 	for i, d := range in.Result.Traits {
 		t := j.judge(d, in.Result.Component.Traits[i].Properties, d.Name)
 		v.Traits = append(v.Traits, t)
@@ -163,17 +165,19 @@ func (j *judge) judge(d *definition.Definition, properties map[string]any, trait
 			v.Message = clip(message)
 		}
 	}
-	if why := j.reasons(d, trait); why != "" && !v.Healthy && !j.off(trait) {
+	if why, final := j.reasons(d, trait); why != "" && !v.Healthy && !j.off(trait) {
+		v.Failed = v.Failed || final
 		v.Message = clip(strings.TrimPrefix(v.Message+"; "+why, "; "))
 	}
 	return v
 }
 
 // reasons are what the kinds of a component's objects say of why they are not
-// well, where its CUE judges: that says so, and rarely why.
-func (j *judge) reasons(d *definition.Definition, trait string) string {
+// well, where its CUE judges: that says so, and rarely why. final says that
+// waiting does not help.
+func (j *judge) reasons(d *definition.Definition, trait string) (text string, final bool) {
 	if trait != "" || j.blind(d, definition.HealthPart) {
-		return "" // then the built-in health of kinds tells it
+		return "", false // then the built-in health of kinds tells it
 	}
 	var texts []string
 	for _, o := range j.in.Result.Objects {
@@ -181,11 +185,11 @@ func (j *judge) reasons(d *definition.Definition, trait string) string {
 		if o.Resource != "" {
 			observed = j.in.Outputs[o.Resource]
 		}
-		if why := kindOf(o).reason(observed); why != "" && explained(d, o) {
-			texts = append(texts, why)
+		if why, ends := kindOf(o).reason(observed); why != "" && explained(d, o) {
+			texts, final = append(texts, why), final || ends
 		}
 	}
-	return strings.Join(texts, "; ")
+	return strings.Join(texts, "; "), final
 }
 
 // blind says that a part cannot be evaluated for want of what feedback does not carry.

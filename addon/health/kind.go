@@ -44,9 +44,10 @@ type kind struct {
 	pods    bool
 	verdict func(fields) state
 	// because are the paths of what explains a failure, and why says it, empty when
-	// nothing does: that is told beside what a definition's own CUE says.
+	// nothing does: that is told beside what a definition's own CUE says. final says
+	// that waiting does not help.
 	because []Path
-	why     func(fields) string
+	why     func(fields) (text string, final bool)
 }
 
 // judge is the verdict on an observed object.
@@ -62,10 +63,11 @@ func (k kind) judge(object map[string]any) state {
 	return k.verdict(seen)
 }
 
-// reason is what explains why an observed object is not well; empty when nothing does.
-func (k kind) reason(object map[string]any) string {
+// reason is what explains why an observed object is not well, empty when nothing
+// does, and whether that does not pass by waiting.
+func (k kind) reason(object map[string]any) (text string, final bool) {
 	if k.why == nil || object == nil {
-		return ""
+		return "", false
 	}
 	return k.why(seen(object, k.because))
 }

@@ -6,6 +6,9 @@ package health
 import (
 	"fmt"
 	"slices"
+	"weak"
+
+	"k8s.io/utils/lru"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
@@ -41,9 +44,31 @@ func Observability(d *definition.Definition) []Finding {
 	return out
 }
 
+// maxObservables bounds of how many parts of definitions it is known.
+const maxObservables = 1024
+
+// observables are the parts of which it is known whether they are observable, which
+// is asked of each object on each cluster. They do not keep definitions.
+var observables = lru.New(maxObservables)
+
+type definedPart struct {
+	definition weak.Pointer[definition.Definition]
+	part       definition.Part
+}
+
 // observable says that the verdict of a part can be made from feedback alone. A
 // part that reads the details needs those too.
 func observable(d *definition.Definition, part definition.Part) bool {
+	key := definedPart{weak.Make(d), part}
+	if known, ok := observables.Get(key); ok {
+		return known == true
+	}
+	found := isObservable(d, part)
+	observables.Add(key, found)
+	return found
+}
+
+func isObservable(d *definition.Definition, part definition.Part) bool {
 	if len(findings(d, part)) > 0 {
 		return false
 	}

@@ -13,14 +13,16 @@ import (
 // maxText bounds a text that comes back from a cluster: OCM itself does not.
 const maxText = 4096
 
-// Overlay is a copy of a rendered object with observed values put in, by the
-// text of their paths. Values come from a cluster that is not trusted: what is
+// Overlay is a rendered object with observed values put in, by the text of their
+// paths. It shares with the rendered object what was observed as it was rendered,
+// so that nobody may change it; the rendered object itself stays as it is. Values come from a cluster that is not trusted: what is
 // no integer, text or bool, or does not fit the object, is left out.
 //
 // A value of a picked item goes into the item of the list that has the picking
 // text, which is made where there is none yet. One of any item makes the list.
 func Overlay(rendered map[string]any, values map[string]any) map[string]any {
-	out := runtime.DeepCopyJSON(rendered)
+	out := maps.Clone(rendered)
+	copied := map[string]bool{}
 	// In this order an item by its index comes before the items that are picked,
 	// so that both speak of the same item.
 	for _, text := range slices.Sorted(maps.Keys(values)) {
@@ -29,9 +31,27 @@ func Overlay(rendered map[string]any, values map[string]any) map[string]any {
 		if len(path) == 0 || !ok || !isKey(path[0]) {
 			continue
 		}
-		put(out, path, leaf)
+		if slices.ContainsFunc(path, func(step string) bool { return !isKey(step) }) || !has(out, path, leaf) {
+			copyOnce(out, path[0], copied)
+			put(out, path, leaf)
+		}
 	}
 	return out
+}
+
+// copyOnce makes a field of an object its own.
+func copyOnce(object map[string]any, field string, copied map[string]bool) {
+	value, found := object[field]
+	if found && !copied[field] {
+		object[field] = runtime.DeepCopyJSONValue(value)
+	}
+	copied[field] = true
+}
+
+// has says that an object has a value already.
+func has(object map[string]any, path Path, leaf any) bool {
+	value, found := At(object, path)
+	return found && isLeaf(value) && value == leaf
 }
 
 // isKey says that a step is the key of an object.

@@ -27,20 +27,33 @@ func deploymentReasons() []Path {
 }
 
 // whyDeployment names the conditions that say what is wrong. That replicas are
-// missing says the least, and is told where nothing else is.
-func whyDeployment(f fields) string {
+// missing says the least, and is told where nothing else is. Waiting helps
+// neither who exceeded the deadline nor whose pods are refused.
+func whyDeployment(f fields) (text string, final bool) {
 	var texts []string
 	if reason := f.condition("Progressing").reason; reason == deadlineExceeded {
-		texts = append(texts, reason+": its rollout has not progressed in time")
+		texts, final = append(texts, reason+": its rollout has not progressed in time"), true
 	}
 	if c := f.condition("ReplicaFailure"); c.is("True") {
-		texts = append(texts, said("ReplicaFailure", c.String()))
+		texts, final = append(texts, said("ReplicaFailure", forbidden(c).String())), final || c.reason == failedCreate
 	}
 	if c := f.condition("Available"); c.is("False") && len(texts) == 0 {
 		texts = append(texts, said("Available", c.reason))
 	}
-	return strings.Join(texts, "; ")
+	return strings.Join(texts, "; "), final
 }
+
+// forbidden leaves out the name of a pod that was refused, which is another one
+// at each try and would make a change of each.
+func forbidden(c condition) condition {
+	if _, refusal, ok := strings.Cut(c.message, " is forbidden: "); ok {
+		c.message = "forbidden: " + refusal
+	}
+	return c
+}
+
+// failedCreate is the reason of ReplicaFailure when pods are refused.
+const failedCreate = "FailedCreate"
 
 // deadlineExceeded is the reason of Progressing when a rollout takes too long.
 const deadlineExceeded = "ProgressDeadlineExceeded"
@@ -50,8 +63,9 @@ func deployment(f fields) state {
 	if _, seen := f.integer("status.observedGeneration"); !seen {
 		return progressing("its controller has not looked at it yet")
 	}
+	why, final := whyDeployment(f)
 	if f.condition("Progressing").reason == deadlineExceeded {
-		return failed("%s", whyDeployment(f))
+		return failed("%s", why)
 	}
 	want := f.replicas()
 	replicas, updated := f.number("status.replicas"), f.number("status.updatedReplicas")
@@ -60,7 +74,7 @@ func deployment(f fields) state {
 		return healthy()
 	}
 	if f.condition("ReplicaFailure").is("True") {
-		return progressing("%s", whyDeployment(f))
+		return state{failed: final, message: why}
 	}
 	switch {
 	case updated < want && f.flag("spec.paused"):
@@ -149,14 +163,14 @@ func jobPaths() []Path {
 // jobReasons are what explains a Job that failed; they are there only then.
 func jobReasons() []Path { return withConditions(nil, "Failed", "FailureTarget") }
 
-// whyJob is the condition by which the Job failed.
-func whyJob(f fields) string {
+// whyJob is the condition by which the Job failed, for good.
+func whyJob(f fields) (text string, final bool) {
 	for _, of := range []string{"Failed", "FailureTarget"} {
 		if c := f.condition(of); c.is("True") {
-			return said(of, c.String())
+			return said(of, c.String()), true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // job is healthy when it has completed: what waits for a job waits for its result.
@@ -164,7 +178,7 @@ func job(f fields) state {
 	if f.condition("Complete").is("True") {
 		return healthy()
 	}
-	if why := whyJob(f); why != "" {
+	if why, final := whyJob(f); final {
 		return failed("%s", why)
 	}
 	if f.flag("spec.suspend") {

@@ -4,6 +4,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -58,6 +60,26 @@ func Merge(base render.Component, layers ...ComponentOverride) render.Component 
 		}
 	}
 	return out
+}
+
+// Under lays defaults under a component: traits that only the defaults have come
+// first, and every trait of the component is laid over the default of its type.
+// Inputs are not changed.
+func Under(defaults, component render.Component) render.Component {
+	merged := component
+	merged.Properties = mergeObject(defaults.Properties, component.Properties)
+	merged.Traits = slices.DeleteFunc(slices.Clone(defaults.Traits), func(t render.Trait) bool {
+		return slices.ContainsFunc(component.Traits, func(own render.Trait) bool { return own.Type == t.Type })
+	})
+	for _, trait := range component.Traits {
+		for _, below := range defaults.Traits {
+			if below.Type == trait.Type {
+				trait.Properties = mergeObject(below.Properties, trait.Properties)
+			}
+		}
+		merged.Traits = append(merged.Traits, trait)
+	}
+	return merged
 }
 
 // mergeTrait works on a list that Merge has made.

@@ -88,7 +88,7 @@ func (p *plan) identify(s step, o *Object) error {
 		delete(metadata, "namespace")
 		return nil
 	}
-	if given := o.Namespace(); given != "" && given != p.context.TargetNamespace {
+	if given := o.Namespace(); given != "" && p.context.TargetNamespace != "" && given != p.context.TargetNamespace {
 		return p.invalidObject(s, o.field(), fmt.Sprintf("goes to the namespace %q, but this delivery reaches %q only", given, p.context.TargetNamespace))
 	}
 	if p.context.TargetNamespace != "" {

@@ -14,8 +14,8 @@ import (
 )
 
 // cacheLimit is the weight in bytes of the results that a renderer keeps: about
-// eighteen hundred usual components.
-const cacheLimit = 16 << 20
+// four thousand usual components.
+const cacheLimit = 8 << 20
 
 // Trait is one trait of a component.
 type Trait struct {
@@ -122,7 +122,7 @@ func (r *Renderer) Render(ctx Context, c Component) (*Result, error) {
 		return nil, err
 	}
 	result.Warnings = warnings
-	r.results.put(plan.key, result, result.weigh())
+	r.results.put(plan.key, result)
 	return result.with(ctx, c), nil
 }
 
@@ -136,12 +136,4 @@ func (r *Result) with(ctx Context, c Component) *Result {
 	out := *r
 	out.Component, out.Context = c, ctx
 	return &out
-}
-
-func (r *Result) weigh() int {
-	n := 0
-	for _, o := range r.Objects {
-		n += weigh(o.Content)
-	}
-	return n
 }

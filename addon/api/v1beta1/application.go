@@ -384,6 +384,13 @@ type ApplicationComponentStatus struct {
 	// +listType=atomic
 	// +optional
 	Traits []ApplicationTraitStatus `json:"traits,omitempty"`
+	// endpoints are where the component is reached from outside of its cluster: URLs
+	// of hosts, hosts of routes, and host and port of load balancers.
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=300
+	// +listType=atomic
+	// +optional
+	Endpoints []string `json:"endpoints,omitempty"`
 }
 
 // ApplicationTraitStatus is the state of one trait in one place.

@@ -61,18 +61,48 @@ func (t *Target) answered(key objectKey, verb string, live *unstructured.Unstruc
 	return live, nil, nil
 }
 
-// make creates an object, and then leaves to others what it only starts with.
+// make creates an object, and then leaves to others what it only starts with. An
+// object of that name that stands is brought instead.
 func (t *Target) make(ctx context.Context, w wish) (*unstructured.Unstructured, *delivery.Observation, error) {
-	live, problem, err := t.apply(ctx, w, FieldManager, w.made, !w.handsOver())
-	if err != nil || problem != nil {
-		return nil, problem, err
+	live, err := t.send(ctx, w, FieldManager, onlyNew(w.made), !w.handsOver())
+	if apierrors.IsConflict(err) {
+		return t.bringStranger(ctx, w, err)
 	}
+	if err != nil {
+		return t.failed(w.key, "apply", err)
+	}
+	var problem *delivery.Observation
 	if w.handsOver() {
 		if live, problem, err = t.write(ctx, w, live); err != nil || problem != nil {
 			return nil, problem, err
 		}
 	}
 	return t.shared(ctx, w, live)
+}
+
+// bringStranger brings an object that stood in the way of its creation. Where
+// nothing stands any more, the creation is tried again later.
+func (t *Target) bringStranger(ctx context.Context, w wish, conflict error) (*unstructured.Unstructured, *delivery.Observation, error) {
+	live, err := t.stranger(ctx, w.key)
+	if err != nil {
+		return t.failed(w.key, "read", err)
+	}
+	if live == nil {
+		return t.failed(w.key, "apply", conflict)
+	}
+	return t.bring(ctx, w, live)
+}
+
+// onlyNew is an object that is applied only where there is none of its name: an
+// object that stands is never of the version 1, which the store has itself before
+// anything is written, and a version that is not the object's is refused as a
+// conflict. So nothing of others is touched, without a look before each write.
+func onlyNew(object *unstructured.Unstructured) *unstructured.Unstructured {
+	created := &unstructured.Unstructured{Object: maps.Clone(object.Object)}
+	metadata, _ := created.Object["metadata"].(map[string]any)
+	created.Object["metadata"] = maps.Clone(metadata)
+	created.SetResourceVersion("1")
+	return created
 }
 
 // handsOver says that an object starts with fields that are left to others.
@@ -194,17 +224,26 @@ func (w wish) replacement(live *unstructured.Unstructured) *unstructured.Unstruc
 // apply applies an object as a field manager of the tenant. complete says that
 // it is then as it is wanted.
 func (t *Target) apply(ctx context.Context, w wish, manager string, content *unstructured.Unstructured, complete bool) (*unstructured.Unstructured, *delivery.Observation, error) {
+	applied, err := t.send(ctx, w, manager, content, complete)
+	if err != nil {
+		return t.failed(w.key, "apply", err)
+	}
+	return applied, nil, nil
+}
+
+// send is apply with the error as the API server has it.
+func (t *Target) send(ctx context.Context, w wish, manager string, content *unstructured.Unstructured, complete bool) (*unstructured.Unstructured, error) {
 	gvr, err := t.resource(w.key.gvk)
 	if err != nil {
-		return t.failed(w.key, "find the resource of", err)
+		return nil, fmt.Errorf("find the resource: %w", err)
 	}
 	applied, err := t.Tenant.Resource(gvr).Namespace(w.key.key.Namespace).Apply(asTenant(ctx, w.key.key.Namespace), w.key.key.Name, content,
 		metav1.ApplyOptions{FieldManager: manager, Force: true})
 	if err != nil {
-		return t.failed(w.key, "apply", err)
+		return nil, err
 	}
 	t.remembered(w, applied, complete)
-	return applied, nil, nil
+	return applied, nil
 }
 
 // remembered keeps what the API server answered to a write.

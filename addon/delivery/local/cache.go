@@ -17,6 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/compact"
 )
 
 // DefaultKinds are the kinds that are watched on the hub for drift, health and removal.
@@ -49,21 +51,82 @@ func NewObject(gvk schema.GroupVersionKind) *unstructured.Unstructured {
 	return object
 }
 
-// CacheOptions say how delivered objects are cached: only ours, without what is never read.
+// packedObject is a field of the metadata that exists only in the cache: the whole
+// object, packed. No API server keeps a field of metadata that it does not know, so
+// nobody can forge it.
+const packedObject = "fairlead.dev/packed object"
+
+// CacheOptions say how delivered objects are cached: only ours, without what is never
+// read, and packed, since there are thousands of them. What they are found by stands
+// beside; unpack gives the rest.
 func CacheOptions() cache.ByObject {
 	return cache.ByObject{
 		Label:     labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue}),
-		Transform: strip,
+		Transform: pack,
 	}
 }
 
-func strip(object any) (any, error) {
+// listedLabels are those by which objects in the cache are found, and their owners.
+func listedLabels() []string {
+	return []string{
+		v1alpha1.LabelApplicationUID, v1alpha1.LabelEnvironment, v1alpha1.LabelPolicy,
+		v1beta1.LabelAppName, v1beta1.LabelAppNamespace, v1beta1.LabelAppComponent, v1beta1.LabelReplicaKey,
+	}
+}
+
+// pack strips an object, and leaves of it what it is listed by beside its packed form.
+func pack(object any) (any, error) {
 	live, ok := object.(*unstructured.Unstructured)
-	if !ok {
+	if !ok || isPacked(live) {
 		return object, nil
 	}
-	if live.GetAnnotations()[observedDigest] != "" {
+	strip(live)
+	packed, ok := compact.Pack(live.Object)
+	if !ok {
 		return live, nil
+	}
+	metadata := map[string]any{packedObject: packed}
+	for _, field := range []string{"name", "namespace", "uid", "resourceVersion"} {
+		if value, _, _ := unstructured.NestedString(live.Object, "metadata", field); value != "" {
+			metadata[field] = value
+		}
+	}
+	found := map[string]any{}
+	for _, name := range listedLabels() {
+		if value, ok, _ := unstructured.NestedString(live.Object, "metadata", "labels", name); ok {
+			found[name] = value
+		}
+	}
+	metadata["labels"] = found
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": live.GetAPIVersion(), "kind": live.GetKind(), "metadata": metadata,
+	}}, nil
+}
+
+func isPacked(object *unstructured.Unstructured) bool {
+	_, packed, _ := unstructured.NestedFieldNoCopy(object.Object, "metadata", packedObject)
+	return packed
+}
+
+// unpack makes the whole of a copy of what the cache holds.
+func unpack(object *unstructured.Unstructured) error {
+	metadata, _ := object.Object["metadata"].(map[string]any)
+	packed, ok := metadata[packedObject].(string)
+	if !ok {
+		return nil
+	}
+	content, ok := compact.Unpack(packed)
+	if !ok {
+		return fmt.Errorf("the packed form of %s %s/%s cannot be read", object.GetKind(), object.GetNamespace(), object.GetName())
+	}
+	object.Object = content
+	return nil
+}
+
+// strip leaves out of an object what is never read of it, and notes the digest of its content.
+func strip(live *unstructured.Unstructured) {
+	if live.GetAnnotations()[observedDigest] != "" {
+		return
 	}
 	digest := contentDigest(live.Object)
 	live.SetManagedFields(nil)
@@ -73,7 +136,6 @@ func strip(object any) (any, error) {
 	}
 	annotations[observedDigest] = digest
 	live.SetAnnotations(annotations)
-	return live, nil
 }
 
 // contentDigest is the digest of an object without what the API server and

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
 const (
@@ -38,49 +40,72 @@ type inquiry struct {
 }
 
 // cause is the first that is found, in the order of the objects.
-func (q *inquiry) cause(ctx context.Context, objects []*unstructured.Unstructured) string {
+func (q *inquiry) cause(ctx context.Context, objects []*unstructured.Unstructured) delivery.Cause {
 	for _, object := range objects {
-		if text := q.causeOf(ctx, object); text != "" {
-			return oneLine(text)
+		if found := q.causeOf(ctx, object); found.Text != "" {
+			found.Text = oneLine(found.Text)
+			return found
 		}
 	}
-	return ""
+	return delivery.Cause{}
 }
 
-func (q *inquiry) causeOf(ctx context.Context, object *unstructured.Unstructured) string {
+func (q *inquiry) causeOf(ctx context.Context, object *unstructured.Unstructured) delivery.Cause {
 	switch object.GroupVersionKind().GroupKind().String() {
 	case "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "ReplicaSet.apps", "Job.batch":
 		return q.causeOfWorkload(ctx, object)
 	case "Pod":
 		var pod corev1.Pod
 		if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &pod) != nil {
-			return ""
+			return delivery.Cause{}
 		}
 		return q.causeOfPods(ctx, []corev1.Pod{pod})
 	case "PersistentVolumeClaim":
 		if phase, _, _ := unstructured.NestedString(object.Object, "status", "phase"); phase != string(corev1.ClaimPending) {
-			return ""
+			return delivery.Cause{}
 		}
-		return "PersistentVolumeClaim " + object.GetName() + ": " + cmp.Or(q.event(ctx, "PersistentVolumeClaim", object, anyReason), "Pending")
+		return mayPass("PersistentVolumeClaim " + object.GetName() + ": " + cmp.Or(q.event(ctx, "PersistentVolumeClaim", object, anyReason), "Pending"))
 	}
-	return ""
+	return delivery.Cause{}
 }
 
+// mayPass is a cause that may pass by waiting.
+func mayPass(text string) delivery.Cause { return delivery.Cause{Text: text} }
+
+// final is a cause that does not pass by waiting.
+func final(text string) delivery.Cause { return delivery.Cause{Text: text, Final: true} }
+
 // causeOfWorkload looks at the pods, and where they say nothing at why there are too few.
-func (q *inquiry) causeOfWorkload(ctx context.Context, workload *unstructured.Unstructured) string {
+func (q *inquiry) causeOfWorkload(ctx context.Context, workload *unstructured.Unstructured) delivery.Cause {
 	if text := replicaFailure(workload); text != "" {
-		return text
+		return final(text)
 	}
-	if text := q.causeOfPods(ctx, q.pods(ctx, workload)); text != "" {
-		return text
+	pods := q.pods(ctx, workload)
+	if found := q.causeOfPods(ctx, ofNewest(workload, pods)); found.Text != "" {
+		return found
 	}
 	if workload.GetKind() == "Deployment" {
-		return "" // its ReplicaSets make the pods, and their failure is a condition of it
+		return delivery.Cause{} // its ReplicaSets make the pods, and their failure is a condition of it
 	}
-	if text := q.event(ctx, workload.GetKind(), workload, func(reason string) bool { return strings.HasPrefix(reason, "FailedCreate") }); text != "" {
-		return workload.GetKind() + " " + workload.GetName() + ": " + text
+	refused := func(reason string) bool { return strings.HasPrefix(reason, "FailedCreate") }
+	if text := q.event(ctx, workload.GetKind(), workload, refused); text != "" {
+		// Events outlast what they tell of. With a pod there it may be over.
+		return delivery.Cause{Text: workload.GetKind() + " " + workload.GetName() + ": " + text, Final: len(pods) == 0}
 	}
-	return ""
+	return delivery.Cause{}
+}
+
+// ofNewest are the pods of the workload's present version: those of an earlier
+// one are on their way out, and what is wrong with them is mended already. Pods
+// carry the name of their version, and those of the present one were made last.
+// A StatefulSet is held up by a pod of an earlier version that fails.
+func ofNewest(workload *unstructured.Unstructured, pods []corev1.Pod) []corev1.Pod {
+	label := map[string]string{"Deployment": "pod-template-hash", "DaemonSet": "controller-revision-hash"}[workload.GetKind()]
+	if label == "" || len(pods) == 0 {
+		return pods
+	}
+	newest := slices.MaxFunc(pods, func(a, b corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	return slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return pod.Labels[label] != newest.Labels[label] })
 }
 
 // replicaFailure is why the pods of a workload cannot be made, such as a quota.
@@ -139,35 +164,42 @@ func (q *inquiry) list(ctx context.Context, resource string, options metav1.List
 }
 
 // causeOfPods is what the first pod says that has something to say, and how many
-// others do; where none does, what the events of the first that is not ready say.
-func (q *inquiry) causeOfPods(ctx context.Context, pods []corev1.Pod) string {
-	first, more := "", 0
+// others do; where none does, what the events of the first that is not ready
+// say. What does not pass comes before what may.
+func (q *inquiry) causeOfPods(ctx context.Context, pods []corev1.Pod) delivery.Cause {
+	var first delivery.Cause
+	var pod *corev1.Pod
+	more := -1
 	for i := range pods {
-		text := podCause(&pods[i])
-		if text == "" {
+		found := podCause(&pods[i])
+		if found.Text == "" {
 			continue
 		}
-		if first != "" {
-			more++
-			continue
+		more++
+		if first.Text == "" || found.Final && !first.Final {
+			first, pod = found, &pods[i]
 		}
-		first = text
-		if claims := q.claims(ctx, &pods[i], text); claims != "" {
-			first += ": " + claims
-		}
+	}
+	if pod == nil {
+		return q.causeOfEvents(ctx, pods)
+	}
+	if claims := q.claims(ctx, pod, first.Text); claims != "" {
+		first.Text += ": " + claims
 	}
 	if more > 0 {
-		return fmt.Sprintf("%s (and %d more)", first, more)
+		first.Text = fmt.Sprintf("%s (and %d more)", first.Text, more)
 	}
-	if first != "" {
-		return first
-	}
+	return first
+}
+
+// causeOfEvents is what the events say of the first pod that is not ready.
+func (q *inquiry) causeOfEvents(ctx context.Context, pods []corev1.Pod) delivery.Cause {
 	for i := range pods {
 		if text := q.events(ctx, &pods[i]); text != "" {
-			return text
+			return mayPass(text)
 		}
 	}
-	return ""
+	return delivery.Cause{}
 }
 
 // claims is why a pod that cannot be scheduled has no volume yet.

@@ -10,45 +10,53 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
+
+// crashLoop is how many restarts make a loop that does not end by itself.
+const crashLoop = 3
 
 // podCause is what a pod's own status says is wrong with it; empty when it says
 // nothing, or nothing yet.
-func podCause(pod *corev1.Pod) string {
+func podCause(pod *corev1.Pod) delivery.Cause {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return "pod " + pod.Name + ": " + because(condition.Reason, condition.Message)
+			// A node may be on its way.
+			return mayPass("pod " + pod.Name + ": " + because(condition.Reason, condition.Message))
 		}
 	}
 	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 	for i := range statuses {
-		if text := containerCause(pod, &statuses[i]); text != "" {
-			return fmt.Sprintf("pod %s, container %s: %s", pod.Name, statuses[i].Name, text)
+		if found := containerCause(pod, &statuses[i]); found.Text != "" {
+			found.Text = fmt.Sprintf("pod %s, container %s: %s", pod.Name, statuses[i].Name, found.Text)
+			return found
 		}
 	}
 	if pod.Status.Phase == corev1.PodFailed {
-		// Such as Evicted. Its message may have what a container printed.
-		return "pod " + pod.Name + ": " + strings.TrimSuffix("Failed: "+pod.Status.Reason, ": ")
+		// Such as Evicted, and another takes its place. Its message may have what a container printed.
+		return mayPass("pod " + pod.Name + ": " + strings.TrimSuffix("Failed: "+pod.Status.Reason, ": "))
 	}
-	return ""
+	return delivery.Cause{}
 }
 
 // containerCause is what is wrong with a container. Messages of what it ended
 // with are left out: they may be the end of its log.
-func containerCause(pod *corev1.Pod, status *corev1.ContainerStatus) string {
+func containerCause(pod *corev1.Pod, status *corev1.ContainerStatus) delivery.Cause {
 	if waiting := status.State.Waiting; waiting != nil {
 		switch waiting.Reason {
 		case "", "ContainerCreating", "PodInitializing", "CrashLoopBackOff":
 		case "ErrImagePull", "ImagePullBackOff":
 			// The two alternate, at each try.
-			return fmt.Sprintf("ImagePullBackOff: image %q%s", imageOf(pod, status), pullFailure(waiting.Message))
+			return final(fmt.Sprintf("ImagePullBackOff: image %q%s", imageOf(pod, status), pullFailure(waiting.Message)))
 		case "InvalidImageName", "ErrImageNeverPull":
-			return fmt.Sprintf("%s: image %q", waiting.Reason, imageOf(pod, status))
+			return final(fmt.Sprintf("%s: image %q", waiting.Reason, imageOf(pod, status)))
 		default:
-			return because(waiting.Reason, waiting.Message)
+			// Such as CreateContainerConfigError.
+			return delivery.Cause{Text: because(waiting.Reason, waiting.Message), Final: strings.HasSuffix(waiting.Reason, "Error")}
 		}
 	}
-	return crash(status)
+	return delivery.Cause{Text: crash(status), Final: status.RestartCount >= crashLoop}
 }
 
 func imageOf(pod *corev1.Pod, status *corev1.ContainerStatus) string {

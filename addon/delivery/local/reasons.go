@@ -21,9 +21,13 @@ const (
 	// not healthy: most become so by themselves, and pods need not be read for that.
 	settleCause = 5 * time.Second
 	// firstCause is how soon it is asked again; each time that the answer is the
-	// same, twice as long passes until the next, up to lastCause.
+	// same, twice as long passes until the next, up to openCause as long as it is
+	// open whether the unit becomes healthy by itself, and else up to lastCause.
 	firstCause = 5 * time.Second
+	openCause  = 10 * time.Second
 	lastCause  = time.Minute
+	// openFor is how long a new version may take in all.
+	openFor = 10 * time.Minute
 )
 
 // unitKey identifies a unit.
@@ -37,9 +41,11 @@ type unitKey struct {
 type cause struct {
 	// version says which objects of which generation it is about.
 	version  string
-	text     string
+	found    delivery.Cause
 	interval time.Duration
 	due      time.Time
+	// since is when the version was first asked about.
+	since time.Time
 }
 
 var _ delivery.Explainer = (*Target)(nil)
@@ -48,28 +54,36 @@ var _ delivery.Explainer = (*Target)(nil)
 // They are read as the tenant, only while the unit is not healthy and ever more
 // rarely, and neither watched nor cached: nobody else needs them. The answer
 // holds no values of the environment and nothing that a container printed.
-func (t *Target) Explain(ctx context.Context, unit delivery.Unit, observation delivery.Observation) (string, time.Duration) {
+func (t *Target) Explain(ctx context.Context, unit delivery.Unit, observation delivery.Observation) (delivery.Cause, time.Duration) {
 	objects := observedObjects(unit, observation)
 	key := unitKey{owner: unit.Owner.UID, component: unit.Component, place: unit.Place}
 	last, known := t.lastCause(key)
 	now := t.Clock.Now()
 	if version := versionOf(objects); !known || last.version != version {
-		last = cause{version: version, due: now.Add(settleCause)}
+		last = cause{version: version, since: now, due: now.Add(settleCause)}
 		if !known && settled(objects, now) {
 			last.due = now // it was not healthy before the addon started, or became so by itself
 		}
 	}
 	if !now.Before(last.due) {
-		text := (&inquiry{target: t, namespace: unit.Place.Namespace}).cause(ctx, objects)
-		if text != last.text || last.interval == 0 {
-			last.interval = firstCause
-		} else {
-			last.interval = min(2*last.interval, lastCause)
-		}
-		last.text, last.due = text, now.Add(last.interval)
+		found := (&inquiry{target: t, namespace: unit.Place.Namespace}).cause(ctx, objects)
+		last.interval = askAgain(last, found, now.Sub(last.since))
+		last.found, last.due = found, now.Add(last.interval)
 	}
 	t.rememberCause(key, last)
-	return last.text, last.due.Sub(now)
+	return last.found, last.due.Sub(now)
+}
+
+// askAgain is when it is asked again after an answer. The one that ends a
+// rollout must not be late; a unit that is as it is for long is asked about rarely.
+func askAgain(last cause, found delivery.Cause, age time.Duration) time.Duration {
+	switch {
+	case found != last.found || last.interval == 0:
+		return firstCause
+	case found.Final || age > openFor:
+		return min(2*last.interval, lastCause)
+	}
+	return min(2*last.interval, openCause)
 }
 
 func (t *Target) lastCause(key unitKey) (cause, bool) {

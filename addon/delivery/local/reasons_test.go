@@ -204,7 +204,8 @@ func TestExplain(t *testing.T) {
 			h := newTenantHub(t)
 			h.has(t, test.hub...)
 			unit, observation := seen(test.observed...)
-			got, again := h.Explain(t.Context(), unit, observation)
+			cause, again := h.Explain(t.Context(), unit, observation)
+			got := cause.Text
 			if diff := cmp.Diff(test.want, got); diff != "" || again != firstCause {
 				t.Errorf("again after %s, want %s (-want +got), since %s:\n%s", again, firstCause, test.reason, diff)
 			}
@@ -233,8 +234,79 @@ func TestExplainWithoutRights(t *testing.T) {
 		return true, nil, apierrors.NewForbidden(action.GetResource().GroupResource(), "", nil)
 	})
 	unit, observation := seen(workload("apps/v1", "StatefulSet", object{}))
-	if got, again := h.Explain(t.Context(), unit, observation); got != "" || again != firstCause {
-		t.Errorf("got %q, again after %s", got, again)
+	if got, again := h.Explain(t.Context(), unit, observation); got.Text != "" || got.Final || again != firstCause {
+		t.Errorf("got %q, again after %s", got.Text, again)
+	}
+}
+
+// TestFinalCauses checks which causes end a wait, and that pods of an earlier
+// version, which are on their way out, do not.
+func TestFinalCauses(t *testing.T) {
+	pull := in(waiting("ImagePullBackOff", "not found"), corev1.ContainerState{}, 0)
+	of := func(hash string, age time.Duration, more func(*corev1.Pod)) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) {
+			pod.Labels["pod-template-hash"] = hash
+			pod.CreationTimestamp = metav1.NewTime(now.Add(-age))
+			if more != nil {
+				more(pod)
+			}
+		}
+	}
+	deployment, set := workload("apps/v1", "Deployment", object{}), workload("apps/v1", "StatefulSet", object{})
+	refused := warning("StatefulSet", "web", "o1", 1, "FailedCreate", `pods "web-0" is forbidden: exceeded quota: small`)
+	tests := []struct {
+		reason   string
+		workload object
+		hub      []client.Object
+		want     bool
+		text     string
+	}{
+		{"an image that cannot be pulled", deployment, []client.Object{podOf("web-1", pull)}, true, "ImagePullBackOff"},
+		{"two restarts may be a start that takes a moment", deployment, []client.Object{podOf("web-1", in(waiting("CrashLoopBackOff", ""), ended(1, "Error"), 2))}, false, "restarts: 2"},
+		{"three are a loop", deployment, []client.Object{podOf("web-1", in(waiting("CrashLoopBackOff", ""), ended(1, "Error"), 3))}, true, "restarts: 3"},
+		{"a configuration that is not there", deployment, []client.Object{podOf("web-1", in(waiting("CreateContainerConfigError", "x"), corev1.ContainerState{}, 0))}, true, "CreateContainerConfigError"},
+		{"a node may be on its way", deployment, []client.Object{podOf("web-1", unscheduled("no room"))}, false, "Unschedulable"},
+		{"what is final is told first", deployment, []client.Object{podOf("web-1", unscheduled("no room")), podOf("web-2", pull)}, true, "web-2, container app: ImagePullBackOff"},
+		{"an earlier version fails, and the present one has just begun", deployment,
+			[]client.Object{podOf("web-1", of("old", time.Hour, pull)), podOf("web-2", of("new", time.Second, in(waiting("ContainerCreating", ""), corev1.ContainerState{}, 0)))}, false, ""},
+		{"the present version fails beside an earlier one that runs", deployment,
+			[]client.Object{podOf("web-1", of("new", time.Second, pull)), podOf("web-2", of("old", time.Hour, nil))}, true, "web-1, container app: ImagePullBackOff"},
+		{"no pod is admitted", set, []client.Object{refused}, true, "FailedCreate"},
+		{"one was refused, but another is there by now", set, []client.Object{refused, podOf("web-0", nil)}, false, "FailedCreate"},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			h := newTenantHub(t)
+			h.has(t, test.hub...)
+			unit, observation := seen(test.workload)
+			got, _ := h.Explain(t.Context(), unit, observation)
+			if got.Final != test.want || !strings.Contains(got.Text, test.text) || (test.text == "") != (got.Text == "") {
+				t.Errorf("got %+v, want final %t with %q", got, test.want, test.text)
+			}
+		})
+	}
+}
+
+// TestOpenCauses checks that what is not final is asked about often as long as
+// the version is new.
+func TestOpenCauses(t *testing.T) {
+	h := newTenantHub(t)
+	h.has(t, podOf("web-1", unscheduled("no room")))
+	unit, observation := seen(workload("apps/v1", "Deployment", object{}))
+	longest := func(rounds int) (longest time.Duration) {
+		for range rounds {
+			_, again := h.Explain(t.Context(), unit, observation)
+			longest = max(longest, again)
+			h.clock.SetTime(h.clock.Now().Add(again))
+		}
+		return longest
+	}
+	if got := longest(10); got != openCause {
+		t.Errorf("asked every %s while it is open, want %s", got, openCause)
+	}
+	h.clock.SetTime(h.clock.Now().Add(openFor))
+	if got := longest(10); got != lastCause {
+		t.Errorf("asked every %s in the end, want %s", got, lastCause)
 	}
 }
 
@@ -248,8 +320,8 @@ func TestExplainIsBounded(t *testing.T) {
 	ask := func(reason, want string, again time.Duration, requests ...string) {
 		t.Helper()
 		got, after := h.Explain(t.Context(), unit, observation)
-		if got != want || after != again {
-			t.Errorf("%s: got %q, again after %s, want %q after %s", reason, got, after, want, again)
+		if got.Text != want || after != again {
+			t.Errorf("%s: got %q, again after %s, want %q after %s", reason, got.Text, after, want, again)
 		}
 		h.want(t, reason, slices.Clone(requests)...)
 	}

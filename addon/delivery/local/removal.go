@@ -6,6 +6,8 @@ package local
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -160,7 +162,7 @@ func (t *Target) standingObject(ctx context.Context, key objectKey) (*unstructur
 
 func (t *Target) deleteObject(ctx context.Context, key objectKey, record delivery.Record, live *unstructured.Unstructured) (gone bool, waits string, err error) {
 	if !live.GetDeletionTimestamp().IsZero() {
-		return false, waitingForItsEnd, nil
+		return false, waitingForItsEnd + heldBy(live), nil
 	}
 	err = t.delete(ctx, key, live.GetUID(), propagationOf(live.GetAnnotations()[delivery.AnnotationPropagation]))
 	if err != nil {
@@ -173,7 +175,22 @@ func (t *Target) deleteObject(ctx context.Context, key objectKey, record deliver
 	if err != nil || live == nil || !standsFor(record, live) {
 		return true, "", err
 	}
-	return false, waitingForItsEnd, nil
+	return false, waitingForItsEnd + heldBy(live), nil
+}
+
+// heldBy names the finalizers that hold an object that is deleted. Those of
+// Kubernetes' own garbage collector go as soon as its dependents are dealt with.
+func heldBy(live *unstructured.Unstructured) string {
+	names := slices.DeleteFunc(slices.Clone(live.GetFinalizers()), func(name string) bool {
+		return name == metav1.FinalizerDeleteDependents || name == metav1.FinalizerOrphanDependents
+	})
+	if len(names) == 0 {
+		return ""
+	}
+	if most := 3; len(names) > most {
+		names = append(names[:most], "...")
+	}
+	return ": " + v1alpha1.HeldByFinalizer + strings.Join(names, ", ")
 }
 
 // keepLook leaves an object alone for a while that stays with its application,

@@ -36,6 +36,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -81,6 +82,8 @@ type Target struct {
 
 	mu      sync.Mutex
 	written map[objectKey]write
+	// names are of objects that are not the addon's to see in its cache; nil until the first one.
+	names *lru.Cache
 	// pending are answers to writes that the cache has not shown yet.
 	pending map[objectKey]pendingWrite
 	// looks are what was seen of objects of kinds that are not watched, and
@@ -170,29 +173,87 @@ func (t *Target) deliverObject(ctx context.Context, w wish, found map[objectKey]
 	if listed, ok := found[w.key]; ok {
 		return t.deliverListed(ctx, w, listed)
 	}
-	live, err := t.live(ctx, w.key)
+	live, err := t.known(ctx, w.key)
 	if err != nil {
 		return t.failed(w.key, "read", err)
+	}
+	if live == nil && t.isTaken(w.key) {
+		if live, err = t.stranger(ctx, w.key); err != nil {
+			return t.failed(w.key, "read", err)
+		}
 	}
 	return t.bring(ctx, w, live)
 }
 
-// live is the object as it is: from the cache, from the answer to a write that
-// the cache has not seen yet, or from the API server, where somebody else's
-// object of that name may be.
+// stranger reads an object that the cache does not show, since it is somebody else's.
+func (t *Target) stranger(ctx context.Context, key objectKey) (*unstructured.Unstructured, error) {
+	live, err := t.read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	t.taken(key, live != nil)
+	return live, nil
+}
+
+// live is the object as it is, whosever it is.
 func (t *Target) live(ctx context.Context, key objectKey) (*unstructured.Unstructured, error) {
-	object := NewObject(key.gvk)
-	err := t.Reader.Get(ctx, key.key, object)
+	live, err := t.known(ctx, key)
+	if live != nil || err != nil {
+		return live, err
+	}
+	return t.read(ctx, key)
+}
+
+// known is the object as the cache has it, or as the answer to a write had it
+// that the cache has not seen yet. The cache holds what the addon delivered.
+func (t *Target) known(ctx context.Context, key objectKey) (*unstructured.Unstructured, error) {
+	object, err := t.cached(ctx, key)
 	if err == nil {
 		return object, nil
 	}
 	if !apierrors.IsNotFound(err) {
 		return nil, err
 	}
-	if object := t.pendingObject(key); object != nil {
-		return object, nil
+	return t.pendingObject(key), nil
+}
+
+// isTaken says that something of that name was found that the cache does not show.
+func (t *Target) isTaken(key objectKey) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.names == nil {
+		return false
 	}
-	return t.read(ctx, key)
+	_, taken := t.names.Get(key)
+	return taken
+}
+
+// taken remembers whether something is there that the cache does not show, so
+// that it is read before the next write instead of being run into again.
+func (t *Target) taken(key objectKey, taken bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.names == nil {
+		t.names = lru.New(maxTaken)
+	}
+	if !taken {
+		t.names.Remove(key)
+		return
+	}
+	t.names.Add(key, nil)
+}
+
+// maxTaken is how many names are remembered that others have taken. One that is
+// forgotten costs a write that the API server refuses.
+const maxTaken = 1000
+
+// cached is a copy of an object as the cache shows it.
+func (t *Target) cached(ctx context.Context, key objectKey) (*unstructured.Unstructured, error) {
+	object := NewObject(key.gvk)
+	if err := t.Reader.Get(ctx, key.key, object); err != nil {
+		return nil, err
+	}
+	return object, unpack(object)
 }
 
 // upToDate says that the object has the wanted content, and that nobody changed

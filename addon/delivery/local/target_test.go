@@ -118,34 +118,79 @@ func TestContentDigest(t *testing.T) {
 func TestStrip(t *testing.T) {
 	live := deployed(nil)
 	want := contentDigest(live.Object)
-	once, err := strip(live)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stripped := once.(*unstructured.Unstructured)
-	if got := stripped.GetAnnotations()[observedDigest]; got != want {
+	strip(live)
+	if got := live.GetAnnotations()[observedDigest]; got != want {
 		t.Errorf("digest: got %q, want %q", got, want)
 	}
-	if len(stripped.GetManagedFields()) > 0 {
+	if len(live.GetManagedFields()) > 0 {
 		t.Error("managed fields are left")
 	}
-	before := stripped.DeepCopy()
-	twice, err := strip(stripped)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(before, twice); diff != "" {
+	once := live.DeepCopy()
+	strip(live)
+	if diff := cmp.Diff(once, live); diff != "" {
 		t.Errorf("stripping twice changes it (-once +twice):\n%s", diff)
 	}
-	bare, err := strip(&unstructured.Unstructured{Object: object{"kind": "Service"}})
-	if err != nil || bare.(*unstructured.Unstructured).GetAnnotations()[observedDigest] == "" {
-		t.Errorf("an object without metadata: %v, %v", bare, err)
-	}
-	if other, err := strip("tombstone"); other != "tombstone" || err != nil {
-		t.Errorf("what is no object: %v, %v, want it as it is", other, err)
+	bare := &unstructured.Unstructured{Object: object{"kind": "Service"}}
+	strip(bare)
+	if bare.GetAnnotations()[observedDigest] == "" {
+		t.Errorf("an object without metadata: %v", bare)
 	}
 	if problems := validation.IsQualifiedName(observedDigest); len(problems) == 0 {
 		t.Errorf("the API server admits an annotation %q, so it could be forged", observedDigest)
+	}
+}
+
+// TestPack checks that an object in the cache is found as the whole one would be, and
+// that nothing of it is lost.
+func TestPack(t *testing.T) {
+	for name, change := range map[string]func(object){
+		"usual":               nil,
+		"without labels":      func(o object) { delete(metadata(o), "labels") },
+		"without metadata":    func(o object) { delete(o, "metadata") },
+		"metadata of no type": func(o object) { o["metadata"] = "x" },
+		"odd labels":          func(o object) { metadata(o)["labels"] = object{v1beta1.LabelAppName: int64(1)} },
+	} {
+		want := deployed(change)
+		strip(want)
+		cached, err := pack(deployed(change))
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed := cached.(*unstructured.Unstructured)
+		if again, err := pack(packed); again != cached || err != nil {
+			t.Errorf("%s: packed twice: %v, %v", name, again, err)
+		}
+		got := packed.DeepCopy()
+		if err := unpack(got); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", name, diff)
+		}
+		if err := unpack(got); err != nil {
+			t.Errorf("%s: what is not packed: %v", name, err)
+		}
+		for _, label := range listedLabels() {
+			if got, want := packed.GetLabels()[label], want.GetLabels()[label]; got != want {
+				t.Errorf("%s: label %s: got %q, want %q", name, label, got, want)
+			}
+		}
+		if keyOf(packed) != keyOf(want) || packed.GetUID() != want.GetUID() || packed.GetResourceVersion() != want.GetResourceVersion() {
+			t.Errorf("%s: got %v, want the identity of %v", name, packed, want)
+		}
+	}
+}
+
+func TestPackRefuses(t *testing.T) {
+	odd := deployed(func(o object) { o["spec"].(object)["replicas"] = 3 })
+	if got, err := pack(odd); got != odd || err != nil || isPacked(odd) || odd.GetAnnotations()[observedDigest] == "" {
+		t.Errorf("what cannot be packed: %v, %v, want it stripped", got, err)
+	}
+	if other, err := pack("tombstone"); other != "tombstone" || err != nil {
+		t.Errorf("what is no object: %v, %v, want it as it is", other, err)
+	}
+	if err := unpack(deployed(func(o object) { metadata(o)[packedObject] = "x" })); err == nil {
+		t.Error("no error for a packed object that is none")
 	}
 }
 
@@ -232,6 +277,39 @@ func TestForeign(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStrangers checks that somebody else's object is run into once, only looked
+// at after that, and that its place is taken when it is gone.
+func TestStrangers(t *testing.T) {
+	h := newTenantHub(t)
+	gvr := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	stranger := &unstructured.Unstructured{Object: named(webKey.gvk, "web", object{"spec": object{"replicas": int64(7)}})}
+	if err := h.tenant.Tracker().Create(gvr, stranger.DeepCopy(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	web := unitWith(named(webKey.gvk, "web", object{"spec": object{"replicas": int64(1)}}))
+	for i, want := range [][]string{
+		{"patch deployments web", "get deployments web"}, // the API server refuses it
+		{"get deployments web"},
+		{"get deployments web"},
+	} {
+		if got := h.deliver(t, web); got.Reason != delivery.ReasonForeignObject || got.RetryAfter != conflictRetry {
+			t.Errorf("pass %d: %+v, want it refused and looked at later", i, got)
+		}
+		h.want(t, fmt.Sprint("pass ", i), want...)
+	}
+	live, err := h.tenant.Tracker().Get(gvr, "shop", "web")
+	if diff := cmp.Diff(stranger, live); err != nil || diff != "" {
+		t.Errorf("somebody else's object, %v (-want +got):\n%s", err, diff)
+	}
+	if err := h.tenant.Tracker().Delete(gvr, "shop", "web"); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver(t, web); got.Reason != "" {
+		t.Errorf("with nothing there: %+v", got)
+	}
+	h.want(t, "with nothing there", "get deployments web", "patch deployments web")
 }
 
 // TestMoving checks what is said of an object of another component of the
@@ -366,9 +444,7 @@ func TestUpToDate(t *testing.T) {
 				see := func(change func(object)) bool {
 					live := asWanted(change)
 					if asCached {
-						if _, err := strip(live); err != nil {
-							t.Fatal(err)
-						}
+						strip(live)
 					}
 					return target.upToDate(wanted, live)
 				}

@@ -18,7 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -297,11 +296,14 @@ func (t *Target) Standing(ctx context.Context, unit delivery.Unit) (map[string]b
 			standing[id] = true
 			continue
 		}
-		live := NewObject(w.key.gvk)
 		if !t.watched(w.key.gvk) {
 			continue
 		}
-		if err := t.Reader.Get(ctx, w.key.key, live); client.IgnoreNotFound(err) != nil {
+		live, err := t.cached(ctx, w.key)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
 			return nil, fmt.Errorf("get %s: %w", describe(w.key), err)
 		}
 		if w.ours(live) {

@@ -68,8 +68,13 @@ func (h *hub) applied(action clienttesting.Action) (bool, runtime.Object, error)
 		return true, nil, err
 	}
 	live := &unstructured.Unstructured{Object: content}
+	onlyNew := live.GetResourceVersion() == "1"
+	live.SetResourceVersion("")
 	tracker, gvr := h.tenant.Tracker(), action.GetResource()
 	old, err := tracker.Get(gvr, live.GetNamespace(), live.GetName())
+	if err == nil && onlyNew {
+		return true, nil, apierrors.NewConflict(gvr.GroupResource(), live.GetName(), errors.New("the object has been modified"))
+	}
 	if err != nil {
 		live.SetUID(types.UID("uid-" + live.GetName()))
 		return true, live, tracker.Create(gvr, live, live.GetNamespace())

@@ -191,7 +191,7 @@ func (h *hub) manifestApplied(work *workv1.ManifestWork, content map[string]any,
 
 // applicationWork is the work of a unit of which all objects are known to be ours.
 func applicationWork(unit delivery.Unit) (*workv1.ManifestWork, error) {
-	entries := entriesOf(unit, nil)
+	entries := new(Target).entriesOf(unit, nil)
 	for i := range entries {
 		entries[i].phase = phaseApply
 	}

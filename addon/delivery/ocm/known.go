@@ -89,11 +89,18 @@ func (k *known) keepUnit(unit delivery.Unit, now seen, observation delivery.Obse
 	defer k.mu.Unlock()
 	key := knownKey(unit)
 	if err != nil || !holds(observation) || len(unit.Result.Objects) == 0 || now.works == "" || now.shared ||
-		slices.ContainsFunc(unit.Treatments, func(t policy.Treatment) bool { return !t.Usual() }) {
+		slices.ContainsFunc(unit.Treatments, func(t policy.Treatment) bool { return !dependsOnUnit(t) }) {
 		delete(k.units, key)
 		return
 	}
 	put(&k.units, key, knownUnit{seen: now, objects: unit.Result.Objects, treatments: unit.Treatments, needs: unit.Needs, contested: unit.Contested, observation: observation})
+}
+
+// dependsOnUnit says that what becomes of an object so treated shows in the unit's
+// works. When it is removed does: a plan says that of every object.
+func dependsOnUnit(treatment policy.Treatment) bool {
+	treatment.Removal = ""
+	return treatment.Usual()
 }
 
 // tenant is what was found of a tenant; ok is false when it is to be looked at again.

@@ -78,6 +78,7 @@ func TestKnownUnit(t *testing.T) {
 			looks := 0
 			h.Reader = looking{h.Reader, &looks}
 			u := unit(deployment("web", "nginx:1"))
+			u.Treatments = []policy.Treatment{{Removal: policy.RemoveOnUpdate}} // as a plan says of each object
 			web := u.Result.Objects[0]
 			h.setStatus(t, h.delivered(t, u), workv1.ManifestWorkStatus{
 				Conditions:     []metav1.Condition{h.appliedAt(1, "True", time.Minute)},

@@ -169,10 +169,10 @@ func rulesOf(work *workv1.ManifestWork) []workv1.OrphaningRule {
 
 // unprobed is content that is written whatever is there.
 func unprobed(content map[string]any) map[string]any {
-	if !isProbe(content) {
+	metadata, _ := content["metadata"].(map[string]any)
+	if _, has := metadata["resourceVersion"]; !has {
 		return content
 	}
-	metadata, _ := content["metadata"].(map[string]any)
 	metadata = maps.Clone(metadata)
 	delete(metadata, "resourceVersion")
 	return withField(content, "metadata", metadata)

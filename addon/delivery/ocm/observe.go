@@ -108,10 +108,10 @@ func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observatio
 // Available comes before Applied, and a missing object keeps its last values.
 func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.ManifestWork) (delivery.Observation, error) {
 	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}, Feedback: true, Reported: lastReport(work)}
-	feedback := health.Feedback(unit.Result)
+	forms := t.forms.of(unit.Result)
 	held := phases(work)
 	for i, object := range unit.Result.Objects {
-		at, ok := held[identify(object.Content)]
+		at, ok := held[forms[i].id]
 		if !ok {
 			continue // it is in another work of the unit
 		}
@@ -133,12 +133,13 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			addObserved(&observation, object, values) // others may change it
 			continue
 		}
-		if values[revisionPath.JSONPath()] != object.Digest() {
+		if values[revisionPath.JSONPath()] != forms[i].revision {
 			return t.repair(ctx, work, object, outdated(values))
 		}
-		if path := drifted(object, feedback[i], values); path != "" {
+		if path := drifted(object, forms[i].judged, values); path != "" {
+			// Feedback of this version is no older than the version: nothing else is waited for.
 			return t.repair(ctx, work, object, difference{
-				is: "somebody changed " + path + " on the cluster", late: "waiting for feedback of " + path, after: feedbackDelay})
+				is: "somebody changed " + path + " on the cluster", late: "waiting for feedback of " + path, after: settle})
 		}
 		addObserved(&observation, object, values)
 	}
@@ -221,13 +222,18 @@ func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object r
 	return observation, err
 }
 
-// appliedFor is how long the work's present generation has been applied; 0 when it is not.
+// appliedFor is how long the work's present generation has been applied; 0 when it is
+// not. The time is the cluster's: where it lies ahead, that of the hub counts at which
+// the agent reported last.
 func (t *Target) appliedFor(work *workv1.ManifestWork) time.Duration {
 	applied := appliedCondition(work)
 	if applied == nil || applied.Status != metav1.ConditionTrue || applied.ObservedGeneration != work.Generation {
 		return 0
 	}
-	return t.Clock.Since(applied.LastTransitionTime.Time)
+	if age := t.Clock.Since(applied.LastTransitionTime.Time); age >= 0 {
+		return age
+	}
+	return t.reportedFor(work)
 }
 
 // reportedFor is how long its agent has said nothing of the work. Applied keeps the

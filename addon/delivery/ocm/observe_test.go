@@ -465,3 +465,43 @@ func TestRepairOfSilence(t *testing.T) {
 		})
 	}
 }
+
+// TestRepairOfDrift checks that what somebody changes is undone at once, however short
+// a time the work has been applied: its feedback is of the version that is wanted.
+func TestRepairOfDrift(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		applied      time.Duration // ago, by the cluster's clock
+		reported     time.Duration // ago, by the hub's clock
+		writes       int
+		retry        time.Duration
+	}{
+		{"long after", "nothing is to be waited for", time.Hour, 0, 1, firstRepair},
+		{"right after a delivery", "feedback of this version is no older than the version", settle, 0, 1, firstRepair},
+		{"while it is applied", "what its agent found there may still be what it tells", 0, 0, 0, settle},
+		{"a clock that is ahead", "it must not hold the repair up for an hour", -time.Hour, settle, 1, firstRepair},
+		{"a clock that is ahead, just now", "what counts is the hub's time of the report", -time.Hour, 0, 0, settle},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHub(t)
+			web := deployment("web", "nginx:1")
+			name := h.delivered(t, unit(web))
+			h.setStatus(t, name, workv1.ManifestWorkStatus{
+				Conditions: []metav1.Condition{h.appliedAt(1, "True", test.applied)},
+				ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{
+					reported(web, "True", text(revisionName, web.Digest()), integer(".spec.replicas", 5)),
+				}},
+			})
+			work := h.work(t, name)
+			work.Annotations[observedReport] = stampOf(h.clock.Now().Add(-test.reported))
+			got, err := h.observe(t.Context(), unit(web), work)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(h.writes) != test.writes || got.RetryAfter != test.retry {
+				t.Errorf("%s: writes %v and retry after %s, want %d and %s, since %s", said(got), h.writes, got.RetryAfter, test.writes, test.retry, test.reason)
+			}
+		})
+	}
+}

@@ -233,7 +233,7 @@ func partingEntries(whole *workv1.ManifestWork, next map[workv1.ResourceIdentifi
 		if !ok {
 			continue
 		}
-		e := entry{content: withoutVersion(content), phase: at[id], orphan: how == partOrphaned, shared: true, waits: true}
+		e := entry{content: unprobed(content), phase: at[id], orphan: how == partOrphaned, shared: true, waits: true}
 		if how == partOwned && e.phase != phaseKeep || how == partOrphaned && e.phase == phaseProbe {
 			e.phase = phaseApply // a probe of what is there changes nothing, its owner neither
 		}
@@ -243,14 +243,6 @@ func partingEntries(whole *workv1.ManifestWork, next map[workv1.ResourceIdentifi
 		entries = append(entries, e)
 	}
 	return entries
-}
-
-// withoutVersion is content that is no probe.
-func withoutVersion(content map[string]any) map[string]any {
-	if metadata, ok := content["metadata"].(map[string]any); ok {
-		delete(metadata, "resourceVersion")
-	}
-	return content
 }
 
 // handOn takes the next step of what a work shares, before the work is deleted; nil
@@ -383,7 +375,7 @@ func write(whole *workv1.ManifestWork, id workv1.ResourceIdentifier) error {
 		if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || identify(content) != id {
 			continue // it is another one
 		}
-		raw, err := json.Marshal(withoutVersion(content))
+		raw, err := json.Marshal(unprobed(content))
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", describe(content), err)
 		}

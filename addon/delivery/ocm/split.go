@@ -5,7 +5,6 @@ package ocm
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,19 +38,6 @@ func tooLarge(e entry, size, limit int) *delivery.Observation {
 		"%s has %d bytes, more than the %d that a cluster can be sent at once: make it smaller, or split it into several objects", describe(e.content), size, limit)}
 }
 
-// sizeOf is what an object takes in a work.
-func sizeOf(unit delivery.Unit, e entry) (int, error) {
-	work := newWork(unit.Place.Cluster, "", PurposeApplication)
-	if err := addEntry(work, e); err != nil {
-		return 0, err
-	}
-	config, err := json.Marshal(work.Spec.ManifestConfigs[0])
-	if err != nil {
-		return 0, fmt.Errorf("encode what is said of %s: %w", describe(e.content), err)
-	}
-	return len(work.Spec.Workload.Manifests[0].Raw) + len(config), nil
-}
-
 // split is how the objects of a unit are spread over its works. An object stays
 // in the work that has it while that has room, so that a change of one moves as
 // little as possible.
@@ -67,7 +53,7 @@ type split struct {
 
 // arrange spreads objects over works, in their order: the same objects on the
 // same works give the same parts.
-func arrange(unit delivery.Unit, entries []entry, works map[string]*workv1.ManifestWork, limit int) ([]part, *delivery.Observation, error) {
+func arrange(entries []entry, works map[string]*workv1.ManifestWork, limit int) ([]part, *delivery.Observation, error) {
 	s := split{
 		limit: limit, works: works, held: map[string]map[workv1.ResourceIdentifier]phase{}, used: map[string]int{},
 		sizes: make([]int, len(entries)), places: make([]string, len(entries)),
@@ -76,14 +62,14 @@ func arrange(unit delivery.Unit, entries []entry, works map[string]*workv1.Manif
 		s.held[index] = phases(work)
 	}
 	for i, e := range entries {
-		size, err := sizeOf(unit, e)
+		encoded, err := e.encode()
 		if err != nil {
 			return nil, nil, err
 		}
-		if size > limit {
-			return nil, tooLarge(e, size, limit), nil
+		if encoded.size > limit {
+			return nil, tooLarge(e, encoded.size, limit), nil
 		}
-		s.sizes[i] = size
+		s.sizes[i] = encoded.size
 	}
 	s.stay(entries)
 	s.fill(entries)

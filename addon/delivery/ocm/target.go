@@ -23,7 +23,6 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
 
@@ -91,6 +90,8 @@ type Target struct {
 	roles   map[string]cachedRole
 	// known is what needs no second look.
 	known known
+	// forms are what clusters share of what is written for them.
+	forms forms
 }
 
 // claim says which unit holds an object of a cluster.
@@ -271,10 +272,11 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if err != nil {
 		return delivery.Observation{}, err
 	}
+	t.forms.keep(unit.Result)
 	if unit, err = t.asWritten(ctx, unit, works, rights); err != nil {
 		return delivery.Observation{}, err
 	}
-	all := entriesOf(unit, works)
+	all := t.entriesOf(unit, works)
 	entries, anew := anew(unit, all, works)
 	t.claimAnew(unit, all, entries)
 	legacy, err := t.legacy(ctx, unit, works)
@@ -289,7 +291,7 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
 		return deref(observation), err
 	}
-	parts, problem, err := arrange(unit, entries, works, cmp.Or(t.limit, maxWork))
+	parts, problem, err := arrange(entries, works, cmp.Or(t.limit, maxWork))
 	if problem != nil || err != nil {
 		return deref(problem), err
 	}
@@ -354,6 +356,10 @@ func (t *Target) rights(ctx context.Context, place delivery.Place) (string, erro
 // asWritten is the unit with its objects as works are to have them now: without
 // the fields that are left to others.
 func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[string]*workv1.ManifestWork, rights string) (delivery.Unit, error) {
+	if isPlain(unit, works) {
+		_, err := t.handOver(ctx, unit, nil, works, rights)
+		return unit, err
+	}
 	result := *unit.Result
 	result.Objects = slices.Clone(result.Objects)
 	var pending []handover
@@ -377,17 +383,28 @@ func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[st
 	return unit, nil
 }
 
+// isPlain says that works have the objects of a unit as they were rendered.
+func isPlain(unit delivery.Unit, works map[string]*workv1.ManifestWork) bool {
+	for _, work := range works {
+		if hasShared(work) {
+			return false
+		}
+	}
+	return len(unit.Needs) == 0 && !slices.ContainsFunc(unit.Treatments, func(t policy.Treatment) bool {
+		return t.Shared || len(t.Held) > 0 || t.Removal == policy.RemoveOnDelete || len(t.RecreateFields) > 0
+	})
+}
+
 // entriesOf are the objects of a unit as its works are to have them now.
-func entriesOf(unit delivery.Unit, works map[string]*workv1.ManifestWork) []entry {
-	feedback := health.Feedback(unit.Result)
+func (t *Target) entriesOf(unit delivery.Unit, works map[string]*workv1.ManifestWork) []entry {
 	entries := make([]entry, 0, len(unit.Result.Objects))
-	for i, object := range unit.Result.Objects {
-		e := entry{content: delivery.WithRevision(object), feedback: append([]health.Path{revisionPath}, feedback[i]...)}
+	for i, form := range t.forms.of(unit.Result) {
+		e := entry{content: form.content, feedback: form.feedback, form: form}
 		treatment := unit.Treatment(i)
 		e.asks, e.waits, e.shared = treatment.Shared, waits(treatment), annotation(e.content, delivery.AnnotationSharedBy) != ""
 		e.phase = phaseOf(unit, e, treatment, works)
 		if e.shared && (e.phase == phaseObserve || e.phase == phaseProbe) {
-			e.feedback = append(e.feedback, sharedIdentity()...)
+			e.feedback, e.form = slices.Concat(e.feedback, sharedIdentity()), nil
 		}
 		e.orphan = treatment.ReadOnly || stays(treatment)
 		entries = append(entries, e)

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
+	"k8s.io/utils/lru"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -44,9 +45,16 @@ type entry struct {
 	shared bool
 	// waits says that another application delivers the object, or is to.
 	waits bool
+	// form is of an object that is as it was rendered, with the feedback that is usual; nil for others.
+	form *form
 }
 
-func (e entry) id() workv1.ResourceIdentifier { return identify(e.content) }
+func (e entry) id() workv1.ResourceIdentifier {
+	if e.form != nil {
+		return e.form.id
+	}
+	return identify(e.content)
+}
 
 // unitWork is a work of a unit, with those objects.
 func unitWork(unit delivery.Unit, index string, entries []entry) (*workv1.ManifestWork, error) {
@@ -79,20 +87,12 @@ func unitLabels(unit delivery.Unit) map[string]string {
 }
 
 func addEntry(work *workv1.ManifestWork, entry entry) error {
-	content, feedback := entry.content, entry.feedback
-	if entry.phase == phaseProbe {
-		content, feedback = asProbe(content), append(identityPaths(applicationIdentity), feedback...)
+	encoded, err := entry.encode()
+	if err != nil {
+		return fmt.Errorf("work %s: %w", work.Name, err)
 	}
-	if err := addManifest(work, content, feedback); err != nil {
-		return err
-	}
-	config := &work.Spec.ManifestConfigs[len(work.Spec.ManifestConfigs)-1]
-	switch entry.phase {
-	case phaseKeep:
-		config.UpdateStrategy = &workv1.UpdateStrategy{Type: workv1.UpdateStrategyTypeCreateOnly}
-	case phaseObserve:
-		config.UpdateStrategy = &workv1.UpdateStrategy{Type: workv1.UpdateStrategyTypeReadOnly}
-	}
+	work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, workv1.Manifest{RawExtension: runtime.RawExtension{Raw: encoded.raw}})
+	work.Spec.ManifestConfigs = append(work.Spec.ManifestConfigs, encoded.config)
 	return nil
 }
 
@@ -247,8 +247,44 @@ func seal(work *workv1.ManifestWork) (*workv1.ManifestWork, error) {
 	return work, nil
 }
 
+// digests are those of specs by what they were computed from: most works differ by
+// their cluster alone, and each report of an agent shows the whole work again.
+var digests = lru.New(maxDigests)
+
+// maxDigests bounds how many digests are kept.
+const maxDigests = 2048
+
 // specDigest is a digest of a work's spec that does not depend on how its JSON was written.
 func specDigest(spec workv1.ManifestWorkSpec) (string, error) {
+	written, err := writtenDigest(spec)
+	if err != nil {
+		return "", err
+	}
+	if known, ok := digests.Get(written); ok {
+		return fmt.Sprint(known), nil
+	}
+	digest, err := canonicalDigest(spec)
+	if err == nil {
+		digests.Add(written, digest)
+	}
+	return digest, err
+}
+
+// writtenDigest is a digest of a work's spec as it was written.
+func writtenDigest(spec workv1.ManifestWorkSpec) ([sha256.Size]byte, error) {
+	hash := sha256.New()
+	for i := range spec.Workload.Manifests {
+		raw := spec.Workload.Manifests[i].Raw
+		fmt.Fprintf(hash, "%d ", len(raw))
+		hash.Write(raw)
+	}
+	spec.Workload.Manifests = nil
+	rest, err := json.Marshal(spec)
+	hash.Write(rest)
+	return [sha256.Size]byte(hash.Sum(nil)), err
+}
+
+func canonicalDigest(spec workv1.ManifestWorkSpec) (string, error) {
 	raw, err := json.Marshal(spec)
 	if err != nil {
 		return "", err

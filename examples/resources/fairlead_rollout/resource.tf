@@ -21,3 +21,8 @@ resource "fairlead_rollout" "greeter" {
     update = "5m"
   }
 }
+
+# Where the application is reached: by environment, cluster and component.
+output "greeter_endpoints" {
+  value = fairlead_rollout.greeter.endpoints
+}

@@ -40,6 +40,7 @@ type Client struct {
 	patience   time.Duration
 	origin     string
 	credential string
+	strict     bool
 }
 
 // New returns a client of the hub that cfg names. It sends no request. A
@@ -73,12 +74,24 @@ func New(cfg Config) (*Client, error) {
 		patience:   patience,
 		origin:     originOf(cfg.Settings),
 		credential: credentialName(cfg.Settings),
+		strict:     cfg.Strict,
 	}, nil
 }
 
-// originOf names where the address of the hub was found.
+// originOf names where the address of the hub was found, and the way to it.
 func originOf(settings Settings) string {
+	origin := baseName(settings)
+	if settings.ProxyURL != "" {
+		origin += ", and the way leads through the proxy " + proxyHost(settings.ProxyURL)
+	}
+	return origin
+}
+
+// baseName names what names the hub.
+func baseName(settings Settings) string {
 	switch {
+	case settings.InCluster != "":
+		return "the environment of this pod"
 	case settings.Host != "":
 		return "the configured host"
 	case settings.Kubeconfig != "":
@@ -91,21 +104,43 @@ func originOf(settings Settings) string {
 
 // inContext names the chosen context.
 func inContext(settings Settings) string {
-	if settings.ConfigContext == "" {
-		return " (current context)"
+	var parts []string
+	switch settings.ConfigContext {
+	case "":
+		parts = append(parts, "current context")
+	default:
+		parts = append(parts, fmt.Sprintf("context %q", settings.ConfigContext))
 	}
-	return fmt.Sprintf(" (context %q)", settings.ConfigContext)
+	if settings.ConfigContextCluster != "" {
+		parts = append(parts, fmt.Sprintf("cluster %q", settings.ConfigContextCluster))
+	}
+	if settings.ConfigContextAuthInfo != "" {
+		parts = append(parts, fmt.Sprintf("user %q", settings.ConfigContextAuthInfo))
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-// credentialName names the kind of the credential, never its content.
+// credentialName names the kind of the credential and whom it acts as, never its content.
 func credentialName(settings Settings) string {
+	if settings.Impersonate != nil {
+		return fmt.Sprintf("%s, and acts as the user %q", familyName(settings), settings.Impersonate.User)
+	}
+	return familyName(settings)
+}
+
+// familyName names the kind of the credential.
+func familyName(settings Settings) string {
 	switch {
+	case settings.InCluster != "":
+		return "the account of this pod"
 	case settings.Host == "":
-		return originOf(settings)
+		return baseName(settings)
 	case settings.TokenPath != "":
 		return "the token file " + settings.TokenPath
 	case settings.Token != "":
 		return "the configured token"
+	case settings.Exec != nil:
+		return fmt.Sprintf("the credential plugin %q", settings.Exec.Command)
 	}
 	return "the configured client certificate"
 }

@@ -5,8 +5,6 @@ package hub
 
 import (
 	"fmt"
-	"net"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -16,17 +14,25 @@ import (
 // Resolve makes it.
 type Config struct {
 	// Settings are the resolved settings: either a kubeconfig (by path or
-	// content) with a context, or a host with its CA and one credential.
+	// content) with a context, or a host with its CA and one credential, or the
+	// account of a pod.
 	Settings Settings
 	// Version of the provider, for the user agent.
 	Version string
 	// Patience is how long a kind, a namespace or the hub itself may be missing
 	// before that is an error; two minutes when zero.
 	Patience time.Duration
+	// Strict says that a hub that cannot be asked is an error wherever the state
+	// would be kept otherwise: IsAway holds for no error then.
+	Strict bool
+
+	// account is where the account of the pod is; tests put it somewhere else.
+	account string
 }
 
 // ConfigError is a mistake in the configuration of the hub. Field is the
-// provider attribute that it concerns, empty if none in particular.
+// provider attribute that it concerns, with dots between the names of nested
+// ones, empty if none in particular.
 type ConfigError struct {
 	Field   string
 	Summary string
@@ -36,31 +42,92 @@ type ConfigError struct {
 // Error returns the summary and the detail.
 func (e *ConfigError) Error() string { return e.Summary + ": " + e.Detail }
 
+const (
+	conflictSummary = "Conflicting hub credentials"
+	invalidSummary  = "Invalid hub configuration"
+)
+
 // Resolve decides which hub is meant. The provider block wins over the
 // FAIRLEAD_* variables, and these over the KUBE_* variables: the first source
-// that names a hub (a host or a kubeconfig) decides, and later ones only add
-// what belongs to it. Two families in one source, or an attribute in the block
-// that does not belong to the hub that is used, are a *ConfigError. Nothing else
-// is ever tried: not KUBECONFIG, not ~/.kube/config, not localhost, not the
-// service account of a pod.
+// that names a hub (a host, a kubeconfig or the account of a pod) decides, and
+// later ones only add what belongs to it. Two families in one source, or an
+// attribute in the block that does not belong to the hub that is used, are a
+// *ConfigError. Nothing else is ever tried: not KUBECONFIG, not ~/.kube/config,
+// not localhost, and not the service account of a pod unless in_cluster says so.
 func Resolve(block Settings, getenv func(string) string) (Config, error) {
 	sources := []source{
 		blockSource(block),
 		variableSource(ownVariables(), getenv),
 		variableSource(kubeVariables(), getenv),
 	}
+	if err := checkInCluster(sources); err != nil {
+		return Config{}, err
+	}
 	base, err := baseOf(sources)
 	if err != nil {
 		return Config{}, err
 	}
-	if base == keyHost {
+	settings, err := resolveBase(sources, base, getenv)
+	if err != nil {
+		return Config{}, err
+	}
+	settings.Impersonate = block.Impersonate
+	if err := checkImpersonate(block.Impersonate); err != nil {
+		return Config{}, err
+	}
+	settings.ProxyURL, err = resolveProxy(sources)
+	return Config{Settings: settings}, err
+}
+
+// resolveBase resolves what depends on how the hub is named.
+func resolveBase(sources []source, base string, getenv func(string) string) (Settings, error) {
+	switch base {
+	case keyHost:
 		return resolveHost(sources)
+	case keyInCluster:
+		return resolveInCluster(sources, getenv)
 	}
 	return resolveKubeconfig(sources, base)
 }
 
+// checkInCluster checks that in_cluster is a bool wherever it is given. A block
+// that says no is not overruled by a variable.
+func checkInCluster(sources []source) error {
+	for i := range sources {
+		text := sources[i].settings.InCluster
+		if text == "" {
+			continue
+		}
+		if _, err := strconv.ParseBool(text); err != nil {
+			return noBool(sources[i].labels[keyInCluster])
+		}
+		if !isTrue(text) {
+			for j := i + 1; j < len(sources); j++ {
+				sources[j].settings.InCluster = ""
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// noBool says that the value of the label is no bool.
+func noBool(label string) error {
+	return &ConfigError{Field: attributeOf(label), Summary: invalidSummary, Detail: label + " is neither true nor false."}
+}
+
 // baseKeys name a hub; exactly one of them is used.
-func baseKeys() []string { return []string{keyHost, keyKubeconfig, keyConfigPath, keyConfigPaths} }
+func baseKeys() []string {
+	return []string{keyHost, keyKubeconfig, keyConfigPath, keyConfigPaths, keyInCluster}
+}
+
+// hostKeys belong to a hub that is named by its address.
+func hostKeys() []string {
+	return []string{keyCA, keyServerName, keyInsecure, keyToken, keyTokenPath, keyExec, keyCertificate, keyKey}
+}
+
+// contextKeys belong to a kubeconfig.
+func contextKeys() []string { return []string{keyConfigContext, keyContextCluster, keyContextUser} }
 
 // baseOf returns the key by which the first source that names a hub names it.
 func baseOf(sources []source) (string, error) {
@@ -101,7 +168,7 @@ func emptyHub(sources []source) error {
 func exclusive(labels []string) error {
 	return &ConfigError{
 		Field:   attributeOf(labels[0]),
-		Summary: "Conflicting hub credentials",
+		Summary: conflictSummary,
 		Detail: fmt.Sprintf("%s are given together, but they exclude each other. Keep one of them.",
 			enumerate(labels)),
 	}
@@ -125,26 +192,76 @@ func enumerate(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
+// belong writes "a belongs" or "a and b belong".
+func belong(words []string) string {
+	if len(words) == 1 {
+		return words[0] + " belongs"
+	}
+	return enumerate(words) + " belong"
+}
+
+// misplaced returns the labels of the keys that the block gives, and those that
+// the source of the hub gives. Other sources may say what is not asked of them.
+func misplaced(sources []source, owner source, keys ...string) []string {
+	if labels := sources[0].present(keys...); len(labels) > 0 {
+		return labels
+	}
+	return owner.present(keys...)
+}
+
 // resolveKubeconfig takes the kubeconfig of the first source that has one and
 // the context of the first source that names one.
-func resolveKubeconfig(sources []source, base string) (Config, error) {
-	misplaced := sources[0].present(keyCA, keyServerName, keyInsecure, keyToken, keyTokenPath, keyCertificate, keyKey)
-	if len(misplaced) > 0 {
-		owner := first(sources, base)
-		return Config{}, &ConfigError{
-			Field:   attributeOf(misplaced[0]),
-			Summary: "Conflicting hub credentials",
-			Detail: fmt.Sprintf("%s belongs to hub.host, but the hub comes from %s, which brings its own credentials. Remove one of the two.",
-				enumerate(misplaced), owner.labels[base]),
-		}
+func resolveKubeconfig(sources []source, base string) (Settings, error) {
+	owner := first(sources, base)
+	if labels := misplaced(sources, owner, hostKeys()...); len(labels) > 0 {
+		return Settings{}, ownCredentials(labels, owner.labels[base])
 	}
-	origin := first(sources, base).settings
-	return Config{Settings: Settings{
-		ConfigPath:    origin.ConfigPath,
-		ConfigPaths:   origin.ConfigPaths,
-		Kubeconfig:    origin.Kubeconfig,
-		ConfigContext: first(sources, keyConfigContext).settings.ConfigContext,
-	}}, nil
+	return Settings{
+		ConfigPath:            owner.settings.ConfigPath,
+		ConfigPaths:           owner.settings.ConfigPaths,
+		Kubeconfig:            owner.settings.Kubeconfig,
+		ConfigContext:         first(sources, keyConfigContext).settings.ConfigContext,
+		ConfigContextCluster:  first(sources, keyContextCluster).settings.ConfigContextCluster,
+		ConfigContextAuthInfo: first(sources, keyContextUser).settings.ConfigContextAuthInfo,
+	}, nil
+}
+
+// ownCredentials says that the labels do not belong to a hub that is named by base.
+func ownCredentials(labels []string, base string) error {
+	return &ConfigError{
+		Field:   attributeOf(labels[0]),
+		Summary: conflictSummary,
+		Detail: fmt.Sprintf("%s to %s, but the hub comes from %s, which brings its own credentials. Remove one of the two.",
+			belong(labels), hostLabel(labels[0]), base),
+	}
+}
+
+// hostLabel is how the source of the label names a host.
+func hostLabel(label string) string {
+	switch {
+	case strings.HasPrefix(label, "FAIRLEAD_"):
+		return ownVariables()[keyHost]
+	case strings.HasPrefix(label, "KUBE_"):
+		return kubeVariables()[keyHost]
+	}
+	return "hub." + keyHost
+}
+
+// noContext refuses contexts in the block where the hub is no kubeconfig.
+func noContext(sources []source, what string) error {
+	labels := sources[0].present(contextKeys()...)
+	if len(labels) == 0 {
+		return nil
+	}
+	verb := "chooses"
+	if len(labels) > 1 {
+		verb = "choose"
+	}
+	return &ConfigError{
+		Field:   attributeOf(labels[0]),
+		Summary: conflictSummary,
+		Detail:  fmt.Sprintf("%s %s within a kubeconfig, but the hub is given by %s. Remove one of the two.", enumerate(labels), verb, what),
+	}
 }
 
 // first returns the first source that gives the setting, or an empty one.
@@ -157,136 +274,30 @@ func first(sources []source, key string) source {
 	return source{}
 }
 
-// resolveHost takes host, CA and credential each from the first source that has it.
-func resolveHost(sources []source) (Config, error) {
-	if labels := sources[0].present(keyConfigContext); len(labels) > 0 {
-		return Config{}, &ConfigError{
-			Field:   keyConfigContext,
-			Summary: "Conflicting hub credentials",
-			Detail:  "hub.config_context chooses a context of a kubeconfig, but the hub is given by a host. Remove one of the two.",
-		}
+// resolveInCluster checks that this runs in a pod. Its account is read when the
+// hub is needed.
+func resolveInCluster(sources []source, getenv func(string) string) (Settings, error) {
+	owner := first(sources, keyInCluster)
+	label := owner.labels[keyInCluster]
+	if labels := misplaced(sources, owner, hostKeys()...); len(labels) > 0 {
+		return Settings{}, ownCredentials(labels, label)
 	}
-	settings, err := credentialOf(sources)
-	if err != nil {
-		return Config{}, err
+	if err := noContext(sources, label); err != nil {
+		return Settings{}, err
 	}
-	host := first(sources, keyHost)
-	settings.Host, err = serverURL(host.settings.Host, host.labels[keyHost])
-	if err != nil {
-		return Config{}, err
+	host, port := getenv("KUBERNETES_SERVICE_HOST"), getenv("KUBERNETES_SERVICE_PORT")
+	if host == "" || port == "" {
+		return Settings{}, &ConfigError{Field: attributeOf(label), Summary: "Not in a pod",
+			Detail: label + " is true, but this is no pod of the hub: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set where Terraform runs."}
 	}
-	if err := trust(sources, &settings); err != nil {
-		return Config{}, err
-	}
-	return Config{Settings: settings}, nil
-}
-
-// trust fills in how the server is verified.
-func trust(sources []source, settings *Settings) error {
-	settings.TLSServerName = first(sources, keyServerName).settings.TLSServerName
-	ca := first(sources, keyCA)
-	insecure := first(sources, keyInsecure)
-	if insecure.has(keyInsecure) {
-		skip, err := strconv.ParseBool(insecure.settings.Insecure)
-		if err != nil {
-			return &ConfigError{Summary: "Invalid hub configuration",
-				Detail: fmt.Sprintf("%s is neither true nor false.", insecure.labels[keyInsecure])}
-		}
-		settings.Insecure = strconv.FormatBool(skip)
-	}
-	if settings.Insecure == "true" && ca.has(keyCA) {
-		return exclusive([]string{insecure.labels[keyInsecure], ca.labels[keyCA]})
-	}
-	if !ca.has(keyCA) {
-		return nil
-	}
-	pem, err := certificatePEM(ca.settings.ClusterCACertificate)
-	if err != nil {
-		return invalid(ca.labels[keyCA], err)
-	}
-	settings.ClusterCACertificate = pem
-	return nil
-}
-
-// credentialOf returns the one credential of the first source that has any.
-func credentialOf(sources []source) (Settings, error) {
-	for _, src := range sources {
-		families := src.present(keyToken, keyTokenPath)
-		pair := src.present(keyCertificate, keyKey)
-		if len(pair) > 0 {
-			families = append(families, pair[0])
-		}
-		if len(families) > 1 {
-			return Settings{}, exclusive(families)
-		}
-		if len(families) == 1 {
-			return credential(src, pair)
-		}
-	}
-	host := first(sources, keyHost)
-	return Settings{}, &ConfigError{
-		Field:   attributeOf(host.labels[keyHost]),
-		Summary: "No hub credential",
-		Detail: fmt.Sprintf("%s is given without a credential. Give one of hub.token, hub.token_path, or hub.client_certificate with hub.client_key, "+
-			"or the environment variable FAIRLEAD_TOKEN or KUBE_TOKEN.", host.labels[keyHost]),
-	}
-}
-
-// credential takes the credential of the source; pair are the labels of its
-// certificate and key.
-func credential(src source, pair []string) (Settings, error) {
-	if len(pair) == 1 {
-		return Settings{}, &ConfigError{
-			Field:   attributeOf(pair[0]),
-			Summary: "Incomplete hub credential",
-			Detail:  fmt.Sprintf("%s is given alone: a client certificate needs its key and a key its certificate.", pair[0]),
-		}
-	}
-	settings := Settings{Token: src.settings.Token, TokenPath: src.settings.TokenPath}
-	if len(pair) == 0 {
-		return settings, nil
-	}
-	certificate, key, err := keyPair(src.settings.ClientCertificate, src.settings.ClientKey)
-	if err != nil {
-		return Settings{}, invalid(src.labels[keyCertificate], err)
-	}
-	settings.ClientCertificate, settings.ClientKey = certificate, key
-	return settings, nil
+	return Settings{InCluster: "true", Host: joinHost(host, port)}, nil
 }
 
 // invalid wraps what is wrong with the field of that label.
 func invalid(label string, err error) error {
 	return &ConfigError{
 		Field:   attributeOf(label),
-		Summary: "Invalid hub configuration",
+		Summary: invalidSummary,
 		Detail:  fmt.Sprintf("%s: %s.", label, err),
 	}
-}
-
-// serverURL returns the URL of the API server. Without a scheme it is https, and
-// http is refused beyond this machine, because a credential would travel in clear.
-func serverURL(host, label string) (string, error) {
-	text := host
-	if !strings.Contains(text, "://") {
-		text = "https://" + text
-	}
-	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.User != nil {
-		return "", &ConfigError{Field: attributeOf(label), Summary: "Invalid hub configuration",
-			Detail: label + " is not an address. Give it as https://name:port, without user or password."}
-	}
-	if parsed.Scheme == "https" {
-		return text, nil
-	}
-	if parsed.Scheme == "http" && loopback(parsed.Hostname()) {
-		return text, nil
-	}
-	return "", &ConfigError{Field: attributeOf(label), Summary: "Invalid hub configuration",
-		Detail: fmt.Sprintf("%s has the scheme %q. Only https is allowed, because the credential would travel in clear.", label, parsed.Scheme)}
-}
-
-// loopback says whether the name is this machine.
-func loopback(name string) bool {
-	ip := net.ParseIP(name)
-	return name == "localhost" || (ip != nil && ip.IsLoopback())
 }

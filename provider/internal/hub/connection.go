@@ -6,13 +6,18 @@ package hub
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"k8s.io/client-go/rest"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // dialTimeout is how long a connection to the hub may take to come up. The
@@ -22,10 +27,13 @@ const dialTimeout = 10 * time.Second
 // maxToken bounds what is read of a token file, in bytes.
 const maxToken = 1 << 20
 
+// podAccount is where a pod finds its account.
+const podAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
+
 // restConfig returns the client configuration. Throttling in the client is off,
 // because priority and fairness protects the server.
 func restConfig(cfg Config) (*rest.Config, error) {
-	config, err := baseREST(cfg.Settings)
+	config, err := baseREST(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -39,14 +47,60 @@ func restConfig(cfg Config) (*rest.Config, error) {
 	// Warnings of the server would be printed to standard error by default.
 	config.WarningHandler = rest.NoWarnings{}
 	config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
-	return config, nil
+	if err := throughProxy(config, cfg.Settings.ProxyURL); err != nil {
+		return nil, err
+	}
+	if as := cfg.Settings.Impersonate; as != nil {
+		config.Impersonate = rest.ImpersonationConfig{UserName: as.User, UID: as.UID, Groups: as.Groups, Extra: as.Extra}
+	}
+	field := ""
+	if cfg.Settings.Exec != nil {
+		field = keyExec
+	}
+	return withPlugin(config, field)
+}
+
+// throughProxy sends the requests through the proxy, if there is one, instead of
+// the one that a kubeconfig or the environment names.
+func throughProxy(config *rest.Config, proxy Secret) error {
+	if proxy == "" {
+		return nil
+	}
+	parsed, err := url.Parse(string(proxy))
+	if err != nil {
+		return &ConfigError{Field: keyProxyURL, Summary: invalidSummary, Detail: "hub.proxy_url is not the address of a proxy."}
+	}
+	config.Proxy = http.ProxyURL(parsed)
+	return nil
 }
 
 // baseREST returns where and as whom.
-func baseREST(settings Settings) (*rest.Config, error) {
-	if settings.Host == "" {
-		return kubeconfigREST(settings)
+func baseREST(cfg Config) (*rest.Config, error) {
+	switch {
+	case cfg.Settings.InCluster != "":
+		return podREST(cfg)
+	case cfg.Settings.Host == "":
+		return kubeconfigREST(cfg.Settings)
 	}
+	return hostREST(cfg.Settings)
+}
+
+// podREST returns where the API server of the pod is, with the pod's account.
+func podREST(cfg Config) (*rest.Config, error) {
+	folder := cfg.account
+	if folder == "" {
+		folder = podAccount
+	}
+	config := &rest.Config{Host: cfg.Settings.Host, TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(folder, "ca.crt")}}
+	if _, err := os.Stat(config.CAFile); err != nil {
+		return nil, &ConfigError{Field: keyInCluster, Summary: "Not in a pod",
+			Detail: fmt.Sprintf("The pod has no account of the hub: %q cannot be read: %s. Mount its token (automountServiceAccountToken).", config.CAFile, reason(err))}
+	}
+	return config, useTokenFile(config, filepath.Join(folder, "token"))
+}
+
+// hostREST returns the configuration of a hub that is named by its address.
+func hostREST(settings Settings) (*rest.Config, error) {
 	config := &rest.Config{
 		Host:        settings.Host,
 		BearerToken: string(settings.Token),
@@ -58,16 +112,39 @@ func baseREST(settings Settings) (*rest.Config, error) {
 			KeyData:    []byte(settings.ClientKey),
 		},
 	}
+	if settings.Exec != nil {
+		config.ExecProvider = execProvider(settings.Exec)
+	}
 	if settings.TokenPath == "" {
 		return config, nil
 	}
-	if _, err := readToken(settings.TokenPath); err != nil {
-		return nil, err
+	return config, useTokenFile(config, settings.TokenPath)
+}
+
+// execProvider is the plugin as client-go describes one.
+func execProvider(plugin *Exec) *clientcmdapi.ExecConfig {
+	provider := &clientcmdapi.ExecConfig{
+		Command:            plugin.Command,
+		Args:               plugin.Args,
+		APIVersion:         plugin.APIVersion,
+		ProvideClusterInfo: plugin.ProvideClusterInfo,
+		InteractiveMode:    clientcmdapi.NeverExecInteractiveMode,
+	}
+	for _, name := range slices.Sorted(maps.Keys(plugin.Env)) {
+		provider.Env = append(provider.Env, clientcmdapi.ExecEnvVar{Name: name, Value: string(plugin.Env[name])})
+	}
+	return provider
+}
+
+// useTokenFile makes requests carry the token of the file. It must be readable now.
+func useTokenFile(config *rest.Config, path string) error {
+	if _, err := readToken(path); err != nil {
+		return err
 	}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &tokenFile{path: settings.TokenPath, next: next}
+		return &tokenFile{path: path, next: next}
 	})
-	return config, nil
+	return nil
 }
 
 // tokenFile sets the token of a file on each request. The file is read each

@@ -62,6 +62,8 @@ type Error struct {
 	// Fields are paths of fields that the hub refused or that conflict.
 	Fields []string
 	cause  error
+	// strict says that the user wants an error wherever the hub cannot be asked.
+	strict bool
 }
 
 // Error returns the summary and the detail.
@@ -89,8 +91,12 @@ func IsNotFound(err error) bool {
 }
 
 // IsAway says whether nothing is known of the object, because the hub could not
-// be reached, verified or asked.
+// be reached, verified or asked, and what is known from before is to be kept.
 func IsAway(err error) bool {
+	var failure *Error
+	if errors.As(err, &failure) && failure.strict {
+		return false
+	}
 	switch ReasonOf(err) {
 	case Unreachable, Untrusted, Unauthorized, Forbidden:
 		return true
@@ -134,6 +140,7 @@ func (c *Client) explain(err error, what attempt) error {
 	}
 	failure := c.classify(err, what)
 	failure.cause = err
+	failure.strict = c.strict
 	return failure
 }
 

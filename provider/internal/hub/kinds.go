@@ -5,9 +5,11 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/singleflight"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,9 +25,11 @@ type served struct {
 
 // kinds answers how the hub serves a kind with one request per group and
 // version, because asking for all groups costs a large hub dozens of requests
-// in every plan. Only answers that hold the kind are kept.
+// in every plan. Resources are planned in parallel: those that ask at once get
+// the same answer. Only answers that hold the kind are kept.
 type kinds struct {
 	discovery discovery.DiscoveryInterfaceWithContext
+	asked     singleflight.Group
 	mutex     sync.Mutex
 	known     map[schema.GroupVersionKind]served
 }
@@ -35,26 +39,50 @@ func newKinds(client discovery.DiscoveryInterfaceWithContext) *kinds {
 	return &kinds{discovery: client, known: map[schema.GroupVersionKind]served{}}
 }
 
+// errGaveUp says that whoever asked has gone: others who wait for the answer ask themselves.
+var errGaveUp = errors.New("gave up")
+
 // lookup returns how the kind is served, a NoKindMatchError if it is not.
 func (k *kinds) lookup(ctx context.Context, gvk schema.GroupVersionKind) (served, error) {
-	if found, ok := k.get(gvk); ok {
+	for {
+		if found, ok := k.get(gvk); ok {
+			return found, nil
+		}
+		answer := k.asked.DoChan(gvk.GroupVersion().String(), func() (any, error) { return nil, k.ask(ctx, gvk) })
+		select {
+		case <-ctx.Done():
+			return served{}, ctx.Err()
+		case result := <-answer:
+			if errors.Is(result.Err, errGaveUp) {
+				continue
+			}
+			if result.Err != nil && !apierrors.IsNotFound(result.Err) {
+				return served{}, result.Err
+			}
+		}
+		found, ok := k.get(gvk)
+		if !ok {
+			return served{}, noMatch(gvk)
+		}
 		return found, nil
+	}
+}
+
+// ask asks the hub for the group and version, unless the kind is known by now.
+func (k *kinds) ask(ctx context.Context, gvk schema.GroupVersionKind) error {
+	if _, ok := k.get(gvk); ok {
+		return nil
 	}
 	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	list, err := k.discovery.ServerResourcesForGroupVersionWithContext(bounded, gvk.GroupVersion().String())
-	if apierrors.IsNotFound(err) {
-		return served{}, noMatch(gvk)
+	if ctx.Err() != nil {
+		return errGaveUp
 	}
-	if err != nil {
-		return served{}, err
+	if err == nil {
+		k.remember(gvk.GroupVersion(), list)
 	}
-	k.remember(gvk.GroupVersion(), list)
-	found, ok := k.get(gvk)
-	if !ok {
-		return served{}, noMatch(gvk)
-	}
-	return found, nil
+	return err
 }
 
 // get returns what is known of the kind.

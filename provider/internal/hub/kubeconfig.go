@@ -4,13 +4,18 @@
 package hub
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 
+	_ "k8s.io/client-go/plugin/pkg/client/auth/azure" // says what became of this provider of kubeconfigs
+	_ "k8s.io/client-go/plugin/pkg/client/auth/gcp"   // likewise
+	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc"  // a provider of kubeconfigs
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -22,32 +27,46 @@ const maxKubeconfig = 16 << 20
 
 // kubeconfigREST returns the client configuration of the chosen context.
 func kubeconfigREST(settings Settings) (*rest.Config, error) {
-	config, origin, err := loadKubeconfig(settings)
+	loaded, err := loadKubeconfig(settings)
 	if err != nil {
 		return nil, err
 	}
-	context, err := chooseContext(config, settings.ConfigContext, origin)
+	context, err := loaded.choose(settings)
 	if err != nil {
 		return nil, err
 	}
-	restConfig, err := clientcmd.NewNonInteractiveClientConfig(*config, context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
+	overrides := &clientcmd.ConfigOverrides{Context: clientcmdapi.Context{Cluster: settings.ConfigContextCluster, AuthInfo: settings.ConfigContextAuthInfo}}
+	restConfig, err := clientcmd.NewNonInteractiveClientConfig(*loaded.config, context, overrides, loaded.access).ClientConfig()
+	if err == nil && restConfig.AuthProvider != nil {
+		// Whether there is such a provider is found out when it is used first.
+		_, err = rest.GetAuthProvider(restConfig.Host, restConfig.AuthProvider, restConfig.AuthConfigPersister)
+	}
 	if err != nil {
 		return nil, &ConfigError{Summary: "Invalid kubeconfig",
-			Detail: fmt.Sprintf("Context %q of %s cannot be used: %s.", context, origin, err)}
+			Detail: fmt.Sprintf("Context %q of %s cannot be used: %s.", context, loaded.origin, strings.TrimSuffix(err.Error(), "."))}
 	}
 	return restConfig, nil
 }
 
-// loadKubeconfig returns the merged kubeconfig and how to name it in errors.
-func loadKubeconfig(settings Settings) (*clientcmdapi.Config, string, error) {
+// kubeconfig is one that was loaded.
+type kubeconfig struct {
+	config *clientcmdapi.Config
+	// origin is how to name it in errors.
+	origin string
+	// access is where what an authentication provider renews is kept, nil for nowhere.
+	access clientcmd.ConfigAccess
+}
+
+// loadKubeconfig returns the merged kubeconfig.
+func loadKubeconfig(settings Settings) (kubeconfig, error) {
 	if settings.Kubeconfig != "" {
 		config, err := clientcmd.Load([]byte(settings.Kubeconfig))
 		if err != nil {
 			// The parser's error may quote what it read, so it is not passed on.
-			return nil, "", &ConfigError{Field: keyKubeconfig, Summary: "Invalid kubeconfig",
+			return kubeconfig{}, &ConfigError{Field: keyKubeconfig, Summary: "Invalid kubeconfig",
 				Detail: "hub.kubeconfig is not a kubeconfig in YAML or JSON. It must be the content, not the path; for a path use hub.config_path."}
 		}
-		return config, "hub.kubeconfig", nil
+		return kubeconfig{config: config, origin: "hub.kubeconfig"}, nil
 	}
 	paths := settings.ConfigPaths
 	if settings.ConfigPath != "" {
@@ -56,19 +75,20 @@ func loadKubeconfig(settings Settings) (*clientcmdapi.Config, string, error) {
 	for i, path := range paths {
 		expanded, err := checkKubeconfig(path)
 		if err != nil {
-			return nil, "", err
+			return kubeconfig{}, err
 		}
 		if i == 0 {
 			paths = append([]string(nil), paths...)
 		}
 		paths[i] = expanded
 	}
-	config, err := (&clientcmd.ClientConfigLoadingRules{Precedence: paths}).Load()
+	rules := &clientcmd.ClientConfigLoadingRules{Precedence: paths}
+	config, err := rules.Load()
 	if err != nil {
-		return nil, "", &ConfigError{Summary: "Invalid kubeconfig",
+		return kubeconfig{}, &ConfigError{Summary: "Invalid kubeconfig",
 			Detail: fmt.Sprintf("%s cannot be parsed as a kubeconfig in YAML or JSON.", strings.Join(paths, ", "))}
 	}
-	return config, strings.Join(paths, ", "), nil
+	return kubeconfig{config: config, origin: strings.Join(paths, ", "), access: rules}, nil
 }
 
 // checkKubeconfig returns the path with ~ expanded, or why it cannot be read.
@@ -118,38 +138,54 @@ func expandHome(path string) (string, error) {
 	return filepath.Join(home, rest), nil
 }
 
-// chooseContext returns the context to use. It must exist and name a server:
-// client-go would otherwise fall back to localhost or to a pod's own account.
-func chooseContext(config *clientcmdapi.Config, wanted, origin string) (string, error) {
-	name := wanted
+// choose returns the context to use. It must exist and name a server: client-go
+// would otherwise fall back to localhost or to a pod's own account.
+func (k kubeconfig) choose(settings Settings) (string, error) {
+	name := settings.ConfigContext
 	if name == "" {
-		name = config.CurrentContext
+		name = k.config.CurrentContext
 	}
-	context, ok := config.Contexts[name]
-	if !ok {
-		return "", &ConfigError{Field: keyConfigContext, Summary: "No such context", Detail: missingContext(config, name, origin)}
+	cluster, user := settings.ConfigContextCluster, settings.ConfigContextAuthInfo
+	context, ok := k.config.Contexts[name]
+	switch {
+	case ok:
+		cluster, user = cmp.Or(cluster, context.Cluster), cmp.Or(user, context.AuthInfo)
+	case name != "" || cluster == "" || user == "":
+		return "", &ConfigError{Field: keyConfigContext, Summary: "No such context", Detail: k.missingContext(name)}
 	}
-	cluster, ok := config.Clusters[context.Cluster]
-	if !ok || cluster.Server == "" {
+	found, ok := k.config.Clusters[cluster]
+	if !ok && settings.ConfigContextCluster != "" {
+		return "", k.missing(keyContextCluster, "cluster", cluster, slices.Sorted(maps.Keys(k.config.Clusters)))
+	}
+	if !ok || found.Server == "" {
 		return "", &ConfigError{Field: keyConfigContext, Summary: "Invalid kubeconfig",
-			Detail: fmt.Sprintf("Context %q of %s names the cluster %q, which has no server there.", name, origin, context.Cluster)}
+			Detail: fmt.Sprintf("Context %q of %s names the cluster %q, which has no server there.", name, k.origin, cluster)}
+	}
+	if _, ok := k.config.AuthInfos[user]; !ok && settings.ConfigContextAuthInfo != "" {
+		return "", k.missing(keyContextUser, "user", user, slices.Sorted(maps.Keys(k.config.AuthInfos)))
 	}
 	return name, nil
 }
 
+// missing says that what an attribute names is not in the kubeconfig, and what is.
+func (k kubeconfig) missing(field, kind, name string, names []string) error {
+	return &ConfigError{Field: field, Summary: "No such " + kind,
+		Detail: fmt.Sprintf("%s has no %s %q. %s Set hub.%s to one of them.", k.origin, kind, name, known(kind, names), field)}
+}
+
+// known lists what a kubeconfig has of a kind.
+func known(kind string, names []string) string {
+	if len(names) == 0 {
+		return "It has no " + kind + "s."
+	}
+	return "It has: " + strings.Join(names, ", ") + "."
+}
+
 // missingContext explains that there is no such context and lists those there are.
-func missingContext(config *clientcmdapi.Config, name, origin string) string {
-	names := make([]string, 0, len(config.Contexts))
-	for context := range config.Contexts {
-		names = append(names, context)
-	}
-	sort.Strings(names)
-	known := "It has no contexts."
-	if len(names) > 0 {
-		known = "It has: " + strings.Join(names, ", ") + "."
-	}
+func (k kubeconfig) missingContext(name string) string {
+	known := known("context", slices.Sorted(maps.Keys(k.config.Contexts)))
 	if name == "" {
-		return fmt.Sprintf("%s has no current context, and none is chosen. %s Set hub.config_context.", origin, known)
+		return fmt.Sprintf("%s has no current context, and none is chosen. %s Set hub.config_context.", k.origin, known)
 	}
-	return fmt.Sprintf("%s has no context %q. %s Set hub.config_context to one of them.", origin, name, known)
+	return fmt.Sprintf("%s has no context %q. %s Set hub.config_context to one of them.", k.origin, name, known)
 }

@@ -6,6 +6,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +48,10 @@ func TestKubeconfig(t *testing.T) {
 		{"a chosen context", Settings{ConfigPath: path, ConfigContext: "hub"}, "https://hub:6443"},
 		{"content", Settings{Kubeconfig: twoContexts, ConfigContext: "hub"}, "https://hub:6443"},
 		{"several files", Settings{ConfigPaths: []string{path}, ConfigContext: "hub"}, "https://hub:6443"},
+		{"another cluster than the context's", Settings{ConfigPath: path, ConfigContext: "dev", ConfigContextCluster: "hub"}, "https://hub:6443"},
+		{"a context that lacks its cluster is completed", Settings{ConfigPath: path, ConfigContext: "broken", ConfigContextCluster: "hub"}, "https://hub:6443"},
+		{"cluster and user make a context dispensable", Settings{Kubeconfig: Secret(strings.Replace(twoContexts, "current-context: dev", "", 1)),
+			ConfigContextCluster: "hub", ConfigContextAuthInfo: "jane"}, "https://hub:6443"},
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
@@ -71,6 +76,50 @@ func TestKubeconfig(t *testing.T) {
 	}
 }
 
+// userOf is a kubeconfig whose only user has that credential.
+func userOf(credential string) Secret {
+	return Secret("{current-context: hub, clusters: [{name: hub, cluster: {server: 'https://hub:6443'}}], users: [{name: jane, user: {" + credential +
+		"}}], contexts: [{name: hub, context: {cluster: hub, user: jane}}]}")
+}
+
+// TestKubeconfigUsers checks that the credential of a kubeconfig's user is found
+// as client-go finds it: programs and files relative to the kubeconfig.
+func TestKubeconfigUsers(t *testing.T) {
+	tests := []struct{ reason, user, want string }{
+		{"a token", "token: inline", "Bearer inline"},
+		{"a token file beside the kubeconfig", "tokenFile: token", "Bearer file"},
+		{"a plugin beside the kubeconfig", `exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, interactiveMode: IfAvailable, provideClusterInfo: true}`, "Bearer token-1"},
+		{"a provider with a token that has not expired", "auth-provider: {name: oidc, config: {idp-issuer-url: https://issuer, client-id: a, id-token: " + unexpired + "}}", "Bearer " + unexpired},
+		{"a token goes before a plugin", `token: inline, exec: {apiVersion: client.authentication.k8s.io/v1, command: ./missing, interactiveMode: Never}`, "Bearer inline"},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			handler := &refusing{}
+			server := httptest.NewTLSServer(handler)
+			defer server.Close()
+			folder := t.TempDir()
+			printing(t, folder, "")
+			if err := os.WriteFile(filepath.Join(folder, "token"), []byte("file\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			content := strings.Replace(string(userOf(test.user)), "{server: 'https://hub:6443'}", fmt.Sprintf("{server: %q, insecure-skip-tls-verify: true}", server.URL), 1)
+			path := filepath.Join(folder, "config")
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := clientOf(t, Settings{ConfigPath: path}).Get(t.Context(), secretKind, anyKey); ReasonOf(err) != Forbidden {
+				t.Errorf("got %v, want the answer of the hub", err)
+			}
+			if len(handler.tokens) == 0 || handler.tokens[0] != test.want {
+				t.Errorf("credentials %q, want %q", handler.tokens, test.want)
+			}
+		})
+	}
+}
+
+// unexpired is a token of an OpenID provider, signed by nobody, that expires in the year 2999.
+const unexpired = "eyJhbGciOiJub25lIn0.eyJleHAiOjMyNDcyMTQ0MDAwfQ."
+
 // TestKubeconfigErrors checks the texts, and that none shows the content.
 func TestKubeconfigErrors(t *testing.T) {
 	folder := t.TempDir()
@@ -94,6 +143,14 @@ func TestKubeconfigErrors(t *testing.T) {
 		{"no current context", Settings{Kubeconfig: Secret(strings.Replace(twoContexts, "current-context: dev", "", 1))}},
 		{"a context without its cluster", Settings{ConfigPath: path, ConfigContext: "broken"}},
 		{"a cluster without a server must not lead to localhost", Settings{ConfigPath: path, ConfigContext: "empty"}},
+		{"no such cluster", Settings{ConfigPath: path, ConfigContextCluster: "prod"}},
+		{"no such user", Settings{ConfigPath: path, ConfigContextAuthInfo: "joe"}},
+		{"a plugin that asks on a terminal", Settings{Kubeconfig: userOf(`exec: {apiVersion: client.authentication.k8s.io/v1, command: login, interactiveMode: Always}`)}},
+		{"a plugin of a version that is gone", Settings{Kubeconfig: userOf(`exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: login, interactiveMode: Never}`)}},
+		{"a provider that client-go has dropped", Settings{Kubeconfig: userOf(`auth-provider: {name: gcp}`)}},
+		{"a provider that nobody knows", Settings{Kubeconfig: userOf(`auth-provider: {name: nobody}`)}},
+		{"a provider that lacks its settings", Settings{Kubeconfig: userOf(`auth-provider: {name: oidc}`)}},
+		{"a certificate that is missing", Settings{Kubeconfig: userOf(`client-certificate: /nowhere/cert, client-key: /nowhere/key`)}},
 		{"no token file", Settings{Host: "https://hub", TokenPath: filepath.Join(folder, "missing")}},
 	}
 	var texts []string

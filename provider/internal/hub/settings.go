@@ -5,6 +5,7 @@ package hub
 
 import (
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -33,6 +34,10 @@ type Settings struct {
 	ConfigPaths []string
 	// ConfigContext is the context in the kubeconfig; its current context when empty.
 	ConfigContext string
+	// ConfigContextCluster is the cluster to use instead of the context's.
+	ConfigContextCluster string
+	// ConfigContextAuthInfo is the user to use instead of the context's.
+	ConfigContextAuthInfo string
 	// Kubeconfig is the content of a kubeconfig file.
 	Kubeconfig Secret
 	// Host is the URL of the API server, or host:port.
@@ -51,41 +56,102 @@ type Settings struct {
 	ClientCertificate string
 	// ClientKey is PEM, or PEM in base64.
 	ClientKey Secret
+	// InCluster is "true" where the account of the pod that this runs in is meant.
+	InCluster string
+	// Exec is a program that makes credentials, nil for none.
+	Exec *Exec
+	// Impersonate is whom to act as, nil for nobody else.
+	Impersonate *Impersonate
+	// ProxyURL is the proxy on the way to the hub. It may hold a password.
+	ProxyURL Secret
+}
+
+// Exec is a credential plugin: a program that prints an ExecCredential.
+type Exec struct {
+	// APIVersion is the version of ExecCredential that the program speaks.
+	APIVersion string
+	// Command is the program, looked up in PATH if it has no slash.
+	Command string
+	// Args are its arguments.
+	Args []string
+	// Env are variables beside those of the provider's process.
+	Env map[string]Secret
+	// ProvideClusterInfo tells the program which server the credential is for.
+	ProvideClusterInfo bool
+}
+
+// String names the program and nothing that is handed to it.
+func (e *Exec) String() string {
+	if e == nil {
+		return ""
+	}
+	return e.Command
+}
+
+// Impersonate is whom requests are made as.
+type Impersonate struct {
+	// User is the name of the user.
+	User string
+	// UID is the user's identifier, empty for none.
+	UID string
+	// Groups are the groups that the user is taken to be in.
+	Groups []string
+	// Extra are further attributes of the user.
+	Extra map[string][]string
 }
 
 // The keys of the settings. They are the names of the attributes of the
 // provider's hub.
 const (
-	keyConfigPath    = "config_path"
-	keyConfigPaths   = "config_paths"
-	keyConfigContext = "config_context"
-	keyKubeconfig    = "kubeconfig"
-	keyHost          = "host"
-	keyCA            = "cluster_ca_certificate"
-	keyServerName    = "tls_server_name"
-	keyInsecure      = "insecure"
-	keyToken         = "token"
-	keyTokenPath     = "token_path"
-	keyCertificate   = "client_certificate"
-	keyKey           = "client_key"
+	keyConfigPath     = "config_path"
+	keyConfigPaths    = "config_paths"
+	keyConfigContext  = "config_context"
+	keyContextCluster = "config_context_cluster"
+	keyContextUser    = "config_context_auth_info"
+	keyKubeconfig     = "kubeconfig"
+	keyHost           = "host"
+	keyCA             = "cluster_ca_certificate"
+	keyServerName     = "tls_server_name"
+	keyInsecure       = "insecure"
+	keyToken          = "token"
+	keyTokenPath      = "token_path"
+	keyCertificate    = "client_certificate"
+	keyKey            = "client_key"
+	keyInCluster      = "in_cluster"
+	keyExec           = "exec"
+	keyImpersonate    = "impersonate"
+	keyProxyURL       = "proxy_url"
 )
 
 // given says which of the settings the source gives.
 func (s Settings) given() map[string]bool {
 	return map[string]bool{
-		keyConfigPath:    s.ConfigPath != "",
-		keyConfigPaths:   len(s.ConfigPaths) > 0,
-		keyConfigContext: s.ConfigContext != "",
-		keyKubeconfig:    s.Kubeconfig != "",
-		keyHost:          s.Host != "",
-		keyCA:            s.ClusterCACertificate != "",
-		keyServerName:    s.TLSServerName != "",
-		keyInsecure:      s.Insecure != "",
-		keyToken:         s.Token != "",
-		keyTokenPath:     s.TokenPath != "",
-		keyCertificate:   s.ClientCertificate != "",
-		keyKey:           s.ClientKey != "",
+		keyConfigPath:     s.ConfigPath != "",
+		keyConfigPaths:    len(s.ConfigPaths) > 0,
+		keyConfigContext:  s.ConfigContext != "",
+		keyContextCluster: s.ConfigContextCluster != "",
+		keyContextUser:    s.ConfigContextAuthInfo != "",
+		keyKubeconfig:     s.Kubeconfig != "",
+		keyHost:           s.Host != "",
+		keyCA:             s.ClusterCACertificate != "",
+		keyServerName:     s.TLSServerName != "",
+		keyInsecure:       s.Insecure != "",
+		keyToken:          s.Token != "",
+		keyTokenPath:      s.TokenPath != "",
+		keyCertificate:    s.ClientCertificate != "",
+		keyKey:            s.ClientKey != "",
+		// To say that the pod's account is not meant names no hub.
+		keyInCluster:   isTrue(s.InCluster),
+		keyExec:        s.Exec != nil,
+		keyImpersonate: s.Impersonate != nil,
+		keyProxyURL:    s.ProxyURL != "",
 	}
+}
+
+// isTrue says whether the text is a bool and true.
+func isTrue(text string) bool {
+	value, err := strconv.ParseBool(text)
+	return err == nil && value
 }
 
 // source is Settings with the names that its fields have there.
@@ -111,8 +177,8 @@ func (s source) present(keys ...string) []string {
 // allKeys are the keys in the order in which errors list them.
 func allKeys() []string {
 	return []string{
-		keyConfigPath, keyConfigPaths, keyConfigContext, keyKubeconfig, keyHost, keyCA, keyServerName,
-		keyInsecure, keyToken, keyTokenPath, keyCertificate, keyKey,
+		keyConfigPath, keyConfigPaths, keyConfigContext, keyContextCluster, keyContextUser, keyKubeconfig, keyHost, keyCA,
+		keyServerName, keyInsecure, keyToken, keyTokenPath, keyExec, keyCertificate, keyKey, keyInCluster, keyImpersonate, keyProxyURL,
 	}
 }
 
@@ -125,11 +191,13 @@ func blockSource(settings Settings) source {
 	return source{settings: settings, labels: labels}
 }
 
-// ownVariables are the variables of this provider.
+// ownVariables are the variables of this provider. What is no text has none.
 func ownVariables() map[string]string {
 	labels := map[string]string{}
 	for _, key := range allKeys() {
-		labels[key] = "FAIRLEAD_" + strings.ToUpper(key)
+		if key != keyExec && key != keyImpersonate {
+			labels[key] = "FAIRLEAD_" + strings.ToUpper(key)
+		}
 	}
 	return labels
 }
@@ -137,16 +205,19 @@ func ownVariables() map[string]string {
 // kubeVariables are the variables that other providers for Kubernetes read.
 func kubeVariables() map[string]string {
 	return map[string]string{
-		keyConfigPath:    "KUBE_CONFIG_PATH",
-		keyConfigPaths:   "KUBE_CONFIG_PATHS",
-		keyConfigContext: "KUBE_CTX",
-		keyHost:          "KUBE_HOST",
-		keyCA:            "KUBE_CLUSTER_CA_CERT_DATA",
-		keyServerName:    "KUBE_TLS_SERVER_NAME",
-		keyInsecure:      "KUBE_INSECURE",
-		keyToken:         "KUBE_TOKEN",
-		keyCertificate:   "KUBE_CLIENT_CERT_DATA",
-		keyKey:           "KUBE_CLIENT_KEY_DATA",
+		keyConfigPath:     "KUBE_CONFIG_PATH",
+		keyConfigPaths:    "KUBE_CONFIG_PATHS",
+		keyConfigContext:  "KUBE_CTX",
+		keyContextCluster: "KUBE_CTX_CLUSTER",
+		keyContextUser:    "KUBE_CTX_AUTH_INFO",
+		keyHost:           "KUBE_HOST",
+		keyCA:             "KUBE_CLUSTER_CA_CERT_DATA",
+		keyServerName:     "KUBE_TLS_SERVER_NAME",
+		keyInsecure:       "KUBE_INSECURE",
+		keyToken:          "KUBE_TOKEN",
+		keyCertificate:    "KUBE_CLIENT_CERT_DATA",
+		keyKey:            "KUBE_CLIENT_KEY_DATA",
+		keyProxyURL:       "KUBE_PROXY_URL",
 	}
 }
 
@@ -159,18 +230,22 @@ func variableSource(labels map[string]string, getenv func(string) string) source
 		return getenv(labels[key])
 	}
 	return source{labels: labels, settings: Settings{
-		ConfigPath:           read(keyConfigPath),
-		ConfigPaths:          splitPaths(read(keyConfigPaths)),
-		ConfigContext:        read(keyConfigContext),
-		Kubeconfig:           Secret(read(keyKubeconfig)),
-		Host:                 read(keyHost),
-		ClusterCACertificate: read(keyCA),
-		TLSServerName:        read(keyServerName),
-		Insecure:             read(keyInsecure),
-		Token:                Secret(read(keyToken)),
-		TokenPath:            read(keyTokenPath),
-		ClientCertificate:    read(keyCertificate),
-		ClientKey:            Secret(read(keyKey)),
+		ConfigPath:            read(keyConfigPath),
+		ConfigPaths:           splitPaths(read(keyConfigPaths)),
+		ConfigContext:         read(keyConfigContext),
+		ConfigContextCluster:  read(keyContextCluster),
+		ConfigContextAuthInfo: read(keyContextUser),
+		Kubeconfig:            Secret(read(keyKubeconfig)),
+		Host:                  read(keyHost),
+		ClusterCACertificate:  read(keyCA),
+		TLSServerName:         read(keyServerName),
+		Insecure:              read(keyInsecure),
+		Token:                 Secret(read(keyToken)),
+		TokenPath:             read(keyTokenPath),
+		ClientCertificate:     read(keyCertificate),
+		ClientKey:             Secret(read(keyKey)),
+		InCluster:             read(keyInCluster),
+		ProxyURL:              Secret(read(keyProxyURL)),
 	}}
 }
 

@@ -193,6 +193,7 @@ func TestLifeOnAHub(t *testing.T) {
 	t.Run("NotInstalled", f.notInstalled)
 	t.Run("Install", f.installs)
 	t.Run("InstallAgain", f.installsAgain)
+	t.Run("InstallByPlugin", f.installsByPlugin)
 	t.Run("Recover", f.recovers)
 	t.Run("Interrupted", f.interrupted)
 	t.Run("AccountIsHeld", f.accountIsHeld)
@@ -243,6 +244,45 @@ func (f *fixture) installsAgain(t *testing.T) {
 	names, _, _ := unstructured.NestedStringSlice(live.Object, "spec", "applicationNamespaces", "names")
 	if diff := cmp.Diff([]string{"shop"}, names); diff != "" {
 		t.Errorf("namespaces of the default environment after an upgrade (-want +got):\n%s", diff)
+	}
+}
+
+// The Helm SDK makes clients of its own: they too get their credential from a
+// plugin, and act as somebody else. The account of the plugin may do nothing but that.
+func (f *fixture) installsByPlugin(t *testing.T) {
+	path, err := f.env.Hub().ServiceAccountKubeconfig(bounded(t), "default", "default", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rbac := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
+	f.apply(t, "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: impersonator}, "+
+		"rules: [{apiGroups: [''], resources: [users, groups], verbs: [impersonate], resourceNames: [installer, 'system:masters']}]}")
+	f.apply(t, "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: impersonator}, "+
+		"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: impersonator}, subjects: [{kind: ServiceAccount, name: default, namespace: default}]}")
+	defer func() {
+		f.delete(t, rbac.WithResource("clusterrolebindings"), "", "impersonator")
+		f.delete(t, rbac.WithResource("clusterroles"), "", "impersonator")
+	}()
+	settings := hub.Settings{
+		Host: f.env.Hub().URL(), ClusterCACertificate: string(f.env.Hub().RESTConfig().CAData),
+		Impersonate: &hub.Impersonate{User: "installer", Groups: []string{"system:masters"}},
+		Exec: &hub.Exec{APIVersion: "client.authentication.k8s.io/v1", Command: "printf", Args: []string{
+			`{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"%s"}}`, account.BearerToken}},
+	}
+	config, err := hub.Resolve(settings, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := hub.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newInstaller(t, client).Install(bounded(t), withoutManager); err != nil {
+		t.Error(err)
 	}
 }
 

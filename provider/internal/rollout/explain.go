@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
@@ -85,7 +86,7 @@ func (f *Failure) ending() string {
 		return fmt.Sprintf("Stopped waiting after %s: it was deleted, or is being deleted.", short(waited))
 	case f.Progress.Outcome == Superseded:
 		return fmt.Sprintf("Stopped waiting after %s: it carries revision %s by now, and %s was waited for.", short(waited), f.Progress.Live, f.Target.Revision)
-	case f.Progress.Outcome == Stalled && stalledReason(f.Progress.App) == reasonNotProgressing:
+	case f.Progress.Outcome == Stalled && stalledReason(f.Progress.App) == v1alpha1.ReasonNotProgressing:
 		return fmt.Sprintf("Stopped waiting after %s of %s: nothing changed for as long as rollout.stall_after of the cluster binding allows (90s when it is not set).",
 			short(waited), short(limit))
 	case f.Progress.Outcome == Stalled:
@@ -105,7 +106,7 @@ func (f *Failure) remedy() string {
 	case stalledReason(f.Progress.App) == reasonClusterAway:
 		return "The application was accepted and is in the state. Clusters that are away get this revision when they are back; nothing on them is deleted until then. " +
 			"Apply again then, or take them out of the binding."
-	case stalledReason(f.Progress.App) == reasonNotProgressing:
+	case stalledReason(f.Progress.App) == v1alpha1.ReasonNotProgressing:
 		return "The application was accepted and is in the state; fix what is named above and apply again. " +
 			"If it is only slow, give it more time: raise rollout.stall_after of the cluster binding."
 	case f.Progress.Outcome == Waiting && !observed(f.Progress.App):
@@ -126,7 +127,7 @@ func stalledReason(app *v1beta1.Application) string {
 func conditionLines(app *v1beta1.Application) []string {
 	stalled := meta.FindStatusCondition(app.Status.Conditions, conditionStalled)
 	if stalled != nil && stalled.Status == metav1.ConditionTrue {
-		return messageLines(stalled.Reason, stalled.Message)
+		return messageLines(stalled.Reason, withoutPlaces(stalled.Message, app))
 	}
 	if len(app.Status.Services) > 0 {
 		return nil
@@ -136,6 +137,18 @@ func conditionLines(app *v1beta1.Application) []string {
 		return nil
 	}
 	return messageLines(ready.Reason, ready.Message)
+}
+
+// withoutPlaces is a message without what it says of places: each of those is
+// told of below.
+func withoutPlaces(message string, app *v1beta1.Application) string {
+	cut := len(message)
+	for _, service := range unhealthyPlaces(app) {
+		if at := strings.Index(message, fmt.Sprintf("%s: component %s: ", where(service), service.Name)); at >= 0 {
+			cut = min(cut, at)
+		}
+	}
+	return strings.TrimSuffix(message[:cut], ": ")
 }
 
 func messageLines(reason, message string) []string {
@@ -159,7 +172,7 @@ func placeLines(app *v1beta1.Application) []string {
 	slices.SortStableFunc(shown, byPlace)
 	var lines []string
 	for _, service := range shown {
-		lines = append(lines, serviceLines(service)...)
+		lines = append(lines, serviceLines(service, workloadName(app, service))...)
 	}
 	total, healthy := places(app)
 	if left := total - len(shown); left > 0 {
@@ -185,11 +198,15 @@ func byPlace(a, b v1beta1.ApplicationComponentStatus) int {
 	return cmp.Or(cmp.Compare(a.Env, b.Env), cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name))
 }
 
-func serviceLines(service v1beta1.ApplicationComponentStatus) []string {
+func serviceLines(service v1beta1.ApplicationComponentStatus, workload string) []string {
 	message := clean(service.Message)
 	parts := []string{"component " + service.Name}
-	if kind := service.WorkloadDefinition.Kind; kind != "" && !service.Healthy {
-		parts = append(parts, fmt.Sprintf("%s %s/%s", kind, service.Namespace, service.Name))
+	if !service.Healthy {
+		// The addon joins what it knows; each of that gets a line of its own.
+		message = strings.ReplaceAll(message, "; ", "\n")
+		if workload != "" {
+			parts = append(parts, fmt.Sprintf("%s %s/%s", service.WorkloadDefinition.Kind, service.Namespace, workload))
+		}
 	}
 	parts = append(parts, stateOf(service, firstLine(message)))
 	lines := []string{fmt.Sprintf("  %s: %s", where(service), strings.Join(parts, ", "))}
@@ -199,7 +216,43 @@ func serviceLines(service v1beta1.ApplicationComponentStatus) []string {
 			lines = append(lines, traitLines(trait)...)
 		}
 	}
+	if command := lookCloser(service, workload); command != "" {
+		lines = append(lines, "    look closer: "+command)
+	}
 	return lines
+}
+
+// lookCloser is the command that shows more of a workload on a managed cluster,
+// whose agent reports no pods; empty where it would show nothing.
+func lookCloser(service v1beta1.ApplicationComponentStatus, workload string) string {
+	onHub := service.Cluster == "" || service.Cluster == v1alpha1.LocalCluster
+	if service.Healthy || workload == "" || onHub || strings.HasPrefix(service.Message, "cluster is away") {
+		return ""
+	}
+	return fmt.Sprintf("kubectl --context %s -n %s describe %s %s", service.Cluster, service.Namespace, strings.ToLower(service.WorkloadDefinition.Kind), workload)
+}
+
+// workloadName is the name of the workload of a component in a place: that of
+// what was delivered there, if only one object can be it, and else that of the
+// component where its kind is one that the built-in types make, which call it
+// so. It is empty when it is not known.
+func workloadName(app *v1beta1.Application, service v1beta1.ApplicationComponentStatus) string {
+	kind := service.WorkloadDefinition.Kind
+	var names []string
+	for _, object := range app.Status.AppliedResources {
+		if object.Cluster == service.Cluster && object.Namespace == service.Namespace && object.Kind == kind {
+			names = append(names, object.Name)
+		}
+	}
+	switch {
+	case slices.Contains(names, service.Name):
+		return service.Name
+	case len(names) == 1:
+		return names[0]
+	case len(names) == 0 && slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, kind):
+		return service.Name
+	}
+	return ""
 }
 
 func traitLines(trait v1beta1.ApplicationTraitStatus) []string {

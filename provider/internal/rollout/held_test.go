@@ -6,5 +6,5 @@ package rollout
 import "testing"
 
 func TestHeld(t *testing.T) {
-	checkGolden(t, "held", Held(loadApplication(t, "held"))+"\n")
+	checkGolden(t, "held", Held(loadApplication(t, "held"), false)+"\n")
 }

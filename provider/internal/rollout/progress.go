@@ -27,10 +27,6 @@ const (
 // clusters that do not report.
 const reasonClusterAway = "ClusterAway"
 
-// reasonNotProgressing is the reason of Stalled when nothing changed for longer
-// than the binding's stallAfter.
-const reasonNotProgressing = "NotProgressing"
-
 // Outcome is what can be said of a rollout at a moment.
 type Outcome string
 
@@ -58,6 +54,18 @@ type Progress struct {
 	Live string
 	// App is the application; nil when it does not exist.
 	App *v1beta1.Application
+}
+
+// waitsFor says in a line what is waited for now.
+func (p Progress) waitsFor() string {
+	switch p.Outcome {
+	case "":
+		return "the hub to tell of the application"
+	case Stalled:
+		return "a change, since it does not get on: " + waitsFor(p.App)
+	default:
+		return p.Waits
+	}
 }
 
 // Judge says how far the rollout of a revision is. The object is nil when the

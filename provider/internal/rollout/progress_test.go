@@ -6,7 +6,10 @@ package rollout
 import (
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
 // set returns the application with a field set to a value.
@@ -108,6 +111,30 @@ func TestShort(t *testing.T) {
 	for text, want := range map[string]string{"20m0s": "20m", "1m48s": "1m48s", "10m30s": "10m30s", "1h0m0s": "1h", "1h10m0s": "1h10m", "30s": "30s", "0s": "0s"} {
 		if got := short(duration(t, text)); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestWorkloadName(t *testing.T) {
+	object := func(cluster, kind, name string) v1beta1.ClusterObjectReference {
+		return v1beta1.ClusterObjectReference{Cluster: cluster, ObjectReference: corev1.ObjectReference{Kind: kind, Namespace: "shop", Name: name}}
+	}
+	cases := []struct {
+		reason, kind string
+		applied      []v1beta1.ClusterObjectReference
+		want         string
+	}{
+		{"built-in types call it as the component", "Deployment", nil, "web"},
+		{"nothing is known of another kind", "Job", nil, ""},
+		{"the only one of its kind", "Job", []v1beta1.ClusterObjectReference{object("eu", "Job", "web-1"), object("us", "Job", "web-2"), object("eu", "Service", "x")}, "web-1"},
+		{"two of the kind, one of the name", "Deployment", []v1beta1.ClusterObjectReference{object("eu", "Deployment", "api"), object("eu", "Deployment", "web")}, "web"},
+		{"two of the kind, none of the name", "Deployment", []v1beta1.ClusterObjectReference{object("eu", "Deployment", "api"), object("eu", "Deployment", "db")}, ""},
+	}
+	for _, c := range cases {
+		app := &v1beta1.Application{Status: v1beta1.ApplicationStatus{AppliedResources: c.applied}}
+		service := v1beta1.ApplicationComponentStatus{Name: "web", Namespace: "shop", Cluster: "eu", WorkloadDefinition: v1beta1.WorkloadGVK{Kind: c.kind}}
+		if got := workloadName(app, service); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.reason, got, c.want)
 		}
 	}
 }

@@ -5,15 +5,19 @@ package rollout
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-log/tflog"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
@@ -55,10 +59,10 @@ type Waiter struct {
 	Grace time.Duration
 }
 
-// Wait waits until the revision is healthy in all its places. A rollout that
-// failed, or took longer than the limit, is a *Failure; other errors come from
-// the hub.
-func (w *Waiter) Wait(ctx context.Context, target Target) error {
+// Wait waits until the revision is healthy in all its places, and returns what it
+// saw last. A rollout that failed, or took longer than the limit, is a *Failure;
+// other errors come from the hub.
+func (w *Waiter) Wait(ctx context.Context, target Target) (Progress, error) {
 	started := w.Clock.Now()
 	seen := &sighting{}
 	bounded, cancel := context.WithTimeout(ctx, w.Limit)
@@ -68,19 +72,45 @@ func (w *Waiter) Wait(ctx context.Context, target Target) error {
 	go w.report(reporting, target, seen)
 
 	err := w.settled(bounded, target, seen, started)
-	return w.result(err, target, seen.get(), w.Clock.Since(started))
+	return seen.get(), w.result(err, target, seen.get(), w.Clock.Since(started))
 }
 
-// patience is how long an application without progress is waited for at least:
-// it may have been so before the wait, and what held it up may be mended just now.
-const patience = 90 * time.Second
+const (
+	// patience is how long an application is waited for at least that does not get
+	// on since before the wait: what held it up may be mended just now.
+	patience = 90 * time.Second
+	// failingPatience is the same for one that fails: its next try shows whether it
+	// is mended, and tries are more frequent than changes that take their time.
+	failingPatience = 20 * time.Second
+)
 
 // grace is how long a failure must last now before it is believed.
 func (w *Waiter) grace(progress Progress, started time.Time) time.Duration {
-	if progress.App == nil || stalledReason(progress.App) != reasonNotProgressing {
+	if progress.App == nil {
 		return w.Grace
 	}
-	return max(w.Grace, patience-w.Clock.Since(started))
+	waited := w.Clock.Since(started)
+	stalled := meta.FindStatusCondition(progress.App.Status.Conditions, conditionStalled)
+	switch stalledReason(progress.App) {
+	case v1alpha1.ReasonFailing:
+		return max(w.Grace, failingPatience-waited)
+	case v1alpha1.ReasonNotProgressing:
+		if stuckFor(stalled) <= waited {
+			return w.Grace // all of that was seen
+		}
+		return max(w.Grace, patience-waited)
+	}
+	return w.Grace
+}
+
+// stuckFor is how long nothing had changed when the condition became true, by the
+// clock of the addon; the longest of all times when it does not tell.
+func stuckFor(stalled *metav1.Condition) time.Duration {
+	since, ok := v1alpha1.ReadUnchangedSince(stalled.Message)
+	if !ok || stalled.LastTransitionTime.Time.Before(since) {
+		return math.MaxInt64
+	}
+	return stalled.LastTransitionTime.Sub(since)
 }
 
 // settled waits until the rollout is healthy, or has failed for the time of grace.
@@ -145,7 +175,7 @@ func (w *Waiter) report(ctx context.Context, target Target, seen *sighting) {
 			tflog.Info(ctx, "waiting for the rollout", map[string]any{
 				"application": target.Namespace + "/" + target.Name,
 				"revision":    target.Revision,
-				"waiting_for": seen.get().Waits,
+				"waiting_for": seen.get().waitsFor(),
 				"waited":      w.Clock.Since(started).Round(time.Second).String(),
 			})
 		}

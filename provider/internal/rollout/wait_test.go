@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-log/tflogtest"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -76,7 +77,7 @@ func TestWait(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
 			waiter := &Waiter{Source: &script{objects: c.objects, end: c.end}, Clock: clock.RealClock{}, Limit: time.Minute}
-			err := waiter.Wait(t.Context(), Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"})
+			_, err := waiter.Wait(t.Context(), Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"})
 			var failure *Failure
 			if got := errors.As(err, &failure); got != c.failure {
 				t.Fatalf("got error %v, want a *Failure: %t", err, c.failure)
@@ -100,16 +101,27 @@ func TestGrace(t *testing.T) {
 	fake := clocktesting.NewFakeClock(time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC))
 	waiter := &Waiter{Clock: fake, Grace: 5 * time.Second}
 	stuck, failed := Progress{App: application(t, "not-progressing")}, Progress{App: application(t, "image-pull")}
+	// The condition became true 90 s after the last change, and here after 10 s.
+	brisk := Progress{App: application(t, "not-progressing")}
+	brisk.App.Status.Conditions[0].LastTransitionTime = metav1.NewTime(time.Date(2026, 3, 4, 5, 6, 17, 0, time.UTC))
+	timeless := Progress{App: application(t, "not-progressing")}
+	timeless.App.Status.Conditions[0].Message = "nothing has changed for long"
+	refused := Progress{App: application(t, "not-admitted")}
 	tests := []struct {
 		reason   string
 		progress Progress
 		waited   time.Duration
 		want     time.Duration
 	}{
-		{"what somebody has to change does not change by itself", failed, 0, 5 * time.Second},
+		{"what somebody has to change does not change by itself", refused, 0, 5 * time.Second},
+		{"it may fail since before the wait, and be mended just now", failed, 0, 20 * time.Second},
+		{"it fails while it is waited for", failed, 30 * time.Second, 5 * time.Second},
 		{"it may get on just now", stuck, 0, 90 * time.Second},
 		{"some of the time is over", stuck, time.Minute, 30 * time.Second},
 		{"it was waited for", stuck, time.Hour, 5 * time.Second},
+		{"the binding allows less, and all of that was seen", brisk, 11 * time.Second, 5 * time.Second},
+		{"the binding allows less, and it was stuck before", brisk, 9 * time.Second, 81 * time.Second},
+		{"it is not told since when", timeless, time.Second, 89 * time.Second},
 		{"nothing is known of it", Progress{}, 0, 5 * time.Second},
 	}
 	for _, test := range tests {
@@ -168,7 +180,10 @@ func TestWaitSaysWhatItWaitsFor(t *testing.T) {
 	source := &script{objects: []*unstructured.Unstructured{loadApplication(t, "slow")}, told: make(chan struct{}), end: &hub.Error{Reason: hub.Canceled}}
 	waiter := &Waiter{Source: source, Clock: fake, Limit: time.Minute}
 	result := make(chan error, 1)
-	go func() { result <- waiter.Wait(ctx, Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"}) }()
+	go func() {
+		_, err := waiter.Wait(ctx, Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"})
+		result <- err
+	}()
 	<-source.told
 
 	for round := 1; round <= 3; round++ {

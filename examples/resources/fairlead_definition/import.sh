@@ -1,0 +1,1 @@
+terraform import fairlead_definition.cache component/fairlead-system/memory

@@ -1,0 +1,114 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+)
+
+// readData reads a data source.
+func (e *engine) readData(typeName string, config map[string]tftypes.Value) *tfprotov6.ReadDataSourceResponse {
+	e.t.Helper()
+	resp, err := e.server.ReadDataSource(e.t.Context(), &tfprotov6.ReadDataSourceRequest{
+		TypeName: typeName,
+		Config:   e.dynamic(e.schema.DataSourceSchemas[typeName], config),
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return resp
+}
+
+// TestDataSourcesWithoutHub checks that no data source invents an answer while
+// the hub is not known, that each says what to do, and that what is built in can
+// be read nevertheless.
+func TestDataSourcesWithoutHub(t *testing.T) {
+	schema := schemaOf(t)
+	unknown := hubValue(schema, map[string]tftypes.Value{"host": tftypes.NewValue(tftypes.String, tftypes.UnknownValue)})
+	away := hubValue(schema, map[string]tftypes.Value{"host": text("https://127.0.0.1:1"), "token": text("t")})
+	scaler := map[string]tftypes.Value{"kind": text("trait"), "name": text("scaler")}
+	tests := map[string]map[string]tftypes.Value{
+		"fairlead_clusters":           nil,
+		"fairlead_environment":        {"name": text("prod")},
+		"fairlead_application":        {"name": text("shop")},
+		"fairlead_placement_decision": {"binding": text("prod")},
+		"fairlead_definition":         scaler,
+	}
+	for typeName := range schema.DataSourceSchemas {
+		if _, tested := tests[typeName]; !tested {
+			t.Errorf("data.%s is not tested", typeName)
+		}
+	}
+	for typeName, config := range tests {
+		t.Run(typeName, func(t *testing.T) {
+			e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": unknown})
+			got := summaries(e.readData(typeName, config).Diagnostics, tfprotov6.DiagnosticSeverityError)
+			checkPrefix(t, "error", got, "Hub not known yet: data."+typeName)
+			if !strings.Contains(got, "depends_on = [") {
+				t.Errorf("the error shows no depends_on: %s", got)
+			}
+			e, _ = newEngine(t, nil, map[string]tftypes.Value{"hub": away})
+			checkPrefix(t, "error", summaries(e.readData(typeName, config).Diagnostics, tfprotov6.DiagnosticSeverityError), "Hub unreachable")
+		})
+	}
+	scaler["source"] = text("builtin")
+	e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": unknown})
+	checkPrefix(t, "error", summaries(e.readData("fairlead_definition", scaler).Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+}
+
+// TestParametersOf checks how parameters are listed.
+func TestParametersOf(t *testing.T) {
+	const source = `
+own: {
+	type: "component"
+	attributes: workload: type: "deployments.apps"
+}
+template: {
+	parameter: {
+		// +usage=What to run
+		image: string
+		level: *"info" | "debug"
+		retries: *3 | int
+		ports?: [...{port: int, name?: string}]
+		labels?: [string]: string
+		any?: _
+		size: int | string
+	}
+	output: {}
+}`
+	parsed, err := definition.Parse("own.cue", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []parameterModel{
+		parameter("any", "any", false, "", ""),
+		parameter("image", "string", true, "", "What to run"),
+		parameter("labels", "object", false, "", ""),
+		parameter("level", "string", false, `"info"`, "", `"info"`, `"debug"`),
+		parameter("ports", "array", false, "", ""),
+		parameter("ports[].name", "string", false, "", ""),
+		parameter("ports[].port", "integer", true, "", ""),
+		parameter("retries", "integer", false, "3", ""),
+		parameter("size", "string|integer", true, "", ""),
+	}
+	if diff := cmp.Diff(want, parametersOf(parsed.OpenAPI())); diff != "" {
+		t.Errorf("parameters (-want +got):\n%s", diff)
+	}
+}
+
+// parameter is a parameter as it is listed.
+func parameter(path, kind string, required bool, preset, usage string, allowed ...string) parameterModel {
+	return parameterModel{
+		Path: types.StringValue(path), Type: types.StringValue(kind), Required: types.BoolValue(required), Default: stringOrNull(preset),
+		Description: types.StringValue(usage), Allowed: append([]string{}, allowed...),
+	}
+}

@@ -1,0 +1,417 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+var (
+	_ resource.Resource                   = (*definitionResource)(nil)
+	_ resource.ResourceWithConfigure      = (*definitionResource)(nil)
+	_ resource.ResourceWithIdentity       = (*definitionResource)(nil)
+	_ resource.ResourceWithImportState    = (*definitionResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*definitionResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*definitionResource)(nil)
+)
+
+// definitionResource is fairlead_definition.
+type definitionResource struct {
+	hub *Hub
+}
+
+// NewDefinitionResource returns the resource fairlead_definition.
+func NewDefinitionResource() resource.Resource { return &definitionResource{} }
+
+// Metadata names the resource.
+func (r *definitionResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_definition"
+}
+
+// Schema describes the resource.
+func (r *definitionResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = definitionSchema(ctx)
+}
+
+// IdentitySchema describes the identity: kind, namespace and name.
+func (r *definitionResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = definitionIdentity()
+}
+
+// Configure takes the Hub over.
+func (r *definitionResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// object returns the life of the definition.
+func (r *definitionResource) object(client *hub.Client, m *definitionModel) platformObject {
+	return platformObject{
+		gvk:       definitionObjectKind(definition.Kind(m.Kind.ValueString())),
+		resource:  "fairlead_definition",
+		namespace: m.Namespace.ValueString(),
+		importID:  definitionID(m.Kind.ValueString(), m.Namespace.ValueString(), m.Name.ValueString()),
+		client:    client,
+		hub:       r.hub,
+	}
+}
+
+// ValidateConfig checks the definition as far as it is known. It needs no hub.
+func (r *definitionResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config definitionModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	config.validateForm(&resp.Diagnostics)
+	if resp.Diagnostics.HasError() || !config.known() || (config.CUE.IsNull() && config.Template.IsNull()) {
+		return
+	}
+	if wrong, _ := config.vet(ctx, &resp.Diagnostics); len(wrong) > 0 {
+		resp.Diagnostics.AddAttributeError(config.sourcePath(), "Invalid definition", inLines(wrong))
+	}
+}
+
+// sourcePath is the attribute with the definition. The snippet that engines print
+// of a long text says nothing, but its first line tells which file it is.
+func (m *definitionModel) sourcePath() path.Path {
+	if m.CUE.IsNull() {
+		return path.Root("template")
+	}
+	return path.Root("cue")
+}
+
+// validateForm checks that the definition is given in one form.
+func (m *definitionModel) validateForm(diags *diag.Diagnostics) {
+	if m.CUE.IsNull() {
+		for name, value := range map[string]types.String{"kind": m.Kind, "name": m.Name} {
+			if value.IsNull() && !m.Template.IsNull() {
+				diags.AddAttributeError(path.Root(name), "Missing "+name, name+" is required beside template. Only a definition in cue brings it along.")
+			}
+		}
+		return
+	}
+	given := map[string]interface{ IsNull() bool }{
+		"kind": m.Kind, "name": m.Name, "description": m.Description, "version": m.Version, "labels": m.Labels, "workload": m.Workload,
+		"applies_to": m.AppliesTo, "conflicts_with": m.ConflictsWith, "stage": m.Stage, "pod_disruptive": m.PodDisruptive,
+		"manage_workload": m.ManageWorkload, "manage_health_check": m.ManageHealthCheck, "workload_ref_path": m.WorkloadRefPath,
+		"health_policy": m.HealthPolicy, "custom_status": m.CustomStatus, "details": m.Details,
+	}
+	var names []string
+	for name, value := range given {
+		if !value.IsNull() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		diags.AddAttributeError(path.Root(name), "Definition given twice", fmt.Sprintf("%s: the definition in cue says this. Remove the attribute, or cue.", name))
+	}
+}
+
+// ModifyPlan makes kind, name and id known, keeps a layout that means the same, and
+// tells what is to be said of a definition that changes.
+func (r *definitionResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan definitionModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	var state *definitionModel
+	if !req.State.Raw.IsNull() {
+		state = &definitionModel{}
+		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	plan.nameFromCUE(ctx, state, &resp.Diagnostics)
+	if state != nil {
+		plan.keepLayout(ctx, state, &resp.Diagnostics)
+		resp.RequiresReplace = append(resp.RequiresReplace, plan.replaced(state)...)
+	}
+	plan.ID = plan.plannedID()
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || !plan.known() {
+		return
+	}
+	if _, remarks := plan.vet(ctx, &resp.Diagnostics); len(remarks) > 0 {
+		resp.Diagnostics.AddAttributeWarning(plan.sourcePath(), "The definition can be better", inLines(remarks))
+	}
+}
+
+// keepLayout plans the file of the state where that of the plan means the same.
+func (m *definitionModel) keepLayout(ctx context.Context, state *definitionModel, diags *diag.Diagnostics) {
+	if m.CUE.IsNull() || m.CUE.IsUnknown() || state.CUE.IsNull() {
+		return
+	}
+	if m.means(ctx, state, diags) {
+		m.CUE = state.CUE
+	}
+}
+
+// plannedID is the id, unknown while any part of it is.
+func (m *definitionModel) plannedID() types.String {
+	if m.Kind.IsUnknown() || m.Namespace.IsUnknown() || m.Name.IsUnknown() {
+		return types.StringUnknown()
+	}
+	return types.StringValue(definitionID(m.Kind.ValueString(), m.Namespace.ValueString(), m.Name.ValueString()))
+}
+
+// nameFromCUE takes kind and name from the CUE file. While that is unknown they
+// are what they were: another name would be another definition.
+func (m *definitionModel) nameFromCUE(ctx context.Context, state *definitionModel, diags *diag.Diagnostics) {
+	switch {
+	case m.CUE.IsNull():
+	case !m.CUE.IsUnknown():
+		if err := withinTime(ctx, func() error {
+			d, err := m.definition(ctx, diags)
+			if err == nil {
+				m.Kind, m.Name = types.StringValue(string(d.Kind)), types.StringValue(d.Name)
+			}
+			return err
+		}); err != nil {
+			diags.AddAttributeError(path.Root("cue"), "Invalid definition", err.Error())
+		}
+	case state != nil:
+		m.Kind, m.Name = state.Kind, state.Name
+	}
+}
+
+// means says whether the two would be written alike.
+func (m *definitionModel) means(ctx context.Context, state *definitionModel, diags *diag.Diagnostics) bool {
+	wanted, errWanted := m.object(ctx, diags)
+	before, errBefore := state.object(ctx, diags)
+	return errWanted == nil && errBefore == nil && wanted.GetName() == before.GetName() &&
+		sameDefinition(wanted, before) && sameDefinition(before, wanted)
+}
+
+// replaced are the attributes whose change makes another definition.
+func (m *definitionModel) replaced(state *definitionModel) path.Paths {
+	var paths path.Paths
+	for name, values := range map[string][2]types.String{"kind": {m.Kind, state.Kind}, "name": {m.Name, state.Name}} {
+		if !values[0].IsUnknown() && !values[0].Equal(values[1]) {
+			paths = append(paths, path.Root(name))
+		}
+	}
+	return paths
+}
+
+// Create writes the definition and waits for what the addon says of it. One that
+// is refused is taken back, so that an error never leaves anything behind.
+func (r *definitionResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan definitionModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "create the definition")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	plan.nameFromCUE(ctx, nil, &resp.Diagnostics)
+	desired := r.desired(ctx, &plan, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	object := r.object(client, &plan)
+	adopt := plan.AdoptExisting.ValueBool()
+	if err := object.prepare(ctx, desired, adopt); err != nil {
+		appendObjectError(&resp.Diagnostics, err)
+		return
+	}
+	before, err := client.Get(ctx, object.gvk, object.key(desired.GetName()))
+	if err != nil && !hub.IsNotFound(err) {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if before != nil {
+		before = specOf(before)
+	}
+	live := r.write(ctx, object, desired, before, writing{adopt: adopt, wait: plan.Wait.ValueBool()}, &resp.Diagnostics)
+	if live == nil {
+		return
+	}
+	r.save(ctx, &plan, live, &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
+}
+
+// desired makes the object with labels and owner.
+func (r *definitionResource) desired(ctx context.Context, m *definitionModel, diags *diag.Diagnostics) *unstructured.Unstructured {
+	object, err := m.object(ctx, diags)
+	if err == nil {
+		object, err = r.object(nil, m).desired(object)
+	}
+	if err != nil {
+		diags.AddAttributeError(m.sourcePath(), "Invalid definition", err.Error())
+		return nil
+	}
+	return object
+}
+
+// writing says how a definition is written.
+type writing struct{ adopt, wait bool }
+
+// write writes the definition. When the addon refuses it the hub gets back what it
+// held before. It returns nil with an error.
+func (r *definitionResource) write(ctx context.Context, object platformObject, desired, before *unstructured.Unstructured, how writing, diags *diag.Diagnostics) *unstructured.Unstructured {
+	live, err := object.write(ctx, desired, how.adopt)
+	if err != nil {
+		appendObjectError(diags, err)
+		return nil
+	}
+	if !how.wait {
+		return live
+	}
+	if err := judge(ctx, object, live.GetName(), diags); err != nil {
+		appendError(diags, restore(ctx, object, live, before, err))
+		return nil
+	}
+	return live
+}
+
+// save stores what was written.
+func (r *definitionResource) save(ctx context.Context, plan *definitionModel, live *unstructured.Unstructured, state *tfsdk.State, identity *tfsdk.ResourceIdentity, private privateWriter, diags *diag.Diagnostics) {
+	plan.ID = types.StringValue(definitionID(plan.Kind.ValueString(), live.GetNamespace(), live.GetName()))
+	diags.Append(state.Set(ctx, plan)...)
+	diags.Append(setDefinitionIdentity(ctx, identity, plan)...)
+	diags.Append(storeUID(ctx, private, live.GetUID())...)
+	diags.Append(storeImported(ctx, private, false)...)
+}
+
+// Read reads the definition. While the hub cannot be asked the state stays.
+func (r *definitionResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state definitionModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(setDefinitionIdentity(ctx, resp.Identity, &state)...)
+	importing := state.ID.IsNull()
+	of := func(client *hub.Client) platformObject { return r.object(client, &state) }
+	live, known := readObject(ctx, r.hub, of, state.Name.ValueString(), importing, &resp.Diagnostics)
+	if live == nil {
+		if known {
+			resp.State.RemoveResource(ctx)
+		}
+		return
+	}
+	state.take(ctx, live, r.hub.DefaultLabels, &resp.Diagnostics)
+	if verdict := judgementOf(live); verdict.Refused {
+		resp.Diagnostics.AddWarning("The addon refuses the definition", fmt.Sprintf("%s %q: %s", live.GetKind(), live.GetName(), verdict.Message))
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	if importing {
+		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
+	}
+}
+
+// Update writes the definition. One that is refused gives way to what was there
+// before, and the prior state stays, so that the next plan shows the change again.
+func (r *definitionResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state definitionModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "update the definition")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	desired := r.desired(ctx, &plan, &resp.Diagnostics)
+	// What the state holds may be what somebody broke by hand.
+	var ignored diag.Diagnostics
+	before := r.desired(ctx, &state, &ignored)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if desired.GetName() != state.Name.ValueString() || desired.GetKind() != r.object(nil, &state).gvk.Kind {
+		resp.Diagnostics.AddAttributeError(path.Root("cue"), "Another definition", fmt.Sprintf(
+			"The plan could not see it, but cue is the definition of another type than %q by now. Plan again: the definition is replaced then.", state.Name.ValueString()))
+		return
+	}
+	if before == nil {
+		before = desired
+	}
+	how := writing{adopt: plan.AdoptExisting.ValueBool() || wasImported(ctx, req.Private), wait: plan.Wait.ValueBool()}
+	live := r.write(ctx, r.object(client, &plan), desired, before, how, &resp.Diagnostics)
+	if live == nil {
+		return
+	}
+	r.save(ctx, &plan, live, &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
+}
+
+// Delete deletes the definition.
+func (r *definitionResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state definitionModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
+	resp.Diagnostics.Append(diags...)
+	client, diags := r.hub.require(ctx, "delete the definition")
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := r.object(client, &state).remove(ctx, state.Name.ValueString(), loadUID(ctx, req.Private)); err != nil {
+		appendError(&resp.Diagnostics, err)
+	}
+}
+
+// ImportState takes `kind/namespace/name` as the import id, or the identity.
+func (r *definitionResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	values := map[string]types.String{}
+	if req.ID == "" {
+		for _, name := range []string{"kind", "namespace", "name"} {
+			var value types.String
+			resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root(name), &value)...)
+			values[name] = value
+		}
+	} else {
+		parts := strings.Split(req.ID, "/")
+		if len(parts) != 3 || slices.Contains(parts, "") || !slices.Contains(definitionKindNames(), parts[0]) {
+			resp.Diagnostics.AddError("Invalid import id", fmt.Sprintf("The id of a definition is kind/namespace/name, such as component/fairlead-system/cache, and not %q. "+
+				"The kind is one of %s.", req.ID, strings.Join(definitionKindNames(), ", ")))
+			return
+		}
+		values = map[string]types.String{"kind": types.StringValue(parts[0]), "namespace": types.StringValue(parts[1]), "name": types.StringValue(parts[2])}
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	for name, value := range values {
+		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), value)...)
+	}
+	resp.Diagnostics.Append(setDefinitionIdentity(ctx, resp.Identity, &definitionModel{Kind: values["kind"], Namespace: values["namespace"], Name: values["name"]})...)
+}
+
+// setDefinitionIdentity sets the identity, where the engine keeps one.
+func setDefinitionIdentity(ctx context.Context, identity *tfsdk.ResourceIdentity, m *definitionModel) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if identity == nil {
+		return diags
+	}
+	diags.Append(identity.SetAttribute(ctx, path.Root("kind"), m.Kind)...)
+	diags.Append(identity.SetAttribute(ctx, path.Root("namespace"), m.Namespace)...)
+	diags.Append(identity.SetAttribute(ctx, path.Root("name"), m.Name)...)
+	return diags
+}
