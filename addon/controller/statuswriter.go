@@ -58,8 +58,8 @@ func mostGather(status v1beta1.ApplicationStatus) time.Duration {
 	if status.Summary == nil {
 		return lastGather
 	}
-	places := time.Duration(status.Summary.Places)
-	return min(max(lastGather, lastGather*places/gatherPlaces), fleetGather)
+	seconds := int64(lastGather/time.Second) * int64(status.Summary.Places) / gatherPlaces
+	return min(max(lastGather, time.Duration(seconds)*time.Second), fleetGather)
 }
 
 // pace is how often an application's status is written.
