@@ -20,6 +20,7 @@ import (
 type sizes struct {
 	clusters     *int
 	applications *int
+	planned      *int
 	idle         *time.Duration
 	fsync        *bool
 	json         *string
@@ -29,6 +30,7 @@ func newSizes(set *flag.FlagSet) sizes {
 	return sizes{
 		clusters:     set.Int("clusters", 20, "managed clusters that one application is delivered to"),
 		applications: set.Int("applications", 20, "applications that are created at once"),
+		planned:      set.Int("planned", 20, "applications that are in a plan"),
 		idle:         set.Duration("idle", 10*time.Second, "how long nothing may be written once all is well"),
 		fsync:        set.Bool("fsync", false, "let etcd wait for the disk"),
 		json:         set.String("json", "", "file for the figures as JSON"),
