@@ -84,6 +84,8 @@ type Result struct {
 	Traits []*definition.Definition
 	// Digest of all objects.
 	Digest string
+	// Secret says that Secrets were added to the objects that no renderer made: they are not to be kept.
+	Secret bool
 	// Warnings are unknown parameters that a lenient renderer passed over.
 	Warnings []definition.Finding
 }

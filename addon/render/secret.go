@@ -82,6 +82,7 @@ func (r *Result) WithSecret(name string, read map[string]any) *Result {
 	}
 	p.label(&object)
 	out := *r
+	out.Secret = true
 	out.Objects = append(slices.Clone(r.Objects), object)
 	out.Digest = digest([]string{r.Digest, object.Digest()})
 	return &out

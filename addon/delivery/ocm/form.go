@@ -50,9 +50,10 @@ type encoded struct {
 	size   int
 }
 
-// keep makes the forms of a render and keeps them for its other clusters.
+// keep makes the forms of a render and keeps them for its other clusters, without
+// those that hold Secrets that were read.
 func (f *forms) keep(result *render.Result) {
-	if len(result.Objects) == 0 || f.find(result) != nil {
+	if len(result.Objects) == 0 || result.Secret || f.find(result) != nil {
 		return
 	}
 	made := newForms(result) // by several at once, of which one is kept

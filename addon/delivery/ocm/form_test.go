@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	workv1 "open-cluster-management.io/api/work/v1"
+	sigsjson "sigs.k8s.io/json"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
@@ -77,6 +80,68 @@ func written(t *testing.T, entries []entry) []string {
 		all = append(all, fmt.Sprintf("%s %s %d", encoded.raw, config, encoded.size))
 	}
 	return all
+}
+
+// TestWorksShareNothing checks that the answer to one work, which a client reads into
+// what it has sent, changes nothing of the next one.
+func TestWorksShareNothing(t *testing.T) {
+	h := newHub(t)
+	first := unit(deployment("web", "nginx:1"), service("web"))
+	second := first
+	second.Place.Cluster = "c2"
+	make := func(u delivery.Unit) *workv1.ManifestWork {
+		t.Helper()
+		work, err := unitWork(u, firstIndex, h.entriesFor(t, u))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return work
+	}
+	want := make(second)
+	work := make(first)
+	answer := work.DeepCopy()
+	for i := range answer.Spec.Workload.Manifests {
+		answer.Spec.Workload.Manifests[i].Raw = []byte(`{"kind":"Other"}`)
+	}
+	for i := range answer.Spec.ManifestConfigs {
+		answer.Spec.ManifestConfigs[i].ResourceIdentifier.Name = "other"
+		answer.Spec.ManifestConfigs[i].UpdateStrategy = &workv1.UpdateStrategy{Type: workv1.UpdateStrategyTypeReadOnly}
+		for j := range answer.Spec.ManifestConfigs[i].FeedbackRules {
+			answer.Spec.ManifestConfigs[i].FeedbackRules[j].JsonPaths = []workv1.JsonPath{{Name: "other", Path: ".other"}}
+		}
+	}
+	raw, err := json.Marshal(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sigsjson.UnmarshalCaseSensitivePreserveInts(raw, work); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, make(second)); diff != "" {
+		t.Errorf("the next work (-before +after):\n%s", diff)
+	}
+}
+
+// TestSecretsAreNotKept checks that Secrets that were read are in no cache.
+func TestSecretsAreNotKept(t *testing.T) {
+	h := newHub(t)
+	u := unit(service("web"))
+	u.Result = u.Result.WithSecret("db", map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "db"}, "data": map[string]any{"k": "UzNDUjNU"}})
+	h.forms.keep(u.Result)
+	if h.forms.find(u.Result) != nil {
+		t.Error("its encoded form is kept")
+	}
+	now := seen{works: "w1", at: time.Now()}
+	var k known
+	k.keepUnit(u, now, delivery.Observation{State: delivery.Delivered}, nil)
+	if len(k.units) != 0 {
+		t.Error("what was found of the unit is kept with its objects")
+	}
+	for _, object := range u.Result.Objects {
+		if content := shown(object); object.GroupVersionKind().Kind == "Secret" && content["data"] != nil {
+			t.Errorf("a definition's health sees %v", content)
+		}
+	}
 }
 
 // TestFormsAreBounded checks that the forms do not grow with the number of renders.

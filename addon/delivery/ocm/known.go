@@ -84,11 +84,12 @@ func (k *known) unit(unit delivery.Unit, now seen) (observation delivery.Observa
 
 // keepUnit keeps what was found of a unit, if it is known when time alone changes
 // it. What is left to others, or shared with them, depends on more works than the unit's.
+// Secrets that were read are not kept at all.
 func (k *known) keepUnit(unit delivery.Unit, now seen, observation delivery.Observation, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := knownKey(unit)
-	if err != nil || !holds(observation) || len(unit.Result.Objects) == 0 || now.works == "" || now.shared ||
+	if err != nil || !holds(observation) || unit.Result.Secret || len(unit.Result.Objects) == 0 || now.works == "" || now.shared ||
 		slices.ContainsFunc(unit.Treatments, func(t policy.Treatment) bool { return !dependsOnUnit(t) }) {
 		delete(k.units, key)
 		return

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -148,12 +149,23 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 
 // addObserved adds an object to what was observed.
 func addObserved(observation *delivery.Observation, object render.Object, values map[string]any) {
-	observed := health.Overlay(object.Content, values)
+	observed := health.Overlay(shown(object), values)
 	if object.Resource == "" && object.Trait == "" {
 		observation.Output = observed
 		return
 	}
 	observation.Outputs[object.Resource] = observed
+}
+
+// shown is what a definition may see of an object when it judges its health: of a
+// Secret only which one it is, since its message is read by many.
+func shown(object render.Object) map[string]any {
+	if object.GroupVersionKind() != (schema.GroupVersionKind{Version: "v1", Kind: "Secret"}) {
+		return object.Content
+	}
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": object.Name(), "namespace": object.Namespace()},
+	}
 }
 
 // drifted is a field of the spec that feedback shows to differ from what was

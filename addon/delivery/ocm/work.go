@@ -4,6 +4,7 @@
 package ocm
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -91,8 +92,10 @@ func addEntry(work *workv1.ManifestWork, entry entry) error {
 	if err != nil {
 		return fmt.Errorf("work %s: %w", work.Name, err)
 	}
-	work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, workv1.Manifest{RawExtension: runtime.RawExtension{Raw: encoded.raw}})
-	work.Spec.ManifestConfigs = append(work.Spec.ManifestConfigs, encoded.config)
+	// Copies: a client reads the API server's answer into the very bytes that it sent,
+	// and what is encoded is that of all clusters.
+	work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, workv1.Manifest{RawExtension: runtime.RawExtension{Raw: bytes.Clone(encoded.raw)}})
+	work.Spec.ManifestConfigs = append(work.Spec.ManifestConfigs, *encoded.config.DeepCopy())
 	return nil
 }
 
