@@ -131,7 +131,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 			return nil, err
 		}
 	}
-	renderer := newReferring(ctx, scene.renderer, r.referenced, app.Namespace)
+	renderer := newReferring(ctx, scene.renderer, r.referenced, ownerOf(app))
 	if request.Secrets, err = delivery.NewSecrets(app.Annotations, renderer.secret); err != nil {
 		return &outcome{invalid: malformedSecrets(err), warnings: warnings}, nil
 	}

@@ -5,8 +5,10 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -23,8 +25,9 @@ type referenceReader func(ctx context.Context, namespace string, reference rende
 // refer to, each object once, after everything was merged into them.
 type referring struct {
 	delivery.Renderer
-	read      func(reference render.Reference) (map[string]any, string, error)
-	namespace string
+	read func(reference render.Reference) (map[string]any, string, error)
+	// namespace and name of the application.
+	namespace, application string
 
 	objects map[string]referenced
 	// used says that an object was asked for, and missing that one was not there.
@@ -42,13 +45,38 @@ type unreadError struct{ error }
 // Unwrap gives the failure.
 func (e *unreadError) Unwrap() error { return e.error }
 
-func newReferring(ctx context.Context, renderer delivery.Renderer, read referenceReader, namespace string) *referring {
+func newReferring(ctx context.Context, renderer delivery.Renderer, read referenceReader, owner delivery.Owner) *referring {
 	return &referring{
-		Renderer: renderer, namespace: namespace, objects: map[string]referenced{},
+		Renderer: renderer, namespace: owner.Namespace, application: owner.Name, objects: map[string]referenced{},
 		read: func(reference render.Reference) (map[string]any, string, error) {
-			return read(ctx, namespace, reference)
+			object, problem, err := read(ctx, owner.Namespace, reference)
+			if err == nil && problem == "" {
+				problem = reserved(object, owner.Name)
+			}
+			return object, problem, err
 		},
 	}
+}
+
+// reserved says that an object is a Secret that came with another application:
+// who may write applications may not read the Secrets of others by naming them.
+func reserved(object map[string]any, application string) string {
+	of := secretOf(object)
+	if of == "" || of == application {
+		return ""
+	}
+	return fmt.Sprintf("it is a Secret of application %q alone, as its label %s says", of, v1alpha1.LabelSecretOf)
+}
+
+// secretOf is the application that an object, if it is a Secret, came with.
+func secretOf(object map[string]any) string {
+	if object["kind"] != "Secret" {
+		return ""
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	of, _ := labels[v1alpha1.LabelSecretOf].(string)
+	return of
 }
 
 // Render renders a component with the objects that it refers to.
@@ -76,6 +104,8 @@ func (r *referring) object(component render.Component, reference render.Referenc
 // secret reads a Secret that belongs to the application.
 func (r *referring) secret(name string) (map[string]any, string, error) {
 	found, err := r.once(render.Reference{Resource: "secret", Name: name})
+	// One without the label is not delivered; it may be labelled at any time.
+	r.missing = r.missing || secretOf(found.object) != r.application
 	return found.object, found.problem, err
 }
 

@@ -12,7 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -33,6 +35,8 @@ func TestReferring(t *testing.T) {
 		{"found", "for two places it is read once", refer(render.ReferenceType, "there"), 1, "", false, time.Hour},
 		{"missing", "it may be created at any time", refer(render.ReferenceType, "gone"), 1, "components.shared.properties.objects[0]: there is none", false, missingReference},
 		{"down", "that says nothing of the application", refer(render.ReferenceType, "down"), 2, "the hub is down", true, time.Hour},
+		{"another application's Secret", "to write an application is not enough to read it", refer(render.ReferenceType, "theirs"), 1, "components.shared.properties.objects[0]: it is a Secret of application \"rival\" alone, as its label fairlead.dev/secret-of says", false, missingReference},
+		{"its own Secret", "it may be named too", refer(render.ReferenceType, "ours"), 1, "", false, time.Hour},
 		{"another type", "it refers to nothing", render.Component{Name: "web", Type: "webservice", Properties: map[string]any{"image": "a"}}, 0, "", false, 0},
 	}
 	for _, test := range tests {
@@ -45,11 +49,15 @@ func TestReferring(t *testing.T) {
 					return nil, "", fmt.Errorf("read in namespace %q", namespace)
 				case reference.Name == "gone":
 					return nil, "there is none", nil
+				case reference.Name == "theirs":
+					return secretFor("rival"), "", nil
+				case reference.Name == "ours":
+					return secretFor("store"), "", nil
 				case reference.Name == "down":
 					return nil, "", down
 				}
 				return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "there", "namespace": "shop"}}, "", nil
-			}, "shop")
+			}, delivery.Owner{Namespace: "shop", Name: "store"})
 			text := ""
 			for range 2 {
 				result, err := renderer.Render(render.Context{AppName: "store", AppNamespace: "shop", TargetNamespace: "shop-prod"}, test.component)
@@ -73,4 +81,11 @@ func TestReferring(t *testing.T) {
 			}
 		})
 	}
+}
+
+// secretFor is a Secret that came with an application.
+func secretFor(application string) map[string]any {
+	return map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{
+		"name": "db", "namespace": "shop", "labels": map[string]any{v1alpha1.LabelSecretOf: application},
+	}}
 }
