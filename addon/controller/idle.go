@@ -36,8 +36,8 @@ type idleRelease struct {
 	collect func(percent int) int
 
 	seen, released int64
-	// still is how many looks saw nothing.
-	still int
+	// still is how many looks saw nothing, and slow how many saw no burst.
+	still, slow int
 	// usual is how much garbage there may be outside of a burst; 0 outside of one.
 	usual int
 }
@@ -65,23 +65,35 @@ func (r *idleRelease) look() {
 	now := r.passes.Load()
 	done := now - r.seen
 	r.seen = now
+	r.pace(done)
 	if done > 0 {
 		r.still = 0
-		r.burst(done)
 		return
 	}
 	if r.still++; r.still < idleLooks || now == r.released {
 		return
 	}
-	r.rest()
 	r.release()
 	r.released = now
 }
 
+// pace ends a burst when little has been done for a while: what is never idle is not
+// to keep what the burst needed.
+func (r *idleRelease) pace(done int64) {
+	if done >= burstPasses {
+		r.slow = 0
+		r.burst()
+		return
+	}
+	if r.slow++; r.slow == idleLooks {
+		r.rest()
+	}
+}
+
 // burst spares the processor while much is done. Somebody who allows more garbage
 // anyway, or wants none collected, is not overruled.
-func (r *idleRelease) burst(done int64) {
-	if done < burstPasses || r.usual != 0 {
+func (r *idleRelease) burst() {
+	if r.usual != 0 {
 		return
 	}
 	r.usual = r.collect(burstPercent)

@@ -74,3 +74,26 @@ func TestBurst(t *testing.T) {
 		})
 	}
 }
+
+// TestBurstEnds checks that a burst ends on a hub where something is always done.
+func TestBurstEnds(t *testing.T) {
+	var passes atomic.Int64
+	percent := 50
+	idle := &idleRelease{passes: &passes, release: func() { t.Error("memory is given back while something is done") }, collect: func(to int) int {
+		before := percent
+		percent = to
+		return before
+	}}
+	passes.Add(burstPasses)
+	idle.look()
+	for i := range idleLooks {
+		if percent != burstPercent {
+			t.Errorf("%d %% after %d slow looks, want %d", percent, i, burstPercent)
+		}
+		passes.Add(1)
+		idle.look()
+	}
+	if percent != 50 {
+		t.Errorf("%d %% after the burst, want 50", percent)
+	}
+}

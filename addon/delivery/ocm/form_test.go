@@ -89,7 +89,7 @@ func TestWorksShareNothing(t *testing.T) {
 	first := unit(deployment("web", "nginx:1"), service("web"))
 	second := first
 	second.Place.Cluster = "c2"
-	make := func(u delivery.Unit) *workv1.ManifestWork {
+	workOf := func(u delivery.Unit) *workv1.ManifestWork {
 		t.Helper()
 		work, err := unitWork(u, firstIndex, h.entriesFor(t, u))
 		if err != nil {
@@ -97,8 +97,8 @@ func TestWorksShareNothing(t *testing.T) {
 		}
 		return work
 	}
-	want := make(second)
-	work := make(first)
+	want := workOf(second)
+	work := workOf(first)
 	answer := work.DeepCopy()
 	for i := range answer.Spec.Workload.Manifests {
 		answer.Spec.Workload.Manifests[i].Raw = []byte(`{"kind":"Other"}`)
@@ -117,7 +117,7 @@ func TestWorksShareNothing(t *testing.T) {
 	if err := sigsjson.UnmarshalCaseSensitivePreserveInts(raw, work); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, make(second)); diff != "" {
+	if diff := cmp.Diff(want, workOf(second)); diff != "" {
 		t.Errorf("the next work (-before +after):\n%s", diff)
 	}
 }
