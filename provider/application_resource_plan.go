@@ -43,15 +43,19 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	plan.Revision = types.StringUnknown()
 	spec := newApplicationSpec(&plan)
 	warnOfForeignTypes(&resp.Diagnostics, r.foreignToHub(ctx, &plan, spec.foreign))
-	changed := true
+	changed, open := true, false
 	if state != nil {
 		changed = !planUpdate(&plan, spec, state)
+		open = changed && mayStay(&plan, spec, state)
 		if !plan.Namespace.Equal(state.Namespace) {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
 	}
 	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
 	r.planResources(&plan, spec, state, loadSalt(ctx, req.Private), changed, &resp.Diagnostics)
+	if open {
+		plan.Resources = eitherOf(plan.Resources, state.Resources)
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
 
@@ -71,25 +75,31 @@ func (r *applicationResource) plannedNamespace(config, state *applicationModel) 
 	return types.StringUnknown()
 }
 
+// specPart is one attribute of the spec, as it is planned and as the state has it.
+type specPart struct {
+	plan, state   *types.Dynamic
+	after, before any
+}
+
+// partsOf are the parts of a spec, in the form of the API, without what is left to others.
+func partsOf(plan *applicationModel, after *applicationSpec, state *applicationModel, before *applicationSpec) []specPart {
+	ignored, _ := newIgnoredFields(plan.IgnoreFields)
+	return []specPart{
+		{&plan.Components, &state.Components, ignored.keep("components", after.components, before.components), before.components},
+		{&plan.Environments, &state.Environments, ignored.keep("environments", after.environments, before.environments), before.environments},
+		{&plan.Policies, &state.Policies, ignored.keep("policies", after.policies, before.policies), before.policies},
+		{&plan.Workflow, &state.Workflow, ignored.keep("workflow", after.workflow, before.workflow), before.workflow},
+	}
+}
+
 // planUpdate keeps what the state says where nothing changes for the hub, and
 // says whether that is so for all of the application.
 func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel) bool {
 	before := newApplicationSpec(state)
-	ignored, _ := newIgnoredFields(plan.IgnoreFields)
 	refsChanged, refsSame := changedRefs(plan.Environments, state.Environments)
 	same := !refsChanged
-	parts := []struct {
-		root          string
-		plan, state   *types.Dynamic
-		after, before any
-	}{
-		{"components", &plan.Components, &state.Components, after.components, before.components},
-		{"environments", &plan.Environments, &state.Environments, after.environments, before.environments},
-		{"policies", &plan.Policies, &state.Policies, after.policies, before.policies},
-		{"workflow", &plan.Workflow, &state.Workflow, after.workflow, before.workflow},
-	}
-	for _, part := range parts {
-		if !sameContent(ignored.keep(part.root, part.after, part.before), part.before) {
+	for _, part := range partsOf(plan, after, state, before) {
+		if !sameContent(part.after, part.before) {
 			same = false
 			continue
 		}

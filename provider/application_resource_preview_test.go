@@ -5,12 +5,16 @@ package provider
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 )
 
 // shopHCL is an application of two components, of which one has a Service.
@@ -64,6 +68,13 @@ func (p *planner) update(state, config map[string]tftypes.Value) *tfprotov6.Plan
 		p.t.Fatal(err)
 	}
 	return p.changeWith(private, state, config)
+}
+
+// rendered are the digests of an application as an apply leaves them.
+func (p *planner) rendered(of map[string]string) map[string]string {
+	p.t.Helper()
+	another := stateOf(attributes(p.t, map[string]string{"components": `{ another = { type = "worker", properties = { image = "z" } } }`}))
+	return resourcesOf(p.t, p.decodeValue(applicationType, p.update(another, configOf(attributes(p.t, of))).PlannedState))
 }
 
 // TestApplicationPlanOfResources plans which objects an application becomes.
@@ -137,6 +148,9 @@ func TestApplicationPlanOfResources(t *testing.T) {
 			if c.before != nil {
 				state := stateOf(attributes(t, c.before))
 				state["resources"] = resourcesValue(map[string]string{"state": someDigest})
+				if _, kept := c.want["state"]; !kept {
+					state["resources"] = resourcesValue(p.rendered(c.before))
+				}
 				resp = p.update(state, config)
 			}
 			got := resourcesOf(t, p.decodeValue(applicationType, resp.PlannedState))
@@ -193,6 +207,114 @@ func TestApplicationResourcesOfEnvironment(t *testing.T) {
 		}
 		if known := planned["revision"].IsKnown(); known != (c.changed == nil) {
 			t.Errorf("%s: the revision is known: %t", c.reason, known)
+		}
+	}
+}
+
+// TestApplicationPlanOfOpenChange plans a value that is not known yet, and plans
+// again, as an apply does, when it turns out to be what it was and when it does
+// not: what the first plan knows of the objects must hold in both, also where the
+// state has other objects than are rendered now.
+func TestApplicationPlanOfOpenChange(t *testing.T) {
+	p := newPlanner(t)
+	shop := func(worker string, more ...string) map[string]string {
+		return map[string]string{"components": strings.Replace(shopHCL, `worker", properties = { image = "a"`,
+			strings.Join(append([]string{`worker", properties = { image = ` + worker}, more...), ", "), 1)}
+	}
+	now := p.rendered(shop(`"a"`))
+	with := func(change func(map[string]string)) map[string]string {
+		out := maps.Clone(now)
+		change(out)
+		return out
+	}
+	const web, service, worker = "default/web/Deployment/web", "default/web/Service/web", "default/worker/Deployment/worker"
+	cases := []struct {
+		reason string
+		state  map[string]string
+		more   []string
+		want   map[string]string
+	}{
+		{"what is rendered now", now, nil, map[string]string{web: now[web], service: now[service], worker: "?"}},
+		{"a digest of another version of the provider", with(func(m map[string]string) { m[web] = someDigest }), nil,
+			map[string]string{web: "?", service: now[service], worker: "?"}},
+		{"an object more", with(func(m map[string]string) { m["default/web/Ingress/web"] = someDigest }), nil, nil},
+		{"an object less", with(func(m map[string]string) { delete(m, service) }), nil, nil},
+		{"another object", with(func(m map[string]string) { delete(m, service); m["default/web/Service/other"] = someDigest }), nil, nil},
+		{"nothing of its objects", nil, nil, nil},
+		{"a change besides is a change for certain", with(func(m map[string]string) { m[web] = someDigest }), []string{`cpu = "1"`},
+			map[string]string{web: now[web], service: now[service], worker: "?"}},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			state := stateOf(attributes(t, shop(`"a"`)))
+			if c.state != nil {
+				state["resources"] = resourcesValue(c.state)
+			}
+			plan := func(image string) *tfprotov6.PlanResourceChangeResponse {
+				return p.update(state, configOf(attributes(t, shop(image, c.more...))))
+			}
+			first := plan("unknown")
+			planned := resourcesOf(t, p.decodeValue(applicationType, first.PlannedState))
+			if diff := cmp.Diff(c.want, planned); diff != "" {
+				t.Errorf("first plan (-want +got):\n%s", diff)
+			}
+			if got := summaries(first.Diagnostics, tfprotov6.DiagnosticSeverityWarning); got != "" {
+				t.Errorf("warnings: %s", got)
+			}
+			for _, image := range []string{`"a"`, `"b"`} {
+				final := resourcesOf(t, p.decodeValue(applicationType, plan(image).PlannedState))
+				if problem := inconsistent(planned, final); problem != "" {
+					t.Errorf("the value is %s: %s", image, problem)
+				}
+			}
+		})
+	}
+}
+
+// inconsistent says why an engine refuses a final plan of `resources`.
+func inconsistent(planned, final map[string]string) string {
+	if planned == nil {
+		return ""
+	}
+	if len(planned) != len(final) {
+		return fmt.Sprintf("planned %d objects, and then %d", len(planned), len(final))
+	}
+	for key, digest := range planned {
+		if later, ok := final[key]; !ok || digest != "?" && digest != later {
+			return fmt.Sprintf("%s was %q, and then %q", key, digest, later)
+		}
+	}
+	return ""
+}
+
+// TestMayBe says of values that are not known yet whether they may be another one.
+func TestMayBe(t *testing.T) {
+	unknown := definition.Unknown{}
+	type object = map[string]any
+	type list = []any
+	named := func(properties any) object { return object{"name": "web", "type": "worker", "properties": properties} }
+	cases := []struct {
+		reason       string
+		value, other any
+		want         bool
+	}{
+		{"the same", object{"a": int64(1)}, object{"a": int64(1)}, true},
+		{"another known value", object{"a": int64(1)}, object{"a": int64(2)}, false},
+		{"no value and an empty list", nil, list{}, true},
+		{"all of it", unknown, object{"a": "b"}, true},
+		{"a leaf", list{named(object{"a": unknown, "b": "x"})}, list{named(object{"a": "y", "b": "x"})}, true},
+		{"a leaf, besides a change", list{named(object{"a": unknown, "b": "x"})}, list{named(object{"a": "y", "b": "z"})}, false},
+		{"a leaf that may be null", object{"a": unknown, "b": "x"}, object{"b": "x"}, true},
+		{"a leaf, besides a key that is gone", object{"a": unknown}, object{"a": "x", "b": "x"}, false},
+		{"a component more", list{named(object{"a": unknown}), named(object{"b": "x"})}, list{named(object{"b": "x"})}, false},
+		{"a component more that may be null", list{unknown, named(object{"b": "x"})}, list{named(object{"b": "x"})}, true},
+		{"a trait whose parameters may be null", list{object{"type": "scaler", "properties": unknown}}, nil, true},
+		{"a trait with a parameter that may be null", object{"type": "scaler", "properties": object{"replicas": unknown}}, object{"type": "scaler"}, true},
+		{"a type decides how the rest is written", object{"type": unknown, "properties": object{"replicas": "2"}}, object{"type": "scaler", "properties": object{"replicas": int64(2)}}, true},
+	}
+	for _, c := range cases {
+		if got := mayBe(c.value, c.other); got != c.want {
+			t.Errorf("%s: got %t, want %t", c.reason, got, c.want)
 		}
 	}
 }
