@@ -109,7 +109,8 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 		return
 	}
 	salt := r.newInstance()
-	r.settleResources(&plan, spec, salt)
+	// Of what is configured, as in the plan: what is left to others is not in it.
+	r.settleResources(&plan, newApplicationSpec(&plan), salt)
 	live, err := object.write(ctx, desired, secrets, force)
 	if err != nil {
 		appendApplicationError(&resp.Diagnostics, err)
@@ -217,7 +218,8 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 		return
 	}
 	salt := cmp.Or(loadSalt(ctx, req.Private), r.newInstance())
-	r.settleResources(&plan, spec, salt)
+	// Of what is configured, as in the plan: what is left to others is not in it.
+	r.settleResources(&plan, newApplicationSpec(&plan), salt)
 	live, err := object.write(ctx, desired, secrets, takesOver(&plan) || wasImported(ctx, req.Private))
 	if err == nil {
 		// After the application, which does not name them any more. An error keeps the

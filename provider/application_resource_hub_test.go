@@ -1,0 +1,167 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// answers is a hub that gives set answers, for what a real one does rarely.
+type answers struct {
+	// application is the content of the application shop, empty while there is none.
+	application string
+	// secrets is the status of the answer to a request for a Secret.
+	secrets int
+	// conflicts says that another manager sets fields of the application.
+	conflicts bool
+
+	mutex  sync.Mutex
+	writes []string
+}
+
+// written are the names of what was written, dry runs aside.
+func (a *answers) written() []string {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.writes
+}
+
+// ServeHTTP answers as an API server does.
+func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	isSecret := strings.Contains(r.URL.Path, "/secrets/")
+	const served = `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":%q,"resources":[{"name":%q,"kind":%q,"namespaced":true}]}`
+	switch {
+	case r.URL.Path == "/api/v1":
+		answer(w, http.StatusOK, fmt.Sprintf(served, "v1", "secrets", "Secret"))
+	case r.URL.Path == "/apis/core.oam.dev/v1beta1":
+		answer(w, http.StatusOK, fmt.Sprintf(served, "core.oam.dev/v1beta1", "applications", "Application"))
+	case r.Method == http.MethodPatch:
+		a.patch(w, r, name, isSecret)
+	case isSecret:
+		refuse(w, a.secrets)
+	case a.application == "":
+		refuse(w, http.StatusNotFound)
+	default:
+		answer(w, http.StatusOK, a.application)
+	}
+}
+
+// patch takes a server-side apply.
+func (a *answers) patch(w http.ResponseWriter, r *http.Request, name string, isSecret bool) {
+	query := r.URL.Query()
+	if a.conflicts && !isSecret && query.Get("force") != "true" {
+		answer(w, http.StatusConflict, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":409,"reason":"Conflict","message":"no","details":{"causes":[
+			{"reason":"FieldManagerConflict","message":"conflict with \"argocd-controller\"","field":".spec.components"}]}}`)
+		return
+	}
+	var object map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&object); err != nil {
+		refuse(w, http.StatusBadRequest)
+		return
+	}
+	if query.Get("dryRun") == "" {
+		a.mutex.Lock()
+		a.writes = append(a.writes, name)
+		a.mutex.Unlock()
+	}
+	if metadata, ok := object["metadata"].(map[string]any); ok {
+		metadata["uid"] = "1"
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		refuse(w, http.StatusBadRequest)
+		return
+	}
+	answer(w, http.StatusOK, string(text))
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
+func refuse(w http.ResponseWriter, status int) {
+	reasons := map[int]string{http.StatusNotFound: "NotFound", http.StatusForbidden: "Forbidden", http.StatusBadRequest: "BadRequest"}
+	answer(w, status, fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":"no","details":{"name":"x"}}`, status, reasons[status]))
+}
+
+// on plans with a hub that gives those answers.
+func on(t *testing.T, hub *answers, more map[string]tftypes.Value) *planner {
+	t.Helper()
+	server := httptest.NewTLSServer(hub)
+	t.Cleanup(server.Close)
+	block := map[string]tftypes.Value{"hub": hubValue(schemaOf(t), map[string]tftypes.Value{
+		"host": text(server.URL), "token": text("t"), "insecure": tftypes.NewValue(tftypes.Bool, true)})}
+	for name, value := range more {
+		block[name] = value
+	}
+	e, diagnostics := newEngine(t, nil, block)
+	if got := summaries(diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {
+		t.Fatalf("configure: %s", got)
+	}
+	return &planner{engine: e, schema: e.schema.ResourceSchemas[applicationType]}
+}
+
+// apply applies what was planned.
+func (p *planner) apply(state, config map[string]tftypes.Value, plan *tfprotov6.PlanResourceChangeResponse) *tfprotov6.ApplyResourceChangeResponse {
+	p.t.Helper()
+	prior := p.dynamic(p.schema, state)
+	if state == nil {
+		null, err := tfprotov6.NewDynamicValue(p.schema.ValueType(), tftypes.NewValue(p.schema.ValueType(), nil))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		prior = &null
+	}
+	resp, err := p.server.ApplyResourceChange(p.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: applicationType, PriorState: prior, PlannedState: plan.PlannedState, PlannedPrivate: plan.PlannedPrivate, Config: p.dynamic(p.schema, config),
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp
+}
+
+// TestApplicationResourcesOfIgnoredFields writes an application whose fields that are
+// left to others decide which objects there are: the state has those of the plan,
+// else the engine refuses the answer, and taints the application.
+func TestApplicationResourcesOfIgnoredFields(t *testing.T) {
+	hub := &answers{application: `{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":"shop","namespace":"default","uid":"1"},
+		"spec":{"components":[{"name":"web","type":"webservice","properties":{"image":"a"}},{"name":"worker","type":"worker","properties":{"image":"z"}}]}}`}
+	p := on(t, hub, nil)
+	config := configOf(attributes(t, map[string]string{"components": shopHCL}))
+	config["adopt_existing"] = tftypes.NewValue(tftypes.Bool, true)
+	config["ignore_fields"] = tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, []tftypes.Value{text("components.web.properties.ports")})
+	state := stateOf(attributes(t, map[string]string{"components": strings.Replace(shopHCL, `worker", properties = { image = "a"`, `worker", properties = { image = "b"`, 1)}))
+	for reason, test := range map[string]struct {
+		state map[string]tftypes.Value
+		plan  *tfprotov6.PlanResourceChangeResponse
+	}{
+		"an application that is taken over":                     {nil, p.plan(applicationType, config)},
+		"a change of one whose digests are known only by apply": {state, p.change(state, config)},
+	} {
+		resp := p.apply(test.state, config, test.plan)
+		checkPrefix(t, reason, summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+		planned := resourcesOf(t, p.decodeValue(applicationType, test.plan.PlannedState))
+		applied := resourcesOf(t, p.decodeValue(applicationType, resp.NewState))
+		if problem := inconsistent(planned, applied); problem != "" || len(planned) != 3 {
+			t.Errorf("%s: planned %v, applied %v: %s", reason, planned, applied, problem)
+		}
+	}
+	if diff := cmp.Diff([]string{"shop", "shop"}, hub.written()); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
