@@ -165,3 +165,63 @@ func TestApplicationResourcesOfIgnoredFields(t *testing.T) {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 }
+
+// secretsValue is a value of secrets_wo with Secrets of those names.
+func secretsValue(names ...string) tftypes.Value {
+	secret := tftypes.Map{ElementType: tftypes.String}
+	secrets := map[string]tftypes.Value{}
+	for _, name := range names {
+		secrets[name] = tftypes.NewValue(secret, map[string]tftypes.Value{"password": text("C4N4RY")})
+	}
+	return tftypes.NewValue(tftypes.Map{ElementType: secret}, secrets)
+}
+
+// TestApplicationPlanMayNotReadSecrets plans with a credential that may not read
+// Secrets: without another change their digests stay, with a warning, or the plan
+// fails where that is wanted. With one they are open, because the apply may read
+// them and find that they change.
+func TestApplicationPlanMayNotReadSecrets(t *testing.T) {
+	schema := schemaOf(t)
+	block, _ := schema.Provider.ValueType().(tftypes.Object)
+	planType, _ := block.AttributeTypes["plan"].(tftypes.Object)
+	strict := map[string]tftypes.Value{"plan": complete(planType, map[string]tftypes.Value{"on_unreachable": text(onUnreachableError)})}
+	components := attributes(t, map[string]string{"components": someWeb})
+	state := stateOf(components)
+	state["secrets"] = resourcesValue(map[string]string{"api": someDigest, "db": someDigest})
+	same, other, renamed := configOf(components), configOf(components), configOf(components)
+	same["secrets_wo"], other["secrets_wo"], renamed["secrets_wo"] = secretsValue("api", "db"), secretsValue("api", "db"), secretsValue("api", "database")
+	other["adopt_existing"] = tftypes.NewValue(tftypes.Bool, true)
+	cases := []struct {
+		reason         string
+		provider       map[string]tftypes.Value
+		config         map[string]tftypes.Value
+		known          bool
+		warning, error string
+	}{
+		{"no other change", nil, same, true, "Secrets not compared: ", ""},
+		{"no other change, and a hub that cannot be asked is an error", strict, same, true, "", "Secrets not compared: "},
+		{"another attribute changes, which the hub does not see", nil, other, false, "", ""},
+		{"one Secret takes the place of another", nil, renamed, false, "", ""},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			p := on(t, &answers{secrets: http.StatusForbidden}, c.provider)
+			resp := p.tryChange(nil, state, c.config)
+			checkPrefix(t, "warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), c.warning)
+			failed := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError)
+			checkPrefix(t, "error", failed, c.error)
+			if strings.Contains(failed, "C4N4RY") {
+				t.Errorf("the error shows the value: %s", failed)
+			}
+			if c.error != "" {
+				return
+			}
+			planned := p.decodeValue(applicationType, resp.PlannedState)
+			for name, digest := range resourcesOf(t, map[string]tftypes.Value{"resources": planned["secrets"]}) {
+				if known := digest != "?"; known != c.known || planned["revision"].IsKnown() != c.known {
+					t.Errorf("known must be: %t, got %q for %s, and the revision %s", c.known, digest, name, planned["revision"])
+				}
+			}
+		})
+	}
+}

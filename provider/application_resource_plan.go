@@ -51,11 +51,12 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
 	}
-	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
 	r.planResources(&plan, spec, state, loadSalt(ctx, req.Private), changed, &resp.Diagnostics)
 	if open {
 		plan.Resources = eitherOf(plan.Resources, state.Resources)
 	}
+	// Last, since it asks whether anything else changes.
+	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
 

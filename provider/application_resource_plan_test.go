@@ -71,6 +71,16 @@ func (p *planner) change(state, config map[string]tftypes.Value) *tfprotov6.Plan
 // changeWith is change with the private state of the provider.
 func (p *planner) changeWith(private []byte, state, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
 	p.t.Helper()
+	resp := p.tryChange(private, state, config)
+	if got := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {
+		p.t.Fatalf("plan: %s", got)
+	}
+	return resp
+}
+
+// tryChange is changeWith for a plan that may fail.
+func (p *planner) tryChange(private []byte, state, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
+	p.t.Helper()
 	proposed := map[string]tftypes.Value{}
 	for name, value := range config {
 		proposed[name] = value
@@ -91,9 +101,6 @@ func (p *planner) changeWith(private []byte, state, config map[string]tftypes.Va
 	})
 	if err != nil {
 		p.t.Fatal(err)
-	}
-	if got := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {
-		p.t.Fatalf("plan: %s", got)
 	}
 	return resp
 }

@@ -9,7 +9,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
 const (
@@ -166,17 +169,19 @@ func (r *applicationResource) plannedDigests(ctx context.Context, wanted []wante
 	if state != nil {
 		prior = state.Secrets.Elements()
 	}
-	changes := plan.Revision.IsUnknown()
+	changes := !sameButForSecrets(plan, state)
 	var untold []string
+	var cause error
 	for _, secret := range wanted {
 		elements[secret.key] = types.StringUnknown()
 		digest, had := prior[secret.key].(types.String)
 		if !had || digest.ValueString() == "" {
+			changes = true
 			continue
 		}
 		same, err := r.sameSecret(ctx, secret, digest.ValueString(), plan, state)
 		if err != nil {
-			untold = append(untold, secret.key)
+			untold, cause = append(untold, secret.key), err
 		}
 		if same {
 			elements[secret.key] = digest
@@ -191,9 +196,43 @@ func (r *applicationResource) plannedDigests(ctx context.Context, wanted []wante
 	for _, key := range untold {
 		elements[key] = prior[key]
 	}
-	diags.AddWarning("Secrets not compared", fmt.Sprintf("The hub could not be asked for the Secrets of an application, "+
-		"so that the plan does not show whether they change: %s. With secrets_wo_version the plan needs no hub for that.", strings.Join(untold, ", ")))
+	appendNotCompared(diags, untold, cause)
 	return elements
+}
+
+// appendNotCompared says which Secrets the hub could not be asked for. It is an error
+// where the user wants one whenever the hub cannot be asked.
+func appendNotCompared(diags *diag.Diagnostics, keys []string, cause error) {
+	const summary = "Secrets not compared"
+	detail := fmt.Sprintf("The hub could not be asked for the Secrets of an application, "+
+		"so that the plan does not show whether they change: %s. With secrets_wo_version the plan needs no hub for that.", strings.Join(keys, ", "))
+	var failure *hub.Error
+	if errors.As(cause, &failure) && !hub.IsAway(cause) {
+		diags.AddError(summary, detail+"\n\n"+failure.Error())
+		return
+	}
+	diags.AddWarning(summary, detail)
+}
+
+// sameButForSecrets says whether a plan is what the state says, whatever Secrets are
+// planned: else the application is written.
+func sameButForSecrets(plan, state *applicationModel) bool {
+	if state == nil {
+		return false
+	}
+	planned, before := reflect.ValueOf(*plan), reflect.ValueOf(*state)
+	for i := range planned.NumField() {
+		switch planned.Type().Field(i).Tag.Get("tfsdk") {
+		case "secrets", "secrets_wo", "environment_secrets_wo":
+			continue
+		}
+		value, ok := planned.Field(i).Interface().(attr.Value)
+		other, alsoOK := before.Field(i).Interface().(attr.Value)
+		if !ok || !alsoOK || !value.Equal(other) {
+			return false
+		}
+	}
+	return true
 }
 
 // sameSecret says whether a Secret is what it was. An error says that it cannot be told.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -104,6 +105,15 @@ func TestWantedSecrets(t *testing.T) {
 	}
 }
 
+// nullModel is an application of which every attribute is null.
+func nullModel() *applicationModel {
+	strings, none := types.MapNull(types.StringType), types.ObjectNull(map[string]attr.Type{})
+	return &applicationModel{
+		Labels: strings, Annotations: strings, Secrets: strings, Resources: strings, IgnoreFields: types.ListNull(types.StringType),
+		Deletion: none, Timeouts: timeouts.Value{Object: none},
+	}
+}
+
 // TestSecretsPlanWithoutHub plans with a hub that is not known yet: what is in the
 // state stays, with a warning, unless the application changes anyhow.
 func TestSecretsPlanWithoutHub(t *testing.T) {
@@ -130,8 +140,9 @@ func TestSecretsPlanWithoutHub(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := &applicationResource{hub: unknownHub()}
-			plan := &applicationModel{SecretsWOVersion: test.version, Revision: test.revision}
-			state := &applicationModel{SecretsWOVersion: test.before, Secrets: test.state}
+			plan, state := nullModel(), nullModel()
+			plan.SecretsWOVersion, plan.Revision = test.version, test.revision
+			state.SecretsWOVersion, state.Revision, state.Secrets = test.before, types.StringValue("r"), test.state
 			var diags diag.Diagnostics
 			r.planSecrets(t.Context(), &applicationModel{SecretsWO: password}, plan, state, &diags)
 			if diff := cmp.Diff(test.want.String()+test.planned.String(), plan.Secrets.String()+plan.Revision.String()); diff != "" {
