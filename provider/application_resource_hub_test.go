@@ -225,3 +225,29 @@ func TestApplicationPlanMayNotReadSecrets(t *testing.T) {
 		})
 	}
 }
+
+// TestApplicationRefusedWritesNoSecret changes an application with a Secret while
+// another manager sets fields of it: it is refused, and nothing was written.
+func TestApplicationRefusedWritesNoSecret(t *testing.T) {
+	before := attributes(t, map[string]string{"components": someWeb})
+	after := configOf(attributes(t, map[string]string{"components": strings.Replace(someWeb, `image = "a"`, `image = "b"`, 1)}))
+	after["secrets_wo"] = secretsValue("db")
+	for _, c := range []struct {
+		reason    string
+		conflicts bool
+		error     string
+		want      []string
+	}{
+		{"nobody else sets its fields", false, "", []string{"db", "shop"}},
+		{"another manager does", true, "Fields managed by somebody else: ", nil},
+	} {
+		hub := &answers{secrets: http.StatusNotFound, conflicts: c.conflicts}
+		p := on(t, hub, nil)
+		state := stateOf(before)
+		resp := p.apply(state, after, p.change(state, after))
+		checkPrefix(t, c.reason, summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), c.error)
+		if diff := cmp.Diff(c.want, hub.written()); diff != "" {
+			t.Errorf("%s: writes (-want +got):\n%s", c.reason, diff)
+		}
+	}
+}

@@ -144,16 +144,20 @@ func (o applicationObject) writeSecrets(ctx context.Context, writes []secretWrit
 
 // write writes the application's Secrets and then the application.
 func (o applicationObject) write(ctx context.Context, desired *unstructured.Unstructured, secrets []secretWrite, force bool) (*unstructured.Unstructured, error) {
+	options := hub.ApplyOptions{Force: force, TakeFromPeople: true}
 	if len(secrets) > 0 {
-		// So that no Secret is written for an application that the hub refuses.
-		if _, err := o.client.Apply(ctx, desired, hub.ApplyOptions{DryRun: true, Force: true}); err != nil {
+		// So that no Secret is written for an application that the hub refuses, or of
+		// which another manager sets a field.
+		tried := options
+		tried.DryRun = true
+		if _, err := o.client.ApplyExactly(ctx, desired, tried); err != nil {
 			return nil, err
 		}
 	}
 	if err := o.writeSecrets(ctx, secrets); err != nil {
 		return nil, err
 	}
-	return o.client.ApplyExactly(ctx, desired, hub.ApplyOptions{Force: force, TakeFromPeople: true})
+	return o.client.ApplyExactly(ctx, desired, options)
 }
 
 // secret is a Secret as it is written.

@@ -226,6 +226,7 @@ func TestConflicts(t *testing.T) {
 	for _, test := range tests {
 		created := apply(t, client, desired)
 		edit(t, client, desired, test.manager, patch)
+		checkTried(t, client, desired, test.reason, test.opts, test.taken)
 		got, err := client.ApplyExactly(t.Context(), desired, test.opts)
 		if test.taken {
 			checkTaken(t, test.reason, got, err)
@@ -239,6 +240,15 @@ func TestConflicts(t *testing.T) {
 		}
 	}
 	golden(t, "conflicts.txt", strings.Join(texts, "\n"))
+}
+
+// checkTried checks that a dry run ends as the write does.
+func checkTried(t *testing.T, client *Client, desired *unstructured.Unstructured, reason string, opts ApplyOptions, taken bool) {
+	t.Helper()
+	opts.DryRun = true
+	if _, err := client.ApplyExactly(t.Context(), desired, opts); (err == nil) != taken {
+		t.Errorf("%s: a dry run ends with %v", reason, err)
+	}
 }
 
 // checkTaken checks that the object is as desired: what it does not name is gone.
@@ -267,6 +277,24 @@ func TestLeftovers(t *testing.T) {
 		t.Fatalf("got %v, want a conflict", err)
 	}
 	golden(t, "leftovers.txt", err.Error()+"\n")
+}
+
+// TestLeftoversOfPeople has another tool set what is desired, and a person what is
+// not: nothing of it would stay, so neither a dry run nor the write is a conflict.
+func TestLeftoversOfPeople(t *testing.T) {
+	client := realClient(t, time.Minute)
+	installEnvironments(t, client)
+	desired := environment("people", map[string]any{"afterPolicy": "Require"})
+	edit(t, client, apply(t, client, environment("people", map[string]any{})), "argocd-controller", `{"spec":{"afterPolicy":"Require"}}`)
+	edit(t, client, desired, "kubectl-edit", `{"spec":{"approval":{"required":true}}}`)
+	checkTried(t, client, desired, "a person's field that is not desired", ApplyOptions{TakeFromPeople: true}, true)
+	got, err := client.ApplyExactly(t.Context(), desired, ApplyOptions{TakeFromPeople: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{"afterPolicy": "Require", "permissions": "fairlead-deployer"}, got.Object["spec"]); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
 }
 
 // TestInvalid checks that a refusal names each field, and that unknown fields are refused.

@@ -52,9 +52,7 @@ func (c *Client) takeOver(ctx context.Context, obj *unstructured.Unstructured, o
 		if err != nil {
 			return false, err
 		}
-		moved, others, err := moveOwnership(live.GetManagedFields(), func(manager string) bool {
-			return opts.Force || (opts.TakeFromPeople && isPerson(manager))
-		})
+		moved, others, err := moveOwnership(live.GetManagedFields(), opts.takes)
 		if err != nil {
 			return false, fmt.Errorf("read who manages %s %q: %w", gvk.Kind, key.Name, err)
 		}
@@ -66,6 +64,11 @@ func (c *Client) takeOver(ctx context.Context, obj *unstructured.Unstructured, o
 			return others, err
 		}
 	}
+}
+
+// takes says whether fields of a manager are taken over.
+func (o ApplyOptions) takes(manager string) bool {
+	return o.Force || (o.TakeFromPeople && isPerson(manager))
 }
 
 // moveOwnership moves the spec fields of the managers that taken selects to us.
@@ -197,6 +200,8 @@ func (c *Client) checkLeftovers(ctx context.Context, obj *unstructured.Unstructu
 		case entry.Subresource != "":
 		case entry.Manager == FieldManager:
 			ours = ours.Union(spec)
+		case opts.takes(entry.Manager):
+			// A dry run has not moved what a write moves first.
 		default:
 			foreign[entry.Manager] = spec.Leaves()
 		}
