@@ -14,7 +14,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	fwtypes "github.com/hashicorp/terraform-plugin-framework/types"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
@@ -116,7 +115,8 @@ func (r *clusterJoinEphemeralResource) Open(ctx context.Context, req ephemeral.O
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if err := model.complete(client.RESTConfig()); err != nil {
+	way, err := model.complete(client)
+	if err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}
@@ -130,17 +130,25 @@ func (r *clusterJoinEphemeralResource) Open(ctx context.Context, req ephemeral.O
 		appendError(&resp.Diagnostics, err)
 		return
 	}
-	if err := model.take(token); err != nil {
+	if err := model.take(token, way); err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &model)...)
 }
 
-// complete fills in what is left out.
-func (m *clusterJoinModel) complete(config *rest.Config) error {
-	if err := rest.LoadTLSFiles(config); err != nil {
-		return &hub.ConfigError{Summary: "Certificate authority not readable", Detail: err.Error() + "."}
+// complete fills in what is left out, and returns how the cluster is to reach the
+// hub. At the address of the provider that is as the provider does.
+func (m *clusterJoinModel) complete(client *hub.Client) (*api.Cluster, error) {
+	trusted := client.Trust()
+	authority, err := trusted.Authority()
+	if err != nil {
+		return nil, err
+	}
+	way := &api.Cluster{}
+	if m.Host.IsNull() {
+		way.TLSServerName = trusted.ServerName
+		way.InsecureSkipTLSVerify = trusted.Insecure && m.ClusterCACertificate.IsNull()
 	}
 	for _, fallback := range []struct {
 		value *fwtypes.String
@@ -149,21 +157,23 @@ func (m *clusterJoinModel) complete(config *rest.Config) error {
 		{&m.Namespace, fleet.BootstrapNamespace},
 		{&m.ServiceAccount, fleet.BootstrapAccount},
 		{&m.ValidFor, shortDuration(defaultJoinTime)},
-		{&m.Host, config.Host},
-		{&m.ClusterCACertificate, string(config.CAData)},
+		{&m.Host, client.Host()},
+		{&m.ClusterCACertificate, authority},
 	} {
 		if fallback.value.IsNull() {
 			*fallback.value = fwtypes.StringValue(fallback.text)
 		}
 	}
-	return nil
+	way.Server = m.Host.ValueString()
+	way.CertificateAuthorityData = []byte(m.ClusterCACertificate.ValueString())
+	return way, nil
 }
 
 // take puts the token into the model, and into a kubeconfig.
-func (m *clusterJoinModel) take(token hub.Token) error {
+func (m *clusterJoinModel) take(token hub.Token, way *api.Cluster) error {
 	const name = "hub"
 	config := api.NewConfig()
-	config.Clusters[name] = &api.Cluster{Server: m.Host.ValueString(), CertificateAuthorityData: []byte(m.ClusterCACertificate.ValueString())}
+	config.Clusters[name] = way
 	config.AuthInfos[name] = &api.AuthInfo{Token: token.Value}
 	config.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
 	config.CurrentContext = name

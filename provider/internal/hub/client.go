@@ -33,6 +33,7 @@ const (
 // Client is a client of one hub. It is safe for concurrent use.
 type Client struct {
 	rest       *rest.Config
+	trust      Trust
 	dynamic    dynamic.Interface
 	discovery  discovery.DiscoveryInterfaceWithContext
 	kinds      *kinds
@@ -46,7 +47,7 @@ type Client struct {
 // New returns a client of the hub that cfg names. It sends no request. A
 // kubeconfig or token file that cannot be used is a *ConfigError.
 func New(cfg Config) (*Client, error) {
-	config, err := restConfig(cfg)
+	config, trusted, err := restConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +69,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	return &Client{
 		rest:       config,
+		trust:      trusted,
 		dynamic:    objects,
 		discovery:  kindsClient,
 		kinds:      newKinds(kindsClient),
@@ -148,8 +150,12 @@ func familyName(settings Settings) string {
 // Host returns the address of the hub.
 func (c *Client) Host() string { return c.rest.Host }
 
+// Trust returns how the hub is verified, for others who are to reach it.
+func (c *Client) Trust() Trust { return c.trust }
+
 // RESTConfig returns a copy of the client configuration, for libraries that make
-// their own clients. It holds the credential: never print it.
+// their own clients. It holds the credential: never print it. What it says of TLS
+// is not how the hub is verified: with a credential plugin it says nothing, see Trust.
 func (c *Client) RESTConfig() *rest.Config { return rest.CopyConfig(c.rest) }
 
 // Get reads an object. An object or a kind that does not exist is an error for

@@ -30,13 +30,15 @@ const maxToken = 1 << 20
 // podAccount is where a pod finds its account.
 const podAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// restConfig returns the client configuration. Throttling in the client is off,
-// because priority and fairness protects the server.
-func restConfig(cfg Config) (*rest.Config, error) {
+// restConfig returns the client configuration, and how it verifies the hub, which
+// a configuration with a credential plugin does not say any more. Throttling in
+// the client is off, because priority and fairness protects the server.
+func restConfig(cfg Config) (*rest.Config, Trust, error) {
 	config, err := baseREST(cfg)
 	if err != nil {
-		return nil, err
+		return nil, Trust{}, err
 	}
+	trusted := trustOf(config)
 	version := cfg.Version
 	if version == "" {
 		version = "dev"
@@ -48,7 +50,7 @@ func restConfig(cfg Config) (*rest.Config, error) {
 	config.WarningHandler = rest.NoWarnings{}
 	config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	if err := throughProxy(config, cfg.Settings.ProxyURL); err != nil {
-		return nil, err
+		return nil, Trust{}, err
 	}
 	if as := cfg.Settings.Impersonate; as != nil {
 		config.Impersonate = rest.ImpersonationConfig{UserName: as.User, UID: as.UID, Groups: as.Groups, Extra: as.Extra}
@@ -57,7 +59,39 @@ func restConfig(cfg Config) (*rest.Config, error) {
 	if cfg.Settings.Exec != nil {
 		field = keyExec
 	}
-	return withPlugin(config, field)
+	config, err = withPlugin(config, field)
+	return config, trusted, err
+}
+
+// Trust is how a hub is verified.
+type Trust struct {
+	// CAData and CAFile are the certificate authority, as PEM or where it is; both
+	// are empty where the authorities of the system are trusted.
+	CAData []byte
+	CAFile string
+	// ServerName is the name that the certificate must have, that of the address
+	// when empty.
+	ServerName string
+	// Insecure says that nothing is verified.
+	Insecure bool
+}
+
+// trustOf returns how the configuration verifies the hub.
+func trustOf(config *rest.Config) Trust {
+	return Trust{CAData: config.CAData, CAFile: config.CAFile, ServerName: config.ServerName, Insecure: config.Insecure}
+}
+
+// Authority returns the certificate authority as PEM, empty for those of the system.
+func (t Trust) Authority() (string, error) {
+	if len(t.CAData) > 0 || t.CAFile == "" {
+		return string(t.CAData), nil
+	}
+	content, err := os.ReadFile(t.CAFile)
+	if err != nil {
+		return "", &ConfigError{Summary: "Certificate authority not readable",
+			Detail: fmt.Sprintf("The certificate authority %q cannot be read: %s.", t.CAFile, reason(err))}
+	}
+	return string(content), nil
 }
 
 // throughProxy sends the requests through the proxy, if there is one, instead of
