@@ -96,13 +96,20 @@ func resolveProxy(sources []source) (Secret, error) {
 	if !src.has(keyProxyURL) {
 		return "", nil
 	}
-	parsed, err := url.Parse(string(src.settings.ProxyURL))
-	if err != nil || parsed.Host == "" || !slices.Contains(proxySchemes(), parsed.Scheme) {
+	if !isProxy(src.settings.ProxyURL) {
 		label := src.labels[keyProxyURL]
-		return "", &ConfigError{Field: attributeOf(label), Summary: invalidSummary,
-			Detail: label + " is not the address of a proxy. Give it as http://name:port, https://name:port or socks5://name:port."}
+		return "", &ConfigError{Field: attributeOf(label), Summary: invalidSummary, Detail: label + noProxy}
 	}
 	return src.settings.ProxyURL, nil
+}
+
+// noProxy says what is wrong with what names a proxy.
+const noProxy = " is not the address of a proxy. Give it as http://name:port, https://name:port or socks5://name:port."
+
+// isProxy says whether that is the address of a proxy.
+func isProxy(address Secret) bool {
+	parsed, err := url.Parse(string(address))
+	return err == nil && parsed.Host != "" && slices.Contains(proxySchemes(), parsed.Scheme)
 }
 
 // proxyHost returns the proxy without what may be secret in its address.

@@ -161,6 +161,10 @@ func (k kubeconfig) choose(settings Settings) (string, error) {
 		return "", &ConfigError{Field: keyConfigContext, Summary: "Invalid kubeconfig",
 			Detail: fmt.Sprintf("Context %q of %s names the cluster %q, which has no server there.", name, k.origin, cluster)}
 	}
+	if found.ProxyURL != "" && !isProxy(Secret(found.ProxyURL)) {
+		// The error of client-go shows the whole of it, and it may hold a password.
+		return "", &ConfigError{Summary: "Invalid kubeconfig", Detail: fmt.Sprintf("The proxy-url of the cluster %q of %s%s", cluster, k.origin, noProxy)}
+	}
 	if _, ok := k.config.AuthInfos[user]; !ok && settings.ConfigContextAuthInfo != "" {
 		return "", k.missing(keyContextUser, "user", user, slices.Sorted(maps.Keys(k.config.AuthInfos)))
 	}

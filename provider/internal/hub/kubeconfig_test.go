@@ -117,6 +117,12 @@ func TestKubeconfigUsers(t *testing.T) {
 	}
 }
 
+// proxied is a kubeconfig whose only cluster is behind that proxy.
+func proxied(proxy string) Secret {
+	server := "server: 'https://hub:6443'"
+	return Secret(strings.Replace(string(userOf("token: t")), server, server+", proxy-url: '"+proxy+"'", 1))
+}
+
 // unexpired is a token of an OpenID provider, signed by nobody, that expires in the year 2999.
 const unexpired = "eyJhbGciOiJub25lIn0.eyJleHAiOjMyNDcyMTQ0MDAwfQ."
 
@@ -151,6 +157,9 @@ func TestKubeconfigErrors(t *testing.T) {
 		{"a provider that nobody knows", Settings{Kubeconfig: userOf(`auth-provider: {name: nobody}`)}},
 		{"a provider that lacks its settings", Settings{Kubeconfig: userOf(`auth-provider: {name: oidc}`)}},
 		{"a certificate that is missing", Settings{Kubeconfig: userOf(`client-certificate: /nowhere/cert, client-key: /nowhere/key`)}},
+		{"a proxy without a scheme that is known", Settings{Kubeconfig: proxied("ftp://jane:SECRET-CANARY@proxy:3128")}},
+		{"a proxy that cannot be read", Settings{Kubeconfig: proxied("http://jane:SECRET-CANARY%@proxy:3128")}},
+		{"a proxy without a name", Settings{Kubeconfig: proxied("jane:SECRET-CANARY@proxy:3128")}},
 		{"no token file", Settings{Host: "https://hub", TokenPath: filepath.Join(folder, "missing")}},
 	}
 	var texts []string
