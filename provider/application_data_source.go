@@ -135,6 +135,9 @@ func (d *applicationDataSource) Read(ctx context.Context, req datasource.ReadReq
 	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
 	client, diags := d.client(ctx, "fairlead_application")
 	resp.Diagnostics.Append(diags...)
+	if client != nil && model.Namespace.IsNull() && d.hub.namespaceUnknown {
+		resp.Diagnostics.Append(unreadable("fairlead_application", "default_namespace", "kubernetes_namespace_v1.shop"))
+	}
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -46,11 +46,17 @@ func (r *hubReader) Configure(_ context.Context, req datasource.ConfigureRequest
 func (r *hubReader) client(ctx context.Context, typeName string) (*hub.Client, diag.Diagnostics) {
 	client, diags := r.hub.Client(ctx)
 	if client == nil && !diags.HasError() {
-		diags.AddError("Hub not known yet", fmt.Sprintf("data.%s cannot be read in this plan: the provider's hub depends on values that are known only after apply. "+
-			"Let it depend on what the hub comes from, then it is read during apply:\n\n"+
-			"  data %q \"...\" {\n    depends_on = [aws_eks_cluster.hub]\n  }", typeName, typeName))
+		diags.Append(unreadable(typeName, "hub", "aws_eks_cluster.hub"))
 	}
 	return client, diags
+}
+
+// unreadable says that what a data source needs of the provider's configuration is
+// not known yet, and how it is read nevertheless.
+func unreadable(typeName, what, source string) diag.Diagnostic {
+	return diag.NewErrorDiagnostic(hubNotKnown, fmt.Sprintf("data.%s cannot be read in this plan: the provider's %s depends on values that are known only after apply. "+
+		"Let it depend on what the %s comes from, then it is read during apply:\n\n"+
+		"  data %q \"...\" {\n    depends_on = [%s]\n  }", typeName, what, what, typeName, source))
 }
 
 // conditionModel is a condition of an object. It has no times: they would change

@@ -65,6 +65,25 @@ func TestDataSourcesWithoutHub(t *testing.T) {
 	checkPrefix(t, "error", summaries(e.readData("fairlead_definition", scaler).Diagnostics, tfprotov6.DiagnosticSeverityError), "")
 }
 
+// TestApplicationOfAnUnknownNamespace checks that no application of another
+// namespace is read while the default one is not known, and that a namespace of its
+// own is enough.
+func TestApplicationOfAnUnknownNamespace(t *testing.T) {
+	schema := schemaOf(t)
+	e, _ := newEngine(t, nil, map[string]tftypes.Value{
+		"hub":               hubValue(schema, map[string]tftypes.Value{"host": text("https://127.0.0.1:1"), "token": text("t")}),
+		"default_namespace": tftypes.NewValue(tftypes.String, tftypes.UnknownValue),
+	})
+	config := map[string]tftypes.Value{"name": text("shop")}
+	got := summaries(e.readData("fairlead_application", config).Diagnostics, tfprotov6.DiagnosticSeverityError)
+	checkPrefix(t, "error", got, "Hub not known yet: data.fairlead_application cannot be read in this plan: the provider's default_namespace depends")
+	if !strings.Contains(got, "depends_on = [") {
+		t.Errorf("the error shows no depends_on: %s", got)
+	}
+	config["namespace"] = text("team")
+	checkPrefix(t, "error", summaries(e.readData("fairlead_application", config).Diagnostics, tfprotov6.DiagnosticSeverityError), "Hub unreachable")
+}
+
 // TestParametersOf checks how parameters are listed.
 func TestParametersOf(t *testing.T) {
 	const source = `
