@@ -68,7 +68,7 @@ func managedClusterSchema(ctx context.Context) schema.Schema {
 		"taints": schema.ListNestedAttribute{
 			Optional:            true,
 			Validators:          []validator.List{listvalidator.SizeAtMost(16)},
-			MarkdownDescription: "Taints that keep applications away whose bindings do not tolerate them. Those that Open Cluster Management sets itself are left alone.",
+			MarkdownDescription: "Taints that keep applications away whose bindings do not tolerate them. Those that Open Cluster Management sets itself are left alone, and those of others too when it is left out.",
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"key": schema.StringAttribute{
 					Required: true,
@@ -143,6 +143,9 @@ func (m *managedClusterModel) take(cluster fleet.Cluster, lease time.Duration, d
 		m.ClusterSet = stringOrNull(cluster.Set)
 	}
 	m.LeaseDuration = keepDuration(&metav1.Duration{Duration: lease}, m.LeaseDuration)
+	if !importing && m.Taints == nil {
+		return // they are somebody else's
+	}
 	taints := emptyLike(m.Taints)
 	for _, taint := range cluster.Taints {
 		taints = append(taints, taintModel{
