@@ -241,7 +241,7 @@ func (r *definitionResource) Create(ctx context.Context, req resource.CreateRequ
 		return
 	}
 	if before != nil {
-		before = specOf(before)
+		before = asBefore(before, desired)
 	}
 	live := r.write(ctx, object, desired, before, writing{adopt: adopt, wait: plan.Wait.ValueBool()}, &resp.Diagnostics)
 	if live == nil {

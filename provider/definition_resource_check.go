@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -180,15 +181,31 @@ func restore(ctx context.Context, object platformObject, written, before *unstru
 	return &hub.ConfigError{Summary: config.Summary, Detail: config.Detail + "\n\n" + done}
 }
 
-// specOf is an object of somebody else as it can be put back: what it is, without
-// the labels and annotations that we do not manage.
-func specOf(live *unstructured.Unstructured) *unstructured.Unstructured {
+// asBefore is an object as it can be put back after desired was written over it:
+// what it is, with those of its labels and annotations that desired has changed or
+// that we had written. Those of others need no putting back.
+func asBefore(live, desired *unstructured.Unstructured) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{Object: map[string]any{"spec": live.Object["spec"]}}
 	object.SetGroupVersionKind(live.GroupVersionKind())
 	object.SetNamespace(live.GetNamespace())
 	object.SetName(live.GetName())
-	if description, ok := live.GetAnnotations()[annotationDescription]; ok {
-		object.SetAnnotations(map[string]string{annotationDescription: description})
+	if labels := ofKeys(live.GetLabels(), desired.GetLabels(), managedKeys(live, "labels")); len(labels) > 0 {
+		object.SetLabels(labels)
+	}
+	annotations := ofKeys(live.GetAnnotations(), desired.GetAnnotations(), append(managedKeys(live, "annotations"), annotationDescription))
+	if len(annotations) > 0 {
+		object.SetAnnotations(annotations)
 	}
 	return object
+}
+
+// ofKeys returns those of all whose key is one of some, or one of more.
+func ofKeys(all, some map[string]string, more []string) map[string]string {
+	kept := map[string]string{}
+	for key, value := range all {
+		if _, ok := some[key]; ok || slices.Contains(more, key) {
+			kept[key] = value
+		}
+	}
+	return kept
 }

@@ -7,10 +7,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
 // validate validates the configuration of a resource.
@@ -118,5 +124,38 @@ func TestSameDefinition(t *testing.T) {
 				t.Errorf("same: %t, want %t", got, test.want)
 			}
 		})
+	}
+}
+
+// TestAsBefore checks what is put back after a definition that is refused: without
+// its owner it would be nobody's, and the next apply would not take it.
+func TestAsBefore(t *testing.T) {
+	made := func(labels, annotations map[string]string) *unstructured.Unstructured {
+		object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"version": "1.0.0"}}}
+		object.SetGroupVersionKind(definitionObjectKind(definition.Trait))
+		object.SetNamespace("fairlead-system")
+		object.SetName("own")
+		object.SetLabels(labels)
+		object.SetAnnotations(annotations)
+		return object
+	}
+	live := made(
+		map[string]string{"team": "shop", "dropped": "yes", "of": "others"},
+		map[string]string{v1alpha1.AnnotationOwner: "acme/shop", annotationDescription: "Mine.", "note": "of others"})
+	live.SetManagedFields([]metav1.ManagedFieldsEntry{{
+		Manager: hub.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1",
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:dropped":{}}}}`),
+	}})
+	live.Object["status"] = map[string]any{"x": "y"}
+	desired := made(map[string]string{"team": "other", "new": "yes"}, map[string]string{v1alpha1.AnnotationOwner: "acme/other"})
+	want := made(
+		map[string]string{"team": "shop", "dropped": "yes"},
+		map[string]string{v1alpha1.AnnotationOwner: "acme/shop", annotationDescription: "Mine."})
+	if diff := cmp.Diff(want.Object, asBefore(live, desired).Object); diff != "" {
+		t.Errorf("what is put back (-want +got):\n%s", diff)
+	}
+	bare := made(nil, nil)
+	if diff := cmp.Diff(bare.Object, asBefore(bare, desired).Object); diff != "" {
+		t.Errorf("of an object without labels and annotations (-want +got):\n%s", diff)
 	}
 }
