@@ -29,9 +29,9 @@ import (
 )
 
 const (
-	// annotationInstance says which instance of a resource wrote an application
-	// last. With create_before_destroy two of them share one object for a
-	// moment, and the one that goes must not take it along.
+	// annotationInstance says which instance of a resource wrote an object last.
+	// With create_before_destroy two of them share one object for a moment, and the
+	// one that goes must not take it along.
 	annotationInstance = "fairlead.dev/instance"
 	// privateInstance is where that is kept.
 	privateInstance = "instance"

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -125,7 +126,7 @@ func (r *clusterBindingResource) Create(ctx context.Context, req resource.Create
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	object := r.object(client)
+	object := r.object(client).of(rand.Text())
 	desired, err := object.desired(binding)
 	if err != nil {
 		appendError(&resp.Diagnostics, err)
@@ -145,6 +146,7 @@ func (r *clusterBindingResource) Create(ctx context.Context, req resource.Create
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
 }
 
 // Read reads the binding. While the hub cannot be asked the state stays.
@@ -176,6 +178,7 @@ func (r *clusterBindingResource) Read(ctx context.Context, req resource.ReadRequ
 	model.AdoptExisting = types.BoolValue(state.AdoptExisting.ValueBool())
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(keepInstance(ctx, req.Private, resp.Private, live)...)
 	if state.ID.IsNull() {
 		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
 	}
@@ -195,7 +198,7 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	object := r.object(client)
+	object := r.object(client).of(instanceOf(ctx, req.Private))
 	desired, err := object.desired(binding)
 	if err != nil {
 		appendError(&resp.Diagnostics, err)
@@ -209,6 +212,7 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
 	resp.Diagnostics.Append(storeImported(ctx, resp.Private, false)...)
 }
 
@@ -226,7 +230,12 @@ func (r *clusterBindingResource) Delete(ctx context.Context, req resource.Delete
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := r.object(client).remove(ctx, state.Name.ValueString(), loadUID(ctx, req.Private)); err != nil {
+	object, name := r.object(client).of(loadInstance(ctx, req.Private)), state.Name.ValueString()
+	if stays, err := object.takenOver(ctx, name); err != nil || stays {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if err := object.remove(ctx, name, loadUID(ctx, req.Private)); err != nil {
 		appendError(&resp.Diagnostics, err)
 	}
 }

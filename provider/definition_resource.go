@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
@@ -225,11 +226,12 @@ func (r *definitionResource) Create(ctx context.Context, req resource.CreateRequ
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	plan.nameFromCUE(ctx, nil, &resp.Diagnostics)
-	desired := r.desired(ctx, &plan, &resp.Diagnostics)
+	instance := rand.Text()
+	desired := r.desired(ctx, &plan, instance, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	object := r.object(client, &plan)
+	object := r.object(client, &plan).of(instance)
 	adopt := plan.AdoptExisting.ValueBool()
 	if err := object.prepare(ctx, desired, adopt); err != nil {
 		appendObjectError(&resp.Diagnostics, err)
@@ -247,14 +249,14 @@ func (r *definitionResource) Create(ctx context.Context, req resource.CreateRequ
 	if live == nil {
 		return
 	}
-	r.save(ctx, &plan, live, &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
+	r.save(ctx, &plan, live, instance, &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
 }
 
-// desired makes the object with labels and owner.
-func (r *definitionResource) desired(ctx context.Context, m *definitionModel, diags *diag.Diagnostics) *unstructured.Unstructured {
+// desired makes the object with labels, owner and instance.
+func (r *definitionResource) desired(ctx context.Context, m *definitionModel, instance string, diags *diag.Diagnostics) *unstructured.Unstructured {
 	object, err := m.object(ctx, diags)
 	if err == nil {
-		object, err = r.object(nil, m).desired(object)
+		object, err = r.object(nil, m).of(instance).desired(object)
 	}
 	if err != nil {
 		diags.AddAttributeError(m.sourcePath(), "Invalid definition", err.Error())
@@ -285,11 +287,12 @@ func (r *definitionResource) write(ctx context.Context, object platformObject, d
 }
 
 // save stores what was written.
-func (r *definitionResource) save(ctx context.Context, plan *definitionModel, live *unstructured.Unstructured, state *tfsdk.State, identity *tfsdk.ResourceIdentity, private privateWriter, diags *diag.Diagnostics) {
+func (r *definitionResource) save(ctx context.Context, plan *definitionModel, live *unstructured.Unstructured, instance string, state *tfsdk.State, identity *tfsdk.ResourceIdentity, private privateWriter, diags *diag.Diagnostics) {
 	plan.ID = types.StringValue(definitionID(plan.Kind.ValueString(), live.GetNamespace(), live.GetName()))
 	diags.Append(state.Set(ctx, plan)...)
 	diags.Append(setDefinitionIdentity(ctx, identity, plan)...)
 	diags.Append(storeUID(ctx, private, live.GetUID())...)
+	diags.Append(storeInstance(ctx, private, instance)...)
 	diags.Append(storeImported(ctx, private, false)...)
 }
 
@@ -316,6 +319,7 @@ func (r *definitionResource) Read(ctx context.Context, req resource.ReadRequest,
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(keepInstance(ctx, req.Private, resp.Private, live)...)
 	if importing {
 		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
 	}
@@ -336,10 +340,11 @@ func (r *definitionResource) Update(ctx context.Context, req resource.UpdateRequ
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	desired := r.desired(ctx, &plan, &resp.Diagnostics)
+	instance := instanceOf(ctx, req.Private)
+	desired := r.desired(ctx, &plan, instance, &resp.Diagnostics)
 	// What the state holds may be what somebody broke by hand.
 	var ignored diag.Diagnostics
-	before := r.desired(ctx, &state, &ignored)
+	before := r.desired(ctx, &state, instance, &ignored)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -356,7 +361,7 @@ func (r *definitionResource) Update(ctx context.Context, req resource.UpdateRequ
 	if live == nil {
 		return
 	}
-	r.save(ctx, &plan, live, &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
+	r.save(ctx, &plan, live, instance, &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
 }
 
 // Delete deletes the definition.
@@ -372,7 +377,12 @@ func (r *definitionResource) Delete(ctx context.Context, req resource.DeleteRequ
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := r.object(client, &state).remove(ctx, state.Name.ValueString(), loadUID(ctx, req.Private)); err != nil {
+	object, name := r.object(client, &state).of(loadInstance(ctx, req.Private)), state.Name.ValueString()
+	if stays, err := object.takenOver(ctx, name); err != nil || stays {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if err := object.remove(ctx, name, loadUID(ctx, req.Private)); err != nil {
 		appendError(&resp.Diagnostics, err)
 	}
 }

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"time"
@@ -189,7 +190,7 @@ func (r *environmentResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	object := r.object(client)
+	object := r.object(client).of(rand.Text())
 	environment := plan.expand(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -218,6 +219,7 @@ func (r *environmentResource) Create(ctx context.Context, req resource.CreateReq
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
 }
 
 // createNamespaces creates the namespaces that the environment names, if it is to.
@@ -256,6 +258,7 @@ func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest
 	model.AdoptExisting = types.BoolValue(state.AdoptExisting.ValueBool())
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(keepInstance(ctx, req.Private, resp.Private, live)...)
 	if state.ID.IsNull() {
 		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
 	}
@@ -274,7 +277,7 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	object := r.object(client)
+	object := r.object(client).of(instanceOf(ctx, req.Private))
 	environment := plan.expand(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -297,6 +300,7 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
 	resp.Diagnostics.Append(storeImported(ctx, resp.Private, false)...)
 }
 
@@ -318,7 +322,12 @@ func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteReq
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := r.object(client).remove(ctx, state.Name.ValueString(), loadUID(ctx, req.Private)); err != nil {
+	object, name := r.object(client).of(loadInstance(ctx, req.Private)), state.Name.ValueString()
+	if stays, err := object.takenOver(ctx, name); err != nil || stays {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if err := object.remove(ctx, name, loadUID(ctx, req.Private)); err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}

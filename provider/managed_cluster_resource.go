@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"time"
@@ -121,12 +122,13 @@ func (r *managedClusterResource) Create(ctx context.Context, req resource.Create
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	desired := r.desired(ctx, client, &plan, &resp.Diagnostics)
+	object := r.object(client).of(rand.Text())
+	desired := r.desired(ctx, object, &plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	adopt := plan.AdoptExisting.ValueBool()
-	if err := r.object(client).prepare(ctx, desired, adopt); err != nil {
+	if err := object.prepare(ctx, desired, adopt); err != nil {
 		appendObjectError(&resp.Diagnostics, err)
 		return
 	}
@@ -139,18 +141,19 @@ func (r *managedClusterResource) Create(ctx context.Context, req resource.Create
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
 }
 
 // desired makes the object with labels and owner, knowing what is there already.
-func (r *managedClusterResource) desired(ctx context.Context, client *hub.Client, m *managedClusterModel, diags *diag.Diagnostics) *unstructured.Unstructured {
-	live, err := client.Get(ctx, fleet.Kind(), types.NamespacedName{Name: m.Name.ValueString()})
+func (r *managedClusterResource) desired(ctx context.Context, of platformObject, m *managedClusterModel, diags *diag.Diagnostics) *unstructured.Unstructured {
+	live, err := of.client.Get(ctx, fleet.Kind(), of.key(m.Name.ValueString()))
 	if err != nil && !hub.IsNotFound(err) {
 		appendError(diags, err)
 		return nil
 	}
 	object, err := m.acceptance(ctx, diags).Object(live)
 	if err == nil {
-		object, err = r.object(client).desired(object)
+		object, err = of.desired(object)
 	}
 	appendError(diags, err)
 	return object
@@ -180,6 +183,7 @@ func (r *managedClusterResource) Read(ctx context.Context, req resource.ReadRequ
 	state.take(cluster, lease, r.hub.DefaultLabels, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(keepInstance(ctx, req.Private, resp.Private, live)...)
 	if importing {
 		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
 	}
@@ -198,7 +202,8 @@ func (r *managedClusterResource) Update(ctx context.Context, req resource.Update
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	desired := r.desired(ctx, client, &plan, &resp.Diagnostics)
+	object := r.object(client).of(instanceOf(ctx, req.Private))
+	desired := r.desired(ctx, object, &plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -210,6 +215,7 @@ func (r *managedClusterResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
 	resp.Diagnostics.Append(storeImported(ctx, resp.Private, false)...)
 }
 
@@ -228,11 +234,16 @@ func (r *managedClusterResource) Delete(ctx context.Context, req resource.Delete
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	name, uid := state.Name.ValueString(), loadUID(ctx, req.Private)
+	object := r.object(client).of(loadInstance(ctx, req.Private))
+	if stays, err := object.takenOver(ctx, name); err != nil || stays {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
 	if err := waitUnused(ctx, client, name, uid); err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}
-	if err := r.object(client).remove(ctx, name, uid); err != nil {
+	if err := object.remove(ctx, name, uid); err != nil {
 		appendError(&resp.Diagnostics, err)
 	}
 }

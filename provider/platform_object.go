@@ -4,7 +4,9 @@
 package provider
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	fwtypes "github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -36,8 +39,16 @@ type platformObject struct {
 	namespace string
 	// importID is the id to import the object by; its name when empty.
 	importID string
+	// instance of the resource that writes the object.
+	instance string
 	client   *hub.Client
 	hub      *Hub
+}
+
+// of returns the life of the object for that instance of its resource.
+func (o platformObject) of(instance string) platformObject {
+	o.instance = instance
+	return o
 }
 
 // key is the name of the object.
@@ -45,7 +56,7 @@ func (o platformObject) key(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: o.namespace, Name: name}
 }
 
-// desired completes a typed object with our labels and owner.
+// desired completes a typed object with our labels, owner and instance.
 func (o platformObject) desired(typed runtime.Object) (*unstructured.Unstructured, error) {
 	object, err := hub.ToUnstructured(typed)
 	if err != nil {
@@ -54,16 +65,27 @@ func (o platformObject) desired(typed runtime.Object) (*unstructured.Unstructure
 	if labels := o.hub.labels(object.GetLabels()); len(labels) > 0 {
 		object.SetLabels(labels)
 	}
-	if o.hub.Owner == "" {
-		return object, nil
+	if o.hub.Owner != "" {
+		annotate(object, v1alpha1.AnnotationOwner, o.hub.Owner)
 	}
+	annotate(object, annotationInstance, o.instance)
+	return object, nil
+}
+
+// annotate sets an annotation, or removes it when it is to be empty.
+func annotate(object *unstructured.Unstructured, key, value string) {
 	annotations := object.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[v1alpha1.AnnotationOwner] = o.hub.Owner
+	annotations[key] = value
+	if value == "" {
+		delete(annotations, key)
+	}
+	if len(annotations) == 0 {
+		annotations = nil
+	}
 	object.SetAnnotations(annotations)
-	return object, nil
 }
 
 // prepare makes sure that the object can be created: the hub accepts it, and
@@ -96,7 +118,8 @@ func (o platformObject) owned(existing *unstructured.Unstructured) bool {
 }
 
 // leftByUs says whether the object is what an apply that was killed has left:
-// our field manager wrote it, and writing it again would change nothing.
+// our field manager wrote it, and writing it again would change nothing but the
+// instance.
 func (o platformObject) leftByUs(ctx context.Context, existing, desired *unstructured.Unstructured) bool {
 	ours := slices.ContainsFunc(existing.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == hub.FieldManager
@@ -104,7 +127,9 @@ func (o platformObject) leftByUs(ctx context.Context, existing, desired *unstruc
 	if !ours || existing.GetAnnotations()[v1alpha1.AnnotationOwner] != o.hub.Owner {
 		return false
 	}
-	dry, err := o.client.Apply(ctx, desired, hub.ApplyOptions{DryRun: true})
+	again := desired.DeepCopy()
+	annotate(again, annotationInstance, existing.GetAnnotations()[annotationInstance])
+	dry, err := o.client.Apply(ctx, again, hub.ApplyOptions{DryRun: true})
 	return err == nil &&
 		equality.Semantic.DeepEqual(dry.Object["spec"], existing.Object["spec"]) &&
 		equality.Semantic.DeepEqual(dry.GetLabels(), existing.GetLabels()) &&
@@ -193,6 +218,28 @@ func finalizerOwner(finalizer string) string {
 		return ": the addon removes it when nothing is delivered through it any more"
 	}
 	return ": another controller removes it"
+}
+
+// takenOver says whether another instance of the resource has written the object
+// since: with create_before_destroy two of them share it for a moment, and the one
+// that goes must not take it along.
+func (o platformObject) takenOver(ctx context.Context, name string) (bool, error) {
+	if o.instance == "" {
+		return false, nil
+	}
+	live, err := o.client.Get(ctx, o.gvk, o.key(name))
+	if hub.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	current := live.GetAnnotations()[annotationInstance]
+	if current == "" || current == o.instance {
+		return false, nil
+	}
+	tflog.Info(ctx, "the object belongs to another instance of its resource by now and stays", map[string]any{"kind": o.gvk.Kind, "name": name})
+	return true, nil
 }
 
 // remove deletes the object with that UID and waits until it is gone. Without a
@@ -295,6 +342,20 @@ func storeUID(ctx context.Context, private privateWriter, uid types.UID) diag.Di
 		return diag.Diagnostics{diag.NewErrorDiagnostic("Private state not writable", err.Error())}
 	}
 	return private.SetKey(ctx, privateUID, encoded)
+}
+
+// keepInstance keeps the instance that wrote the object, where none was kept: after
+// an import.
+func keepInstance(ctx context.Context, before privateStore, private privateWriter, live *unstructured.Unstructured) diag.Diagnostics {
+	if loadInstance(ctx, before) != "" {
+		return nil
+	}
+	return storeInstance(ctx, private, live.GetAnnotations()[annotationInstance])
+}
+
+// instanceOf returns the instance that was kept, or a new one.
+func instanceOf(ctx context.Context, private privateStore) string {
+	return cmp.Or(loadInstance(ctx, private), rand.Text())
 }
 
 // privateImported marks an object that was imported and not written since.

@@ -1,0 +1,195 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/fleet"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+// oneObject is a hub that holds one object at most, of one kind, and merges nothing.
+type oneObject struct {
+	kind    metav1.APIResource
+	mutex   sync.Mutex
+	live    *unstructured.Unstructured
+	created int
+}
+
+// ServeHTTP answers one request.
+func (h *oneObject) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case r.URL.Path == path.Join("/apis", h.kind.Group, h.kind.Version):
+		answer(w, &metav1.APIResourceList{GroupVersion: h.kind.Group + "/" + h.kind.Version, APIResources: []metav1.APIResource{h.kind}})
+	case r.Method == http.MethodPatch:
+		h.apply(w, r)
+	case h.live == nil || !strings.Contains(r.URL.Path, "/"+h.kind.Name+"/"):
+		w.WriteHeader(http.StatusNotFound)
+		answer(w, &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
+			Details: &metav1.StatusDetails{Name: path.Base(r.URL.Path), Kind: h.kind.Name}})
+	case r.Method == http.MethodDelete:
+		h.remove(w, r)
+	default:
+		answer(w, h.live)
+	}
+}
+
+// answer writes the answer.
+func answer(w http.ResponseWriter, content any) { _ = json.NewEncoder(w).Encode(content) }
+
+// apply writes the object, which keeps its UID.
+func (h *oneObject) apply(w http.ResponseWriter, r *http.Request) {
+	object := &unstructured.Unstructured{}
+	if err := json.NewDecoder(r.Body).Decode(&object.Object); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	object.SetManagedFields([]metav1.ManagedFieldsEntry{{
+		Manager: hub.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}"),
+	}})
+	if r.URL.Query().Get("dryRun") != "" {
+		answer(w, object)
+		return
+	}
+	if h.live == nil {
+		h.created++
+	}
+	object.SetUID(types.UID(fmt.Sprintf("uid-%d", h.created)))
+	h.live = object
+	answer(w, object)
+}
+
+// remove deletes the object if it has the UID that is asked for.
+func (h *oneObject) remove(w http.ResponseWriter, r *http.Request) {
+	var options metav1.DeleteOptions
+	err := json.NewDecoder(r.Body).Decode(&options)
+	if err != nil || options.Preconditions == nil || options.Preconditions.UID == nil || *options.Preconditions.UID != h.live.GetUID() {
+		w.WriteHeader(http.StatusConflict)
+		answer(w, &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusConflict, Reason: metav1.StatusReasonConflict})
+		return
+	}
+	h.live = nil
+	answer(w, &metav1.Status{Status: metav1.StatusSuccess})
+}
+
+// holds says whether there is an object.
+func (h *oneObject) holds() bool {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	return h.live != nil
+}
+
+// forget removes an annotation, as who does not know it.
+func (h *oneObject) forget(annotation string) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	annotate(h.live, annotation, "")
+}
+
+// create plans and creates a resource.
+func (e *engine) create(typeName string, config map[string]tftypes.Value) *tfprotov6.ApplyResourceChangeResponse {
+	e.t.Helper()
+	plan := e.plan(typeName, config)
+	checkPrefix(e.t, "error", summaries(plan.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+	schema := e.schema.ResourceSchemas[typeName]
+	return e.apply(&tfprotov6.ApplyResourceChangeRequest{
+		TypeName: typeName, PriorState: e.null(typeName), PlannedState: plan.PlannedState, Config: e.dynamic(schema, config), PlannedPrivate: plan.PlannedPrivate,
+	})
+}
+
+// destroy destroys what a create has made.
+func (e *engine) destroy(typeName string, made *tfprotov6.ApplyResourceChangeResponse) {
+	e.t.Helper()
+	e.apply(&tfprotov6.ApplyResourceChangeRequest{
+		TypeName: typeName, PriorState: made.NewState, PlannedState: e.null(typeName), Config: e.null(typeName), PlannedPrivate: made.Private,
+	})
+}
+
+// apply sends a change, which must succeed.
+func (e *engine) apply(req *tfprotov6.ApplyResourceChangeRequest) *tfprotov6.ApplyResourceChangeResponse {
+	e.t.Helper()
+	resp, err := e.server.ApplyResourceChange(e.t.Context(), req)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	checkPrefix(e.t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+	return resp
+}
+
+// null is a resource that is not there.
+func (e *engine) null(typeName string) *tfprotov6.DynamicValue {
+	e.t.Helper()
+	kind := e.schema.ResourceSchemas[typeName].ValueType()
+	encoded, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, nil))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return &encoded
+}
+
+// TestReplacedByItself replaces each object before its old instance is destroyed
+// (create_before_destroy): both are one object of the hub, and it must stay.
+func TestReplacedByItself(t *testing.T) {
+	schema := schemaOf(t)
+	clusters := tftypes.Set{ElementType: tftypes.String}
+	no := tftypes.NewValue(tftypes.Bool, false)
+	kindOf := func(resource platformObject, plural string, namespaced bool) metav1.APIResource {
+		return metav1.APIResource{Group: resource.gvk.Group, Version: resource.gvk.Version, Kind: resource.gvk.Kind, Name: plural, Namespaced: namespaced}
+	}
+	tests := map[string]struct {
+		kind   metav1.APIResource
+		config map[string]tftypes.Value
+	}{
+		"fairlead_environment": {kindOf((&environmentResource{}).object(nil), "environments", false), map[string]tftypes.Value{"name": text("prod")}},
+		"fairlead_cluster_binding": {kindOf((&clusterBindingResource{}).object(nil), "clusterbindings", false), map[string]tftypes.Value{
+			"name": text("prod"), "environment": text("prod"), "clusters": tftypes.NewValue(clusters, []tftypes.Value{text("eu-1")})}},
+		"fairlead_definition": {kindOf(platformObject{gvk: definitionObjectKind(definition.Trait)}, "traitdefinitions", true), map[string]tftypes.Value{
+			"kind": text("trait"), "name": text("own"), "template": text("parameter: {}\npatch: {}"), "wait": no}},
+		"fairlead_managed_cluster": {kindOf(platformObject{gvk: fleet.Kind()}, "managedclusters", false), map[string]tftypes.Value{"name": text("eu-1")}},
+	}
+	for typeName, test := range tests {
+		t.Run(typeName, func(t *testing.T) {
+			held := &oneObject{kind: test.kind}
+			server := httptest.NewTLSServer(held)
+			defer server.Close()
+			e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schema, map[string]tftypes.Value{
+				"host": text(server.URL), "token": text("t"), "insecure": tftypes.NewValue(tftypes.Bool, true)})})
+
+			first := e.create(typeName, test.config)
+			second := e.create(typeName, test.config)
+			e.destroy(typeName, first)
+			if !held.holds() {
+				t.Fatal("the destroy of the old instance has taken the new one along")
+			}
+			e.destroy(typeName, second)
+			if held.holds() {
+				t.Error("the new instance is left")
+			}
+			unmarked := e.create(typeName, test.config)
+			held.forget(annotationInstance)
+			e.destroy(typeName, unmarked)
+			if held.holds() {
+				t.Error("an object that names no instance is left")
+			}
+		})
+	}
+}
