@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -90,6 +91,25 @@ func TestTokenFile(t *testing.T) {
 	want := []string{"Bearer first", "Bearer first", "Bearer second"}
 	if diff := cmp.Diff(want, handler.tokens); diff != "" {
 		t.Errorf("tokens (-want +got):\n%s", diff)
+	}
+}
+
+// TestForbiddenNamesARole checks that a role of the addon is named only where one of
+// them helps.
+func TestForbiddenNamesARole(t *testing.T) {
+	client := clientOf(t, Settings{Host: "https://hub", Token: "t"})
+	for kind, helps := range map[schema.GroupVersionKind]bool{
+		{Group: "fairlead.dev", Version: "v1alpha1", Kind: "Environment"}:                    true,
+		{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"}:                     true,
+		{Version: "v1", Kind: "Secret"}:                                                      false,
+		{Version: "v1", Kind: "ServiceAccount"}:                                              false,
+		{Group: "cluster.open-cluster-management.io", Version: "v1", Kind: "ManagedCluster"}: false,
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"}:             false,
+	} {
+		text := client.forbidden(metav1.Status{Message: "no"}, attempt{verb: "read", kind: kind, name: "a"}).Detail
+		if got := strings.Contains(text, "fairlead-platform-admin"); got != helps {
+			t.Errorf("%s: a role of the addon is named: %t, want %t:\n%s", kind, got, helps, text)
+		}
 	}
 }
 

@@ -248,10 +248,18 @@ func (c *Client) forbidden(status metav1.Status, what attempt) *Error {
 	return &Error{
 		Reason:  Forbidden,
 		Summary: "Not allowed on the hub",
-		Detail: fmt.Sprintf("Could not %s at %s (403): %s. The credential comes from %s. "+
-			"Bind one of the roles that the addon brings, such as fairlead-platform-admin or fairlead-app-editor, to its user.",
-			what, c.Host(), strings.TrimSuffix(status.Message, "."), c.credential),
+		Detail: fmt.Sprintf("Could not %s at %s (403): %s. The credential comes from %s. %s",
+			what, c.Host(), strings.TrimSuffix(status.Message, "."), c.credential, roleFor(what.kind.Group)),
 	}
+}
+
+// roleFor says which role allows what is done with the kinds of a group.
+func roleFor(group string) string {
+	switch group {
+	case "core.oam.dev", "fairlead.dev":
+		return "Bind one of the roles that the addon brings, such as fairlead-platform-admin or fairlead-app-editor, to its user."
+	}
+	return "No role that the addon brings for people allows this: bind one of your own to its user."
 }
 
 // untrusted explains a certificate that could not be verified.
