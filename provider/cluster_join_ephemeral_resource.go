@@ -68,7 +68,8 @@ func (r *clusterJoinEphemeralResource) Schema(_ context.Context, _ ephemeral.Sch
 			"give it to write-only attributes, to the configuration of other providers, or to the command that installs the agent.\n\n" +
 			"It is a token of the service account that the hub keeps for this, which may announce a cluster and ask for a certificate, and nothing else. " +
 			"Who accepts the cluster is `fairlead_managed_cluster`. The agent's first request for a certificate must be approved on the hub: " +
-			"by Open Cluster Management itself where it is configured to trust this account (`registrationConfiguration.autoApproveUsers` of the ClusterManager), else by `clusteradm accept`.",
+			"by Open Cluster Management itself where it is configured to trust this account (`registrationConfiguration.autoApproveUsers` of the ClusterManager), else by `clusteradm accept`.\n\n" +
+			"The guide \"Clusters of the fleet\" lists the rights that it needs on the hub: no role of the addon has them.",
 		Attributes: map[string]schema.Attribute{
 			"namespace": schema.StringAttribute{
 				Optional: true, Computed: true, Validators: nameValidators(),
