@@ -39,22 +39,22 @@ func (h *oneObject) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch {
 	case r.URL.Path == path.Join("/apis", h.kind.Group, h.kind.Version):
-		answer(w, &metav1.APIResourceList{GroupVersion: h.kind.Group + "/" + h.kind.Version, APIResources: []metav1.APIResource{h.kind}})
+		answerWith(w, &metav1.APIResourceList{GroupVersion: h.kind.Group + "/" + h.kind.Version, APIResources: []metav1.APIResource{h.kind}})
 	case r.Method == http.MethodPatch:
 		h.apply(w, r)
 	case h.live == nil || !strings.Contains(r.URL.Path, "/"+h.kind.Name+"/"):
 		w.WriteHeader(http.StatusNotFound)
-		answer(w, &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
+		answerWith(w, &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
 			Details: &metav1.StatusDetails{Name: path.Base(r.URL.Path), Kind: h.kind.Name}})
 	case r.Method == http.MethodDelete:
 		h.remove(w, r)
 	default:
-		answer(w, h.live)
+		answerWith(w, h.live)
 	}
 }
 
 // answer writes the answer.
-func answer(w http.ResponseWriter, content any) { _ = json.NewEncoder(w).Encode(content) }
+func answerWith(w http.ResponseWriter, content any) { _ = json.NewEncoder(w).Encode(content) }
 
 // apply writes the object, which keeps its UID.
 func (h *oneObject) apply(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +67,7 @@ func (h *oneObject) apply(w http.ResponseWriter, r *http.Request) {
 		Manager: hub.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}"),
 	}})
 	if r.URL.Query().Get("dryRun") != "" {
-		answer(w, object)
+		answerWith(w, object)
 		return
 	}
 	if h.live == nil {
@@ -75,7 +75,7 @@ func (h *oneObject) apply(w http.ResponseWriter, r *http.Request) {
 	}
 	object.SetUID(types.UID(fmt.Sprintf("uid-%d", h.created)))
 	h.live = object
-	answer(w, object)
+	answerWith(w, object)
 }
 
 // remove deletes the object if it has the UID that is asked for.
@@ -84,11 +84,11 @@ func (h *oneObject) remove(w http.ResponseWriter, r *http.Request) {
 	err := json.NewDecoder(r.Body).Decode(&options)
 	if err != nil || options.Preconditions == nil || options.Preconditions.UID == nil || *options.Preconditions.UID != h.live.GetUID() {
 		w.WriteHeader(http.StatusConflict)
-		answer(w, &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusConflict, Reason: metav1.StatusReasonConflict})
+		answerWith(w, &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusConflict, Reason: metav1.StatusReasonConflict})
 		return
 	}
 	h.live = nil
-	answer(w, &metav1.Status{Status: metav1.StatusSuccess})
+	answerWith(w, &metav1.Status{Status: metav1.StatusSuccess})
 }
 
 // holds says whether there is an object.
