@@ -184,7 +184,7 @@ func TestExamplesOfConfigurations(t *testing.T) {
 	found := map[string]bool{}
 	for _, entry := range entries {
 		// What is there besides are no configurations: a test of their own renders or applies them.
-		if entry.IsDir() && !slices.Contains([]string{"resources", "data-sources", "ephemeral-resources", "list-resources", "definitions", "types"}, entry.Name()) {
+		if entry.IsDir() && !slices.Contains([]string{"resources", "data-sources", "ephemeral-resources", "list-resources", "functions", "definitions", "types"}, entry.Name()) {
 			found[entry.Name()] = true
 		}
 	}
