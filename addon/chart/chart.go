@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
@@ -94,4 +95,51 @@ func readCRD(name string) (*apiextensionsv1.CustomResourceDefinition, error) {
 		return nil, fmt.Errorf("decoding %s of the embedded chart: %w", name, err)
 	}
 	return crd, nil
+}
+
+// Metadata is what the chart says of itself.
+type Metadata struct {
+	// AppVersion is the version of the addon.
+	AppVersion string `json:"appVersion"`
+	// KubeVersion is the constraint on the version of the hub, such as ">=1.30.0-0".
+	KubeVersion string `json:"kubeVersion"`
+}
+
+// ReadMetadata reads Chart.yaml.
+func ReadMetadata() (Metadata, error) {
+	var metadata Metadata
+	data, err := content.ReadFile("Chart.yaml")
+	if err != nil {
+		return metadata, fmt.Errorf("reading Chart.yaml of the embedded chart: %w", err)
+	}
+	if err := yaml.Unmarshal(data, &metadata); err != nil {
+		return metadata, fmt.Errorf("decoding Chart.yaml of the embedded chart: %w", err)
+	}
+	return metadata, nil
+}
+
+// Names of admission policies that only some values of the chart install.
+const (
+	// SharedPolicy is there in the mode shared alone.
+	SharedPolicy = "fairlead-addon-definitions"
+	// WorkPolicy is there unless admissionPolicies.protectWorks is false.
+	WorkPolicy = "fairlead-work-protection"
+)
+
+// AdmissionPolicies returns the names of the ValidatingAdmissionPolicies in the
+// chart's templates, each of which has a binding of the same name.
+func AdmissionPolicies() ([]string, error) {
+	files, err := Files()
+	if err != nil {
+		return nil, err
+	}
+	// Templates are no YAML before they are rendered; in these the names are literal.
+	policy := regexp.MustCompile(`(?m)^kind: ValidatingAdmissionPolicy\nmetadata:\n  name: (\S+)$`)
+	var names []string
+	for _, file := range files {
+		for _, match := range policy.FindAllSubmatch(file.Data, -1) {
+			names = append(names, string(match[1]))
+		}
+	}
+	return names, nil
 }

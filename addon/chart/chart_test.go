@@ -74,3 +74,31 @@ func TestCRDs(t *testing.T) {
 		t.Errorf("CRDs (-want +got):\n%s", diff)
 	}
 }
+
+// What the binary knows of its chart decides what it asks of a hub.
+func TestMetadata(t *testing.T) {
+	metadata, err := ReadMetadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if metadata.AppVersion == "" || !strings.HasPrefix(metadata.KubeVersion, ">=1.") {
+		t.Errorf("got %+v, want a version, and a constraint that begins with >=1.", metadata)
+	}
+}
+
+// A policy that is not found would not be missed on a hub either.
+func TestAdmissionPolicies(t *testing.T) {
+	got, err := AdmissionPolicies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"fairlead-addon-serviceaccounts", "fairlead-addon-rolebindings", "fairlead-addon-namespaces",
+		"fairlead-addon-namespace-objects", "fairlead-addon-specs", SharedPolicy,
+		"fairlead-environment-protection", "fairlead-application-status", "fairlead-application-tenancy",
+		"fairlead-addon-works", WorkPolicy,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("policies (-want +got):\n%s", diff)
+	}
+}

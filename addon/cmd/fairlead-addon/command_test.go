@@ -36,7 +36,7 @@ func run(t *testing.T, args ...string) (string, error) {
 
 func TestHelp(t *testing.T) {
 	for file, args := range map[string][]string{
-		"help.txt": {"--help"}, "help-manager.txt": {"manager", "--help"}, "help-definition.txt": {"definition", "--help"},
+		"help.txt": {"--help"}, "help-manager.txt": {"manager", "--help"}, "help-definition.txt": {"definition", "--help"}, "help-doctor.txt": {"doctor", "--help"},
 		"help-definition-list.txt": {"definition", "list", "--help"}, "help-definition-show.txt": {"definition", "show", "--help"}, "help-definition-vet.txt": {"definition", "vet", "--help"},
 	} {
 		got, err := run(t, args...)

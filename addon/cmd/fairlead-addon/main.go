@@ -34,6 +34,6 @@ func newCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	command.AddCommand(newManagerCommand(), newRenderCommand(), newDefinitionCommand(), newRenderWorkerCommand())
+	command.AddCommand(newManagerCommand(), newRenderCommand(), newDefinitionCommand(), newDoctorCommand(), newRenderWorkerCommand())
 	return command
 }

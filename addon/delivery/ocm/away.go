@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	// fetchLimit is how long an agent may take to report a version that was
+	// FetchLimit is how long an agent may take to report a version that was
 	// written for it, before its cluster is said to be away.
-	fetchLimit = 60 * time.Second
-	// annotationWritten is when the oldest version was written of which the agent
+	FetchLimit = 60 * time.Second
+	// AnnotationWritten is when the oldest version was written of which the agent
 	// has shown nothing yet. It is no part of the digest.
-	annotationWritten = "fairlead.dev/written"
+	AnnotationWritten = "fairlead.dev/written"
 	// observedReport is an annotation that exists only in the cache, like
 	// observedDigest: when the status was written last, by the hub's clock.
 	observedReport = "fairlead.dev/observed report"
@@ -29,7 +29,7 @@ const (
 // keepTimes puts into a stripped work when it was written, on its way out, and
 // last reported on.
 func keepTimes(stripped, work *workv1.ManifestWork) {
-	for _, key := range []string{annotationWritten, annotationLeaving} {
+	for _, key := range []string{AnnotationWritten, annotationLeaving} {
 		if at, ok := timeIn(work, key); ok {
 			stripped.Annotations[key] = stampOf(at)
 		}
@@ -69,13 +69,13 @@ func fetched(work *workv1.ManifestWork) bool {
 // since an earlier write, that one counts: to write ever again must not make a
 // cluster look as if it were there.
 func (t *Target) stamp(wanted, current *workv1.ManifestWork) {
-	wanted.Annotations[annotationWritten] = stampOf(t.Clock.Now())
+	wanted.Annotations[AnnotationWritten] = stampOf(t.Clock.Now())
 	if current == nil || fetched(current) {
 		return
 	}
-	written, ok := timeIn(current, annotationWritten)
+	written, ok := timeIn(current, AnnotationWritten)
 	if ok && !written.After(t.Clock.Now()) && !lastReport(current).After(written) {
-		wanted.Annotations[annotationWritten] = stampOf(written)
+		wanted.Annotations[AnnotationWritten] = stampOf(written)
 	}
 }
 
@@ -87,7 +87,7 @@ func (t *Target) orOverdue(work *workv1.ManifestWork, observation delivery.Obser
 		return observation
 	}
 	written := t.writtenAt(work)
-	wait := fetchLimit - t.Clock.Since(written)
+	wait := FetchLimit - t.Clock.Since(written)
 	if wait > 0 {
 		observation.RetryAfter = sooner(observation.RetryAfter, wait)
 		return observation
@@ -95,7 +95,7 @@ func (t *Target) orOverdue(work *workv1.ManifestWork, observation delivery.Obser
 	return delivery.Observation{
 		State: delivery.Away, Reason: delivery.ReasonClusterAway, RetryAfter: observation.RetryAfter, Reported: observation.Reported,
 		Message: fmt.Sprintf("cluster is away since %s: its agent has not fetched what was written at %s",
-			stampOf(written.Add(fetchLimit)), stampOf(written)),
+			stampOf(written.Add(FetchLimit)), stampOf(written)),
 	}
 }
 
@@ -119,7 +119,7 @@ type unseenSpec struct {
 // future is not believed, and then it counts from when it was first looked at.
 func (t *Target) writtenAt(work *workv1.ManifestWork) time.Time {
 	now := t.Clock.Now()
-	written, ok := timeIn(work, annotationWritten)
+	written, ok := timeIn(work, AnnotationWritten)
 	if created := work.CreationTimestamp.Time; written.Before(created) {
 		written = created
 	}

@@ -23,9 +23,9 @@ func (h *hub) restart() {
 func (h *hub) forge(t *testing.T, written string) {
 	t.Helper()
 	work := h.work(t, webWork)
-	work.Annotations[annotationWritten] = written
+	work.Annotations[AnnotationWritten] = written
 	if written == "" {
-		delete(work.Annotations, annotationWritten)
+		delete(work.Annotations, AnnotationWritten)
 	}
 	work.Generation-- // the hub of this test counts each update, this one is of metadata alone
 	if err := h.client.Update(t.Context(), work); err != nil {

@@ -60,7 +60,7 @@ func forgeries() map[string]func(*workv1.ManifestWork) {
 		},
 		"times": func(work *workv1.ManifestWork) {
 			work.Status.Conditions[0].ObservedGeneration = 99
-			work.Annotations[annotationWritten], work.Annotations[annotationLeaving] = note, note
+			work.Annotations[AnnotationWritten], work.Annotations[annotationLeaving] = note, note
 			work.Annotations["fairlead.dev/observed-report"] = note
 		},
 		"labels": func(work *workv1.ManifestWork) {

@@ -137,7 +137,7 @@ func (t *Target) leave(ctx context.Context, work *workv1.ManifestWork, options d
 	if work.DeletionTimestamp.IsZero() && (options.Leave || options.Abandon) {
 		what = "what is there stays"
 		change.Spec = orphaning()
-		change.Metadata.Annotations = map[string]string{annotationWritten: stampOf(t.Clock.Now())}
+		change.Metadata.Annotations = map[string]string{AnnotationWritten: stampOf(t.Clock.Now())}
 	}
 	if err := t.change(ctx, work, change); err != nil {
 		if errors.Is(err, errChanged) {
@@ -160,7 +160,7 @@ func (t *Target) letGo(ctx context.Context, work *workv1.ManifestWork) (delivery
 			return t.awayOr(ctx, work.Namespace, waiting)
 		}
 		now := stampOf(t.Clock.Now())
-		change := workChange{Spec: orphaning(), Metadata: metadataChange{Annotations: map[string]string{annotationWritten: now, annotationLeaving: now}}}
+		change := workChange{Spec: orphaning(), Metadata: metadataChange{Annotations: map[string]string{AnnotationWritten: now, annotationLeaving: now}}}
 		if err := t.change(ctx, work, change); err != nil && !errors.Is(err, errChanged) {
 			return delivery.Observation{}, err
 		}

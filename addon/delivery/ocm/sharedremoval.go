@@ -317,7 +317,7 @@ func (t *Target) prepareParting(ctx context.Context, work *workv1.ManifestWork, 
 // stampLeaving notes when a work was written, and since when it is on its way out.
 func (t *Target) stampLeaving(whole *workv1.ManifestWork) {
 	now := stampOf(t.Clock.Now())
-	orEmpty(&whole.Annotations)[annotationWritten] = now
+	orEmpty(&whole.Annotations)[AnnotationWritten] = now
 	if _, known := t.leavingSince(whole); !known {
 		whole.Annotations[annotationLeaving] = now
 	}
