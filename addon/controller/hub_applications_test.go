@@ -42,6 +42,7 @@ func TestHub(t *testing.T) {
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
 			"secrets": testSecrets, "definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota, "scraping": testScraping,
 		}},
+		{"doctor", map[string]func(*testing.T, *hub){"doctor": testDoctor}},
 		{"treatments", treatments()},
 		{"policies", ownPolicies()},
 		{"deletion", deletionOrders()},
