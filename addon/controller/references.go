@@ -61,22 +61,11 @@ func newReferring(ctx context.Context, renderer delivery.Renderer, read referenc
 // reserved says that an object is a Secret that came with another application:
 // who may write applications may not read the Secrets of others by naming them.
 func reserved(object map[string]any, application string) string {
-	of := secretOf(object)
+	of := delivery.SecretOf(object)
 	if of == "" || of == application {
 		return ""
 	}
 	return fmt.Sprintf("it is a Secret of application %q alone, as its label %s says", of, v1alpha1.LabelSecretOf)
-}
-
-// secretOf is the application that an object, if it is a Secret, came with.
-func secretOf(object map[string]any) string {
-	if object["kind"] != "Secret" {
-		return ""
-	}
-	metadata, _ := object["metadata"].(map[string]any)
-	labels, _ := metadata["labels"].(map[string]any)
-	of, _ := labels[v1alpha1.LabelSecretOf].(string)
-	return of
 }
 
 // Render renders a component with the objects that it refers to.
@@ -105,7 +94,7 @@ func (r *referring) object(component render.Component, reference render.Referenc
 func (r *referring) secret(name string) (map[string]any, string, error) {
 	found, err := r.once(render.Reference{Resource: "secret", Name: name})
 	// One without the label is not delivered; it may be labelled at any time.
-	r.missing = r.missing || secretOf(found.object) != r.application
+	r.missing = r.missing || delivery.SecretOf(found.object) != r.application
 	return found.object, found.problem, err
 }
 

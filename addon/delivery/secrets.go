@@ -131,12 +131,22 @@ func isHome(place Place, owner Owner, source, name string) bool {
 	return place.Cluster == v1alpha1.LocalCluster && place.Namespace == owner.Namespace && source == name
 }
 
+// SecretOf is the application that an object came with, if it is a Secret; empty for
+// anything else.
+func SecretOf(object map[string]any) string {
+	if object["kind"] != "Secret" {
+		return ""
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	of, _ := labels[v1alpha1.LabelSecretOf].(string)
+	return of
+}
+
 // notOf says why a Secret is not delivered for an application: who may write
 // applications may not read Secrets by naming them.
 func notOf(object map[string]any, owner Owner, name string) string {
-	metadata, _ := object["metadata"].(map[string]any)
-	labels, _ := metadata["labels"].(map[string]any)
-	if object["kind"] == "Secret" && labels[v1alpha1.LabelSecretOf] == owner.Name {
+	if SecretOf(object) == owner.Name {
 		return ""
 	}
 	return fmt.Sprintf("Secret %q in namespace %q is not labelled %s=%s: it is not the application's, and is not delivered",

@@ -40,7 +40,7 @@ func Feedback(r *render.Result) map[int][]Path {
 // wanted are the fields of an object that a definition reads.
 func wanted(d *definition.Definition, o render.Object) []Path {
 	var out []Path
-	if gvk := o.GroupVersionKind(); gvk.Group == "" && gvk.Kind == "Secret" {
+	if o.IsSecret() {
 		return nil // a value would stand in the status of the work
 	}
 	for _, part := range parts {

@@ -55,6 +55,12 @@ func (o Object) GroupVersionKind() schema.GroupVersionKind {
 	return schema.FromAPIVersionAndKind(text(o.Content["apiVersion"]), text(o.Content["kind"]))
 }
 
+// IsSecret says that the object is a Secret of Kubernetes, whose values are shown to nobody.
+func (o Object) IsSecret() bool {
+	gvk := o.GroupVersionKind()
+	return gvk.Group == "" && gvk.Kind == "Secret"
+}
+
 // Name of the object.
 func (o Object) Name() string {
 	return text(o.metadata()["name"])

@@ -12,7 +12,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -160,7 +159,7 @@ func addObserved(observation *delivery.Observation, object render.Object, values
 // shown is what a definition may see of an object when it judges its health: of a
 // Secret only which one it is, since its message is read by many.
 func shown(object render.Object) map[string]any {
-	if object.GroupVersionKind() != (schema.GroupVersionKind{Version: "v1", Kind: "Secret"}) {
+	if !object.IsSecret() {
 		return object.Content
 	}
 	return map[string]any{

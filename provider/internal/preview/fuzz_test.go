@@ -4,7 +4,6 @@
 package preview_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -15,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
@@ -45,32 +45,10 @@ func readYAML(t *testing.T, file string) map[string]any {
 func decoded(t *testing.T, raw []byte) map[string]any {
 	t.Helper()
 	var out map[string]any
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&out); err != nil {
+	if err := utiljson.Unmarshal(raw, &out); err != nil {
 		t.Fatal(err)
 	}
-	return numbers(out).(map[string]any)
-}
-
-func numbers(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, item := range v {
-			v[key] = numbers(item)
-		}
-	case []any:
-		for i, item := range v {
-			v[i] = numbers(item)
-		}
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	}
-	return v
+	return out
 }
 
 // samples are the reference examples of all types, and in a long test all cases
