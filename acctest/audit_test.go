@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -57,6 +58,13 @@ func (e auditEvent) String() string {
 // isWrite says whether the request was to change something, of whatever outcome.
 func (e auditEvent) isWrite() bool {
 	return slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, e.Verb)
+}
+
+// changed says whether the request was to change something, and could. What the API
+// server refuses, as what was computed from a version that is no longer the last, does
+// nothing.
+func (e auditEvent) changed() bool {
+	return e.isWrite() && e.ResponseStatus.Code < http.StatusMultipleChoices
 }
 
 // audit is the audit log of a hub from a point in time on.
@@ -118,7 +126,8 @@ func (a *audit) writes() ([]auditEvent, error) {
 	}), err
 }
 
-// written counts the addon's writes to the spec of objects of a resource, as "namespace/name".
+// written counts the addon's writes to the spec of objects of a resource that came
+// through, as "namespace/name".
 func (a *audit) written(t *testing.T, resource string) map[string]int {
 	t.Helper()
 	writes, err := a.writes()
@@ -127,7 +136,7 @@ func (a *audit) written(t *testing.T, resource string) map[string]int {
 	}
 	counts := map[string]int{}
 	for _, write := range writes {
-		if write.ObjectRef.Resource == resource && write.ObjectRef.Subresource == "" {
+		if write.changed() && write.ObjectRef.Resource == resource && write.ObjectRef.Subresource == "" {
 			counts[write.ObjectRef.Namespace+"/"+write.ObjectRef.Name]++
 		}
 	}
