@@ -45,6 +45,9 @@ type start struct {
 const (
 	firstGather = time.Second
 	lastGather  = 5 * time.Second
+	// startPace is how much longer it is not told of an application that it is under way for
+	// each other one that is: what runs the workloads takes as much longer.
+	startPace = 10 * time.Millisecond
 	// fleetGather is the most of applications in very many places: they take minutes,
 	// and a write tells of more of them.
 	fleetGather = 20 * time.Second
@@ -158,7 +161,8 @@ func (w *statusWriter) untilStarted(app *v1beta1.Application) time.Duration {
 		began = start{generation: app.Generation, at: w.clock.Now()}
 		w.starts[app.UID] = began
 	}
-	return firstGather - w.clock.Since(began.at)
+	gather := min(firstGather+time.Duration(len(w.starts)-1)*startPace, lastGather)
+	return gather - w.clock.Since(began.at)
 }
 
 func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.ApplicationStatus) bool {

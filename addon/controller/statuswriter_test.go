@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -176,6 +178,29 @@ func TestStartIsToldLater(t *testing.T) {
 				t.Errorf("phases told (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestStartsAmongManyAreToldLater checks how long it is not told that an application is under way, by how many are.
+func TestStartsAmongManyAreToldLater(t *testing.T) {
+	for _, test := range []struct {
+		reason string
+		others int
+		want   time.Duration
+	}{
+		{"it is alone", 0, firstGather},
+		{"what runs the workloads has as much more to do", 100, 2 * firstGather},
+		{"somebody waits for each of any number", 10000, lastGather},
+	} {
+		w := &statusWriter{clock: clocktesting.NewFakePassiveClock(time.Now()), starts: map[types.UID]start{}}
+		for i := range test.others {
+			w.starts[types.UID(strconv.Itoa(i))] = start{}
+		}
+		app := &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{UID: "u", Generation: 1}}
+		wanted := v1beta1.ApplicationStatus{Phase: v1beta1.PhaseRunningWorkflow, ObservedGeneration: 1}
+		if got := w.early(app, wanted, false); got != test.want {
+			t.Errorf("among %d others: told after %s, want %s: %s", test.others, got, test.want, test.reason)
+		}
 	}
 }
 
