@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v3/pkg/release"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -289,7 +290,51 @@ func (f *fixture) peopleAreHeld(t *testing.T) {
 	t.Run("Tenants", f.tenantsAreHeld)
 	f.apply(t, environment)
 	f.delete(t, environmentResource, "", "prod")
+	f.setFinalizers(t, applicationResource, "default", "web", "[]") // no manager runs that would
 	f.delete(t, applicationResource, "default", "web")
+}
+
+// finalizersAreGiven checks which applications the API server gives the addon's finalizer as they are created. In shared
+// mode those are the ones that ask for this controller.
+func (f *fixture) finalizersAreGiven(t *testing.T, shared bool) {
+	t.Helper()
+	const asked = ", annotations: {app.oam.dev/controller-version-require: fairlead}"
+	ours := []string{v1alpha1.Finalizer}
+	bare := ours
+	if shared {
+		bare = nil
+	}
+	for ctx := bounded(t); len(f.finalizersOf(t, asked)) == 0; {
+		if !pause(ctx, 100*time.Millisecond) {
+			t.Fatal("the policy has no effect")
+		}
+	}
+	for _, test := range []struct {
+		reason, metadata string
+		want             []string
+	}{
+		{"what asks for nobody is whose the mode says", "", bare},
+		{"it asks for this controller", asked, ours},
+		{"it asks for another controller", ", annotations: {app.oam.dev/controller-version-require: v1.9}", nil},
+		{"what others hold is kept", asked + ", finalizers: [example.com/backup]", []string{"example.com/backup", v1alpha1.Finalizer}},
+		{"it is there but once", asked + ", finalizers: [" + v1alpha1.Finalizer + "]", ours},
+	} {
+		if diff := cmp.Diff(test.want, f.finalizersOf(t, test.metadata)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}
+
+// finalizersOf are those that an application would be created with, by a dry run.
+func (f *fixture) finalizersOf(t *testing.T, metadata string) []string {
+	t.Helper()
+	manifest := object(t, fmt.Sprintf("{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: held, namespace: default%s}, "+
+		"spec: {components: [{name: a, type: webservice, properties: {image: a}}]}}", metadata))
+	created, err := f.objects.Resource(applicationResource).Namespace("default").Create(t.Context(), manifest, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return created.GetFinalizers()
 }
 
 // tenantsAreHeld checks what an application may not contain, whoever writes it. The controller refuses the same.

@@ -65,8 +65,8 @@ func (i *Installer) configuration(ctx context.Context) (*action.Configuration, e
 	}, nil
 }
 
-// capabilitiesOf asks the hub for its version. The chart's templates depend on
-// no optional API, so that the kinds need not be asked for.
+// capabilitiesOf asks the hub for its version. The chart's templates tell by it
+// which API a hub has, so that the kinds need not be asked for.
 func capabilitiesOf(client discovery.ServerVersionInterface) (*chartutil.Capabilities, error) {
 	version, err := client.ServerVersion()
 	if err != nil {

@@ -198,6 +198,7 @@ func TestLifeOnAHub(t *testing.T) {
 	t.Run("Interrupted", f.interrupted)
 	t.Run("AccountIsHeld", f.accountIsHeld)
 	t.Run("PeopleAreHeld", f.peopleAreHeld)
+	t.Run("FinalizersAreGiven", func(t *testing.T) { f.finalizersAreGiven(t, false) })
 	t.Run("WorksAreHeld", f.worksAreHeld)
 	t.Run("RemovalIsRefused", f.removalIsRefused)
 	t.Run("RemovalWaits", f.removalWaits)
@@ -490,6 +491,8 @@ func (f *fixture) sharedIsHeld(t *testing.T) {
 		"Definition": {reason: "it makes the definition that the other webhook asks for", do: applying(t, resource, fmt.Sprintf(definition, "environment"))},
 		"Other":      {reason: "and no other, because the other controller runs it", do: creating(t, resource, fmt.Sprintf(definition, "health")), refused: "only the PolicyDefinition environment"},
 	})
+	f.finalizersAreGiven(t, true)
+	f.setFinalizers(t, applicationResource, "default", "ours", "[]") // no manager runs that would
 	f.delete(t, applicationResource, "default", "ours")
 	f.delete(t, resource, "default", "environment")
 }

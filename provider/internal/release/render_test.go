@@ -46,8 +46,14 @@ var fullValues = map[string]any{
 	"admissionPolicies":    map[string]any{"workDeleters": []any{"system:serviceaccount:multicluster-engine:ocm-controller"}},
 }
 
-// render renders the chart without a hub.
+// render renders the chart without a hub, for the oldest version of Kubernetes that it admits.
 func render(t *testing.T, values map[string]any) string {
+	t.Helper()
+	return renderFor(t, chartutil.KubeVersion{Version: "v1.30.0", Major: "1", Minor: "30"}, values)
+}
+
+// renderFor renders the chart without a hub, for a hub of that version.
+func renderFor(t *testing.T, version chartutil.KubeVersion, values map[string]any) string {
 	t.Helper()
 	loaded, err := load()
 	if err != nil {
@@ -58,7 +64,7 @@ func render(t *testing.T, values map[string]any) string {
 	install.DryRun = true
 	install.ReleaseName = Name
 	install.Namespace = v1alpha1.SystemNamespace
-	install.KubeVersion = &chartutil.KubeVersion{Version: "v1.30.0", Major: "1", Minor: "30"}
+	install.KubeVersion = &version
 	rendered, err := install.Run(loaded, values)
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +106,32 @@ func TestLint(t *testing.T) {
 func TestTemplates(t *testing.T) {
 	golden(t, "default.yaml", render(t, map[string]any{}))
 	golden(t, "full.yaml", render(t, fullValues))
+}
+
+// TestFinalizerPolicy checks for which hubs the chart lets the API server give applications their finalizer.
+func TestFinalizerPolicy(t *testing.T) {
+	for _, test := range []struct {
+		reason  string
+		version chartutil.KubeVersion
+		values  map[string]any
+		want    int
+	}{
+		{"the API is not on by default", chartutil.KubeVersion{Version: "v1.35.4", Major: "1", Minor: "35"}, nil, 0},
+		{"the API is there", chartutil.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}, nil, 2},
+		{"a vendor's suffix is not a version before it", chartutil.KubeVersion{Version: "v1.36.0-eks-1234", Major: "1", Minor: "36+"}, nil, 2},
+		{"no policies are wanted", chartutil.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"},
+			map[string]any{"admissionPolicies": map[string]any{"enabled": false}}, 0},
+	} {
+		got := 0
+		for _, object := range objectsOf(t, renderFor(t, test.version, test.values)) {
+			if strings.HasPrefix(object.GetKind(), "MutatingAdmissionPolicy") {
+				got++
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: %d objects, want %d", test.reason, got, test.want)
+		}
+	}
 }
 
 // TestAdmissionPolicies checks which policies the values leave out. Each that there is has its binding.
