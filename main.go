@@ -5,14 +5,14 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"log"
 	"os"
 	"runtime/debug"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider"
 )
@@ -24,7 +24,7 @@ const (
 	// gcPercent trades memory for time: a plan is a short life with much garbage.
 	gcPercent = 400
 	// memoryLimit makes the collector work harder before the process gets larger, in bytes.
-	memoryLimit = 256 << 20
+	memoryLimit = 208 << 20
 )
 
 func main() {
@@ -32,11 +32,12 @@ func main() {
 	flag.Parse()
 	quietFramework()
 	tuneCollector()
-	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
-		Address: provider.Address,
-		Debug:   *debugger,
-	})
-	if err != nil {
+	var options []tf6server.ServeOpt
+	if *debugger {
+		options = append(options, tf6server.WithManagedDebug())
+	}
+	serve := func() tfprotov6.ProviderServer { return provider.Server(version, os.Getenv) }
+	if err := tf6server.Serve(provider.Address, serve, options...); err != nil {
 		log.Fatal(err)
 	}
 }

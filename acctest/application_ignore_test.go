@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -92,7 +91,7 @@ func TestApplicationAudit(t *testing.T) {
 	factories := map[string]func() (tfprotov6.ProviderServer, error){
 		"fairlead": func() (tfprotov6.ProviderServer, error) {
 			env := map[string]string{"TFC_WORKSPACE_SLUG": "acme/shop", "TFC_RUN_ID": run}
-			return providerserver.NewProtocol6WithError(provider.NewWithEnvironment("test", func(name string) string { return env[name] })())()
+			return provider.Server("test", func(name string) string { return env[name] }), nil
 		},
 	}
 	config := func(image string) string { return withProvider(plane, application("audited", web(image))) }

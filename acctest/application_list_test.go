@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -34,7 +33,7 @@ type listServer interface {
 // newLister starts the provider for a hub.
 func newLister(t *testing.T, kubeconfig string) *lister {
 	t.Helper()
-	server, ok := providerserver.NewProtocol6(provider.NewWithEnvironment("test", func(string) string { return "" })())().(listServer)
+	server, ok := provider.Server("test", func(string) string { return "" }).(listServer)
 	if !ok {
 		t.Fatal("the provider lists nothing")
 	}

@@ -19,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
@@ -189,7 +188,7 @@ func hubObjects(t *testing.T, plane *cluster.ControlPlane) dynamic.Interface {
 func providerFactories() map[string]func() (tfprotov6.ProviderServer, error) {
 	none := func(string) string { return "" }
 	return map[string]func() (tfprotov6.ProviderServer, error){
-		"fairlead": providerserver.NewProtocol6WithError(provider.NewWithEnvironment("test", none)()),
+		"fairlead": func() (tfprotov6.ProviderServer, error) { return provider.Server("test", none), nil },
 	}
 }
 

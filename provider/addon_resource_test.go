@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -49,7 +48,7 @@ const (
 func factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	none := func(string) string { return "" }
 	return map[string]func() (tfprotov6.ProviderServer, error){
-		"fairlead": providerserver.NewProtocol6WithError(provider.NewWithEnvironment("test", none)()),
+		"fairlead": func() (tfprotov6.ProviderServer, error) { return provider.Server("test", none), nil },
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -81,28 +80,46 @@ func (p *planner) changeWith(private []byte, state, config map[string]tftypes.Va
 // tryChange is changeWith for a plan that may fail.
 func (p *planner) tryChange(private []byte, state, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
 	p.t.Helper()
+	resp, err := p.server.PlanResourceChange(p.t.Context(), p.changeRequest(private, state, config))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp
+}
+
+// changeRequest proposes what a configuration makes of a state; without one, its end.
+func (p *planner) changeRequest(private []byte, state, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeRequest {
+	p.t.Helper()
+	if config == nil {
+		none, err := tfprotov6.NewDynamicValue(p.schema.ValueType(), tftypes.NewValue(p.schema.ValueType(), nil))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return &tfprotov6.PlanResourceChangeRequest{
+			TypeName: applicationType, PriorState: p.dynamic(p.schema, state), ProposedNewState: &none, Config: &none, PriorPrivate: private,
+		}
+	}
 	proposed := map[string]tftypes.Value{}
 	for name, value := range config {
 		proposed[name] = value
 	}
 	for _, attribute := range p.schema.Block.Attributes {
+		if attribute.WriteOnly {
+			delete(proposed, attribute.Name) // engines plan them as null
+		}
 		if _, given := config[attribute.Name]; attribute.Computed && !given {
 			if value, known := state[attribute.Name]; known {
 				proposed[attribute.Name] = value
 			}
 		}
 	}
-	resp, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+	return &tfprotov6.PlanResourceChangeRequest{
 		TypeName:         applicationType,
 		PriorState:       p.dynamic(p.schema, state),
 		ProposedNewState: p.dynamic(p.schema, proposed),
 		Config:           p.dynamic(p.schema, config),
 		PriorPrivate:     private,
-	})
-	if err != nil {
-		p.t.Fatal(err)
 	}
-	return resp
 }
 
 // TestApplicationPlanKeepsTheState plans configurations that mean what the state
@@ -293,7 +310,7 @@ func attributePath(d *tfprotov6.Diagnostic) string {
 // in: validation of what looks misspelt, a plan of what the hub is not known to have.
 func TestApplicationWarnsOfForeignTypes(t *testing.T) {
 	p := newPlanner(t)
-	unconfigured := providerserver.NewProtocol6(NewWithEnvironment("test", func(string) string { return "" })())()
+	unconfigured := Server("test", func(string) string { return "" })
 	for component, validateWarns := range map[string]bool{"webservise": true, "something-else": false} {
 		config := configOf(attributes(t, map[string]string{"components": fmt.Sprintf(`{ web = { type = %q } }`, component)}))
 		checkPrefix(t, component+" in a plan", summaries(p.plan(applicationType, config).Diagnostics, tfprotov6.DiagnosticSeverityWarning), "Type is not built in")

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
@@ -25,7 +24,7 @@ type engine struct {
 func newEngine(t *testing.T, env map[string]string, block map[string]tftypes.Value) (*engine, []*tfprotov6.Diagnostic) {
 	t.Helper()
 	getenv := func(name string) string { return env[name] }
-	server := providerserver.NewProtocol6(NewWithEnvironment("test", getenv)())()
+	server := Server("test", getenv)
 	schema, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
 		t.Fatal(err)

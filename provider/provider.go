@@ -8,7 +8,7 @@ package provider
 
 import (
 	"context"
-	"os"
+	"sync/atomic"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -39,17 +39,8 @@ var (
 type fairleadProvider struct {
 	version string
 	getenv  func(string) string
-}
-
-// New returns a function that makes the provider of that version. It reads
-// credentials that the provider block leaves out from the environment.
-func New(version string) func() provider.Provider {
-	return NewWithEnvironment(version, os.Getenv)
-}
-
-// NewWithEnvironment is New with the environment given, for tests.
-func NewWithEnvironment(version string, getenv func(string) string) func() provider.Provider {
-	return func() provider.Provider { return &fairleadProvider{version: version, getenv: getenv} }
+	// configured is what its block says, once an engine has sent that.
+	configured atomic.Pointer[Hub]
 }
 
 // Metadata names the provider.
@@ -128,6 +119,7 @@ func (p *fairleadProvider) Configure(ctx context.Context, req provider.Configure
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	p.configured.Store(configured)
 	resp.ResourceData = configured
 	resp.DataSourceData = configured
 	resp.EphemeralResourceData = configured

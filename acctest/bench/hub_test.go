@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,7 +88,7 @@ func install(t *testing.T, plane *cluster.ControlPlane) {
 	block := fmt.Sprintf("provider \"fairlead\" {\n  hub = { config_path = %q }\n  owner = \"bench\"\n}\n", plane.KubeconfigPath)
 	resource.UnitTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
-			"fairlead": providerserver.NewProtocol6WithError(provider.NewWithEnvironment("test", none)()),
+			"fairlead": func() (tfprotov6.ProviderServer, error) { return provider.Server("test", none), nil },
 		},
 		Steps: []resource.TestStep{
 			{Config: block + "resource \"fairlead_addon\" \"hub\" {\n  replicas = 0\n}\n"},

@@ -1,0 +1,91 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// countingServer counts the plans that are left to the framework.
+type countingServer struct {
+	frameworkServer
+	plans int
+}
+
+func (c *countingServer) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
+	c.plans++
+	return c.frameworkServer.PlanResourceChange(ctx, req)
+}
+
+// TestPlansWithoutAChange checks which plans need no framework, and that it would have planned the same there.
+func TestPlansWithoutAChange(t *testing.T) {
+	base := stateOf(attributes(t, map[string]string{"components": someWeb}))
+	base["resources"] = resourcesValue(map[string]string{"a": someDigest})
+	elsewhere := maps.Clone(base)
+	elsewhere["id"], elsewhere["namespace"] = text("shop/shop"), text("shop")
+	config := func() map[string]tftypes.Value {
+		return configOf(attributes(t, map[string]string{"components": someWeb}))
+	}
+	with := func(values map[string]tftypes.Value, name string, value tftypes.Value) map[string]tftypes.Value {
+		values = maps.Clone(values)
+		values[name] = value
+		return values
+	}
+	null := tftypes.NewValue(tftypes.String, nil)
+	for _, test := range []struct {
+		reason        string
+		state, config map[string]tftypes.Value
+		framework     bool
+	}{
+		{"nothing changes, and the namespace is the provider's", base, config(), false},
+		{"nothing changes, and the namespace is configured", elsewhere, with(config(), "namespace", text("shop")), false},
+		{"the provider has another default namespace", elsewhere, config(), true},
+		{"the configured namespace is another one", base, with(config(), "namespace", text("shop")), true},
+		{"a component changes", base, configOf(attributes(t, map[string]string{"components": `{ web = { type = "webservice", properties = { image = "b" } } }`})), true},
+		{"only its types change", stateOf(attributes(t, map[string]string{"components": `{ web = { type = "custom", properties = { cmd = ["a"] } } }`})),
+			configOf(attributes(t, map[string]string{"components": `{ web = { type = "custom", properties = { cmd = tolist(["a"]) } } }`})), true},
+		{"a Secret may have changed", with(base, "secrets", resourcesValue(map[string]string{"db": someDigest})), with(config(), "secrets_wo", secretsValue("db")), true},
+		{"a Secret is new", base, with(config(), "secrets_wo", secretsValue("db")), true},
+		{"a Secret goes", with(base, "secrets", resourcesValue(map[string]string{"db": someDigest})), config(), true},
+		{"the last apply did not complete", with(base, "revision", null), config(), true},
+		{"its objects are not known yet", with(base, "resources", tftypes.NewValue(tftypes.Map{ElementType: tftypes.String}, nil)), config(), true},
+		{"it goes", base, nil, true},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			p := newPlanner(t)
+			s, ok := p.server.(*server)
+			if !ok {
+				t.Fatalf("the server is a %T", p.server)
+			}
+			counting := &countingServer{frameworkServer: s.frameworkServer}
+			s.frameworkServer = counting
+			resp, err := p.server.PlanResourceChange(t.Context(), p.changeRequest(nil, test.state, test.config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (counting.plans > 0) != test.framework {
+				t.Errorf("the framework made %d plans", counting.plans)
+			}
+			if test.framework {
+				return
+			}
+			again, err := counting.PlanResourceChange(t.Context(), p.changeRequest(nil, test.state, test.config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(p.decodeValue(applicationType, again.PlannedState), p.decodeValue(applicationType, resp.PlannedState)); diff != "" {
+				t.Errorf("planned state (-framework +got):\n%s", diff)
+			}
+			if len(again.Diagnostics)+len(again.RequiresReplace) > 0 || string(again.PlannedPrivate) != string(resp.PlannedPrivate) {
+				t.Errorf("the framework's plan says more: %+v", again)
+			}
+		})
+	}
+}
