@@ -66,7 +66,12 @@ func (s *server) changesNothing(req *tfprotov6.PlanResourceChangeRequest) bool {
 	if len(prior) == 0 || !bytes.Equal(prior, req.ProposedNewState.MsgPack) {
 		return false
 	}
-	state, config := attributesIn(prior), attributesIn(req.Config.MsgPack)
+	return s.isSettled(attributesIn(prior), attributesIn(req.Config.MsgPack))
+}
+
+// isSettled says that the attributes of a state are all there, and that nothing but
+// them matters.
+func (s *server) isSettled(state, config map[string]msgpack.RawMessage) bool {
 	if state == nil || config == nil {
 		return false
 	}
