@@ -161,8 +161,9 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		Live:    manager.GetAPIReader(),
 		Written: func(kind string) { metrics.objects.WithLabelValues(kind).Inc() },
 	}
+	digests := ocm.NewDigests()
 	onClusters := &ocm.Target{
-		Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Clock: time,
+		Reader: works, Writer: manager.GetClient(), Live: manager.GetAPIReader(), Fleet: fleet, Digests: digests, Clock: time,
 		Written: onFleet.wrote,
 	}
 	engine := &delivery.Engine{
@@ -170,7 +171,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		PullSecrets: &delivery.PullSecrets{Read: readSystemSecret(manager.GetAPIReader()), Clock: time},
 	}
 	controllers := &controllers{
-		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, metrics: onFleet, config: config,
+		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, digests: digests, metrics: onFleet, config: config,
 		application: &ApplicationReconciler{
 			client: manager.GetClient(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
 			ownership: &ownership{reader: manager.GetCache()}, renderer: renderer, engine: engine,

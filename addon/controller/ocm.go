@@ -92,7 +92,7 @@ func (c *controllers) activate(ctx context.Context) error {
 	works, err := cache.New(c.config, cache.Options{
 		Scheme: c.manager.GetScheme(), Mapper: c.manager.GetRESTMapper(), HTTPClient: c.manager.GetHTTPClient(),
 		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject:         ocm.CacheOptions(),
+		ByObject:         ocm.CacheOptions(c.digests),
 	})
 	if err != nil {
 		return fmt.Errorf("make the cache of OCM's kinds: %w", err)

@@ -45,6 +45,7 @@ type controllers struct {
 	kinds   []schema.GroupVersionKind
 	works   *lateReader
 	fleet   *ocm.Fleet
+	digests *ocm.Digests
 	metrics *fleetMetrics
 
 	application *ApplicationReconciler

@@ -171,7 +171,7 @@ func TestLastReport(t *testing.T) {
 	}
 	work.Status.Conditions = []metav1.Condition{h.appliedAt(work.Generation, "True", -99*time.Hour)}
 	work.Annotations["fairlead.dev/observed-report"] = "2099-01-01T00:00:00Z"
-	stripped, err := stripWork(work)
+	stripped, err := new(Digests).stripWork(work)
 	if err != nil {
 		t.Fatal(err)
 	}

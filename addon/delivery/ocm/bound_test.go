@@ -70,7 +70,7 @@ func TestBoundedStatus(t *testing.T) {
 			work.Spec.Workload.Manifests = []workv1.Manifest{{RawExtension: runtime.RawExtension{
 				Raw: []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop"},"data":{"k":"v"}}`)}}}
 			work.Status.ResourceStatus.Manifests = c.reported
-			stripped, err := stripWork(work)
+			stripped, err := new(Digests).stripWork(work)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +92,7 @@ func TestBoundedConditions(t *testing.T) {
 	for range 4 * maxConditions {
 		work.Status.Conditions = append(work.Status.Conditions, metav1.Condition{Type: workv1.WorkApplied})
 	}
-	stripped, err := stripWork(work)
+	stripped, err := new(Digests).stripWork(work)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,11 +42,11 @@ const (
 // their payload, of the others only those in our namespace. What is read from the
 // cache is the cache's own and must not be changed: a copy of each work, for each
 // look at an application on all its clusters, costs more than all else.
-func CacheOptions() map[client.Object]cache.ByObject {
+func CacheOptions(digests *Digests) map[client.Object]cache.ByObject {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue})
 	uncopied := ptr.To(true)
 	return map[client.Object]cache.ByObject{
-		&workv1.ManifestWork{}:                     {Label: ours, Transform: stripWork, UnsafeDisableDeepCopy: uncopied},
+		&workv1.ManifestWork{}:                     {Label: ours, Transform: digests.stripWork, UnsafeDisableDeepCopy: uncopied},
 		&clusterv1.ManagedCluster{}:                {UnsafeDisableDeepCopy: uncopied},
 		&clusterv1beta1.Placement{}:                {Namespaces: inSystemNamespace(), UnsafeDisableDeepCopy: uncopied},
 		&clusterv1beta1.PlacementDecision{}:        {Namespaces: inSystemNamespace(), UnsafeDisableDeepCopy: uncopied},
@@ -61,12 +61,12 @@ func inSystemNamespace() map[string]cache.Config {
 // stripWork replaces the manifests of a work by their identities and how they are
 // treated, and keeps the digest of what was there: the payload is never read from the cache, and it
 // may hold secrets.
-func stripWork(object any) (any, error) {
+func (d *Digests) stripWork(object any) (any, error) {
 	work, ok := object.(*workv1.ManifestWork)
 	if !ok || work.Annotations[observedDigest] != "" {
 		return object, nil
 	}
-	digest, err := specDigest(work.Spec)
+	digest, err := d.of(work.Spec)
 	if err != nil {
 		// A work that cannot be read differs from any that is wanted, and is rewritten.
 		digest = "unreadable"

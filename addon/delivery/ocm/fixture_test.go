@@ -93,7 +93,7 @@ func newHub(t *testing.T, objects ...client.Object) *hub {
 	h.client = builder.Build()
 	fleet := NewFleet(h.client)
 	fleet.SetInstalled()
-	h.Target = &Target{Reader: cached{h.client}, Writer: h.client, Live: h.client, Fleet: fleet, Clock: h.clock}
+	h.Target = &Target{Reader: cached{h.client}, Writer: h.client, Live: h.client, Fleet: fleet, Digests: NewDigests(), Clock: h.clock}
 	return h
 }
 
@@ -195,7 +195,7 @@ func applicationWork(unit delivery.Unit) (*workv1.ManifestWork, error) {
 	for i := range entries {
 		entries[i].phase = phaseApply
 	}
-	return unitWork(unit, firstIndex, entries)
+	return unitWork(new(Digests), unit, firstIndex, entries)
 }
 
 func (h *hub) appliedAt(generation int64, status metav1.ConditionStatus, ago time.Duration) metav1.Condition {
@@ -223,7 +223,7 @@ func (c cached) Get(ctx context.Context, key client.ObjectKey, object client.Obj
 		var none workv1.ManifestWork
 		return c.Client.Get(ctx, types.NamespacedName{Namespace: key.Namespace, Name: "not-" + key.Name}, &none)
 	}
-	stripped, err := stripWork(work)
+	stripped, err := new(Digests).stripWork(work)
 	*work = *stripped.(*workv1.ManifestWork)
 	return err
 }
@@ -241,7 +241,7 @@ func (c cached) List(ctx context.Context, list client.ObjectList, options ...cli
 		if works.Items[i].Labels[v1alpha1.LabelManagedBy] != v1alpha1.LabelManagedByValue {
 			continue
 		}
-		stripped, err := stripWork(&works.Items[i])
+		stripped, err := new(Digests).stripWork(&works.Items[i])
 		if err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func TestWorksShareNothing(t *testing.T) {
 	second.Place.Cluster = "c2"
 	workOf := func(u delivery.Unit) *workv1.ManifestWork {
 		t.Helper()
-		work, err := unitWork(u, firstIndex, h.entriesFor(t, u))
+		work, err := unitWork(new(Digests), u, firstIndex, h.entriesFor(t, u))
 		if err != nil {
 			t.Fatal(err)
 		}

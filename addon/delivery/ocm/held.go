@@ -302,15 +302,15 @@ func letGo(object render.Object, pending []handover, taken map[string]bool) rend
 
 // keepWork is the work that takes a field over. It never forces: when somebody
 // else has set the field by now, it is theirs already, and need not be held.
-func keepWork(unit delivery.Unit, h handover) (*workv1.ManifestWork, error) {
-	work, err := unitWork(unit, h.index(), []entry{{content: only(h.object.Content, h.path, h.value), phase: phaseApply}})
+func keepWork(digests *Digests, unit delivery.Unit, h handover) (*workv1.ManifestWork, error) {
+	work, err := unitWork(digests, unit, h.index(), []entry{{content: only(h.object.Content, h.path, h.value), phase: phaseApply}})
 	if err != nil {
 		return nil, err
 	}
 	work.Labels[LabelPurpose] = PurposeKeep
 	work.Spec.DeleteOption = &workv1.DeleteOption{PropagationPolicy: workv1.DeletePropagationPolicyTypeOrphan}
 	work.Spec.ManifestConfigs[0].UpdateStrategy.ServerSideApply = &workv1.ServerSideApplyConfig{FieldManager: keepManager + "-" + shortHash(h.text)}
-	return seal(work)
+	return digests.seal(work)
 }
 
 // keepWorks are the works of a unit that hold fields, by their indexes.
@@ -358,7 +358,7 @@ func (t *Target) handOver(ctx context.Context, unit delivery.Unit, pending []han
 		if keep == nil && (!arrived(work, id) || revisions(work)[id] != h.object.Digest() || isMissing(work, id)) {
 			continue
 		}
-		wanted, err := keepWork(unit, h)
+		wanted, err := keepWork(t.Digests, unit, h)
 		if err != nil {
 			return nil, err
 		}

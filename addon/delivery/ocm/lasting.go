@@ -127,7 +127,7 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 		}
 		return delivery.Observation{}, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
 	}
-	wanted, err := reduced(&whole, kept)
+	wanted, err := reduced(t.Digests, &whole, kept)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
@@ -136,7 +136,7 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 
 // reduced is a work with some of its objects alone. One that was probed was found
 // to be the application's, and is written from now on.
-func reduced(work *workv1.ManifestWork, kept map[workv1.ResourceIdentifier]bool) (*workv1.ManifestWork, error) {
+func reduced(digests *Digests, work *workv1.ManifestWork, kept map[workv1.ResourceIdentifier]bool) (*workv1.ManifestWork, error) {
 	wanted := work.DeepCopy()
 	wanted.Spec.Workload.Manifests = nil
 	for _, manifest := range work.Spec.Workload.Manifests {
@@ -156,7 +156,7 @@ func reduced(work *workv1.ManifestWork, kept map[workv1.ResourceIdentifier]bool)
 	wanted.Spec.DeleteOption = optionOf(slices.DeleteFunc(rulesOf(work), func(rule workv1.OrphaningRule) bool {
 		return !kept[workv1.ResourceIdentifier(rule)]
 	}))
-	return seal(wanted)
+	return digests.seal(wanted)
 }
 
 // rulesOf lists the objects of a work that stay when it lets go of them.

@@ -105,7 +105,7 @@ func (t *Target) takeOut(ctx context.Context, work *workv1.ManifestWork, ids map
 	if whole.ResourceVersion != work.ResourceVersion {
 		return delivery.Observation{State: delivery.Waiting}, nil // the cache lags behind
 	}
-	without, err := workWithout(&whole, ids)
+	without, err := workWithout(t.Digests, &whole, ids)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
@@ -113,7 +113,7 @@ func (t *Target) takeOut(ctx context.Context, work *workv1.ManifestWork, ids map
 }
 
 // workWithout is a work without some of its objects.
-func workWithout(whole *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]bool) (*workv1.ManifestWork, error) {
+func workWithout(digests *Digests, whole *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]bool) (*workv1.ManifestWork, error) {
 	without := newWork(whole.Namespace, whole.Name, PurposeApplication)
 	without.Labels, without.Spec = whole.Labels, *whole.Spec.DeepCopy()
 	all := contents(whole)
@@ -133,7 +133,7 @@ func workWithout(whole *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]b
 	if rules := rulesOf(whole); len(rules) > 0 {
 		without.Spec.DeleteOption = optionOf(slices.DeleteFunc(rules, func(r workv1.OrphaningRule) bool { return ids[workv1.ResourceIdentifier(r)] }))
 	}
-	return seal(without)
+	return digests.seal(without)
 }
 
 // dropping is a write that took an object out of a work.

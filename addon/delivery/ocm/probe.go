@@ -247,8 +247,8 @@ func namespaceNotOurs(tenant delivery.Tenant) delivery.Observation {
 
 // probedTenant is the tenant work as it may be written now: while it is not known
 // whose the namespace is, it holds the namespace alone, which is probed.
-func probedTenant(tenant delivery.Tenant, current *workv1.ManifestWork) (*workv1.ManifestWork, finding, error) {
-	work, err := tenantWork(tenant)
+func probedTenant(digests *Digests, tenant delivery.Tenant, current *workv1.ManifestWork) (*workv1.ManifestWork, finding, error) {
+	work, err := tenantWork(digests, tenant)
 	if err != nil || !tenant.Create || tenant.Adopt {
 		return work, findOurs, err
 	}
@@ -269,7 +269,7 @@ func probedTenant(tenant delivery.Tenant, current *workv1.ManifestWork) (*workv1
 	if err := addManifest(work, asProbe(delivery.NamespaceObject(tenant)), identityPaths(tenantIdentity)); err != nil {
 		return nil, found, err
 	}
-	work, err = seal(work)
+	work, err = digests.seal(work)
 	return work, found, err
 }
 

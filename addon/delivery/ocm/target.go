@@ -57,6 +57,8 @@ type Target struct {
 	Live client.Reader
 	// Fleet knows the clusters.
 	Fleet *Fleet
+	// Digests are those of works, which the cache that Reader reads has too.
+	Digests *Digests
 	// Clock is the time.
 	Clock clock.PassiveClock
 	// Written is called after each write of a work, for metrics.
@@ -141,7 +143,7 @@ func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	if err != nil {
 		return delivery.Observation{}, err
 	}
-	work, found, err := probedTenant(tenant, current)
+	work, found, err := probedTenant(t.Digests, tenant, current)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
@@ -190,7 +192,7 @@ func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (strin
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
-	work, err := rolesWork(tenant.Cluster, roles)
+	work, err := rolesWork(t.Digests, tenant.Cluster, roles)
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
@@ -466,7 +468,7 @@ func isKnown(id workv1.ResourceIdentifier, works map[string]*workv1.ManifestWork
 
 // deliverWork writes one work of a unit and reads back what its cluster says.
 func (t *Target) deliverWork(ctx context.Context, unit delivery.Unit, index string, entries []entry, current *workv1.ManifestWork, rights string) (delivery.Observation, error) {
-	work, err := unitWork(unit, index, entries)
+	work, err := unitWork(t.Digests, unit, index, entries)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
@@ -703,7 +705,7 @@ func (t *Target) keptOf(wanted *workv1.ManifestWork) string {
 
 // keep remembers what the API server made of a work, where that is not what was written.
 func (t *Target) keep(answer *workv1.ManifestWork, written string) error {
-	kept, err := specDigest(answer.Spec)
+	kept, err := t.Digests.of(answer.Spec)
 	if err != nil {
 		return fmt.Errorf("digest of work %s/%s: %w", answer.Namespace, answer.Name, err)
 	}

@@ -114,7 +114,7 @@ func (t *Target) own(ctx context.Context, work *workv1.ManifestWork, ids map[wor
 		}
 		manifest.Raw = raw
 	}
-	sealed, err := seal(owning)
+	sealed, err := t.Digests.seal(owning)
 	if err != nil {
 		return err
 	}

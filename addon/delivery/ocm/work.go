@@ -5,8 +5,6 @@ package ocm
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,8 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
-	"k8s.io/utils/lru"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -58,7 +54,7 @@ func (e entry) id() workv1.ResourceIdentifier {
 }
 
 // unitWork is a work of a unit, with those objects.
-func unitWork(unit delivery.Unit, index string, entries []entry) (*workv1.ManifestWork, error) {
+func unitWork(digests *Digests, unit delivery.Unit, index string, entries []entry) (*workv1.ManifestWork, error) {
 	work := newWork(unit.Place.Cluster, WorkName(unit.Owner, unit.Component, unit.Place.Environment, index), PurposeApplication)
 	maps.Copy(work.Labels, unitLabels(unit))
 	work.Labels[v1alpha1.LabelApplicationUID] = string(unit.Owner.UID)
@@ -76,7 +72,7 @@ func unitWork(unit delivery.Unit, index string, entries []entry) (*workv1.Manife
 		}
 	}
 	work.Spec.DeleteOption = deleteOption(entries)
-	return seal(work)
+	return digests.seal(work)
 }
 
 // unitLabels tell the works of a unit from those of others.
@@ -186,7 +182,7 @@ func identify(content map[string]any) workv1.ResourceIdentifier {
 
 // tenantWork is the work that makes a tenant. It has no executor: the account
 // that others are applied as comes from here.
-func tenantWork(tenant delivery.Tenant) (*workv1.ManifestWork, error) {
+func tenantWork(digests *Digests, tenant delivery.Tenant) (*workv1.ManifestWork, error) {
 	work := newWork(tenant.Cluster, TenantWorkName(tenant.Namespace), PurposeTenant)
 	work.Labels[LabelTargetNamespace] = tenant.Namespace
 	work.Labels[delivery.LabelSourceNamespace] = tenant.SourceNamespace
@@ -205,12 +201,12 @@ func tenantWork(tenant delivery.Tenant) (*workv1.ManifestWork, error) {
 			return nil, err
 		}
 	}
-	return seal(work)
+	return digests.seal(work)
 }
 
 // rolesWork is the one work with a cluster's deployer roles. They are in a work
 // of their own because no object may be in two works.
-func rolesWork(cluster string, roles []rbacv1.ClusterRole) (*workv1.ManifestWork, error) {
+func rolesWork(digests *Digests, cluster string, roles []rbacv1.ClusterRole) (*workv1.ManifestWork, error) {
 	work := newWork(cluster, RolesWorkName, PurposeRoles)
 	for _, role := range roles {
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&rbacv1.ClusterRole{Rules: role.Rules})
@@ -226,7 +222,7 @@ func rolesWork(cluster string, roles []rbacv1.ClusterRole) (*workv1.ManifestWork
 			return nil, err
 		}
 	}
-	return seal(work)
+	return digests.seal(work)
 }
 
 func newWork(cluster, name, purpose string) *workv1.ManifestWork {
@@ -234,73 +230,6 @@ func newWork(cluster, name, purpose string) *workv1.ManifestWork {
 		Namespace: cluster, Name: name,
 		Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, LabelPurpose: purpose},
 	}}
-}
-
-// seal sets what OCM's CRD would default, so that what is read back is what
-// was written, and stamps the digest of the content.
-func seal(work *workv1.ManifestWork) (*workv1.ManifestWork, error) {
-	if work.Spec.DeleteOption == nil {
-		work.Spec.DeleteOption = &workv1.DeleteOption{PropagationPolicy: workv1.DeletePropagationPolicyTypeForeground}
-	}
-	digest, err := specDigest(work.Spec)
-	if err != nil {
-		return nil, fmt.Errorf("digest of work %s/%s: %w", work.Namespace, work.Name, err)
-	}
-	work.Annotations = map[string]string{v1alpha1.AnnotationHash: digest}
-	return work, nil
-}
-
-// digests are those of specs by what they were computed from: most works differ by
-// their cluster alone, and each report of an agent shows the whole work again.
-var digests = lru.New(maxDigests)
-
-// maxDigests bounds how many digests are kept.
-const maxDigests = 2048
-
-// specDigest is a digest of a work's spec that does not depend on how its JSON was written.
-func specDigest(spec workv1.ManifestWorkSpec) (string, error) {
-	written, err := writtenDigest(spec)
-	if err != nil {
-		return "", err
-	}
-	if known, ok := digests.Get(written); ok {
-		return fmt.Sprint(known), nil
-	}
-	digest, err := canonicalDigest(spec)
-	if err == nil {
-		digests.Add(written, digest)
-	}
-	return digest, err
-}
-
-// writtenDigest is a digest of a work's spec as it was written.
-func writtenDigest(spec workv1.ManifestWorkSpec) ([sha256.Size]byte, error) {
-	hash := sha256.New()
-	for i := range spec.Workload.Manifests {
-		raw := spec.Workload.Manifests[i].Raw
-		fmt.Fprintf(hash, "%d ", len(raw))
-		hash.Write(raw)
-	}
-	spec.Workload.Manifests = nil
-	rest, err := json.Marshal(spec)
-	hash.Write(rest)
-	return [sha256.Size]byte(hash.Sum(nil)), err
-}
-
-func canonicalDigest(spec workv1.ManifestWorkSpec) (string, error) {
-	raw, err := json.Marshal(spec)
-	if err != nil {
-		return "", err
-	}
-	var canonical any
-	if err := exactjson.Unmarshal(raw, &canonical); err != nil {
-		return "", err
-	}
-	if raw, err = json.Marshal(canonical); err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])[:16], nil
 }
 
 // describe names an object for people, as "Deployment shop/web".

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -65,11 +64,11 @@ func TestWorks(t *testing.T) {
 		{"work-webservice.yaml", func() (*workv1.ManifestWork, error) {
 			return applicationWork(delivery.Unit{Owner: owner, Component: "web", Place: place, Result: rendered})
 		}},
-		{"tenant.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(annotated) }},
-		{"tenant-objects.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(equipped) }},
-		{"tenant-not-created.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(adopted) }},
+		{"tenant.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(new(Digests), annotated) }},
+		{"tenant-objects.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(new(Digests), equipped) }},
+		{"tenant-not-created.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(new(Digests), adopted) }},
 		{"roles.yaml", func() (*workv1.ManifestWork, error) {
-			return rolesWork("c1", []rbacv1.ClusterRole{*role("big", "secrets"), *role("fairlead-deployer", "pods")})
+			return rolesWork(new(Digests), "c1", []rbacv1.ClusterRole{*role("big", "secrets"), *role("fairlead-deployer", "pods")})
 		}},
 	}
 	for _, test := range tests {
@@ -108,7 +107,7 @@ func TestWorksAreSafe(t *testing.T) {
 			t.Errorf("%v: ignored fields switch repair off for the whole object", config.ResourceIdentifier)
 		}
 	}
-	made, err := tenantWork(tenant)
+	made, err := tenantWork(new(Digests), tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,33 +133,6 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-func TestSpecDigest(t *testing.T) {
-	spec := func(raw string) workv1.ManifestWorkSpec {
-		return workv1.ManifestWorkSpec{Workload: workv1.ManifestsTemplate{Manifests: []workv1.Manifest{{RawExtension: runtime.RawExtension{Raw: []byte(raw)}}}}}
-	}
-	tests := []struct {
-		reason, a, b string
-		same         bool
-	}{
-		{"the order of keys means nothing", `{"a":1,"b":{"c":2,"d":3}}`, `{"b":{"d":3,"c":2},"a":1}`, true},
-		{"nor does white space", `{"a":[1,2]}`, "{ \"a\" : [ 1,\n2 ] }", true},
-		{"the order of a list does", `{"a":[1,2]}`, `{"a":[2,1]}`, false},
-		{"a value does", `{"a":1}`, `{"a":2}`, false},
-		{"a missing key is not an empty one", `{}`, `{"a":""}`, false},
-		{"large integers differ", `{"a":9007199254740993}`, `{"a":9007199254740992}`, false},
-	}
-	for _, test := range tests {
-		a, errA := specDigest(spec(test.a))
-		b, errB := specDigest(spec(test.b))
-		if errA != nil || errB != nil {
-			t.Fatal(errA, errB)
-		}
-		if (a == b) != test.same {
-			t.Errorf("%s and %s: same digest %t, want %t: %s", test.a, test.b, a == b, test.same, test.reason)
-		}
-	}
-}
-
 // TestStripWork checks that the cache keeps no payload, and sees every edit.
 func TestStripWork(t *testing.T) {
 	fresh := func() *workv1.ManifestWork {
@@ -172,7 +144,7 @@ func TestStripWork(t *testing.T) {
 	}
 	strip := func(work *workv1.ManifestWork) *workv1.ManifestWork {
 		t.Helper()
-		stripped, err := stripWork(work)
+		stripped, err := new(Digests).stripWork(work)
 		if err != nil {
 			t.Fatal(err)
 		}
