@@ -122,7 +122,13 @@ type compiled struct {
 	programs map[Part]*program.Program
 	schema   *schema
 	compared []any
+	// facts are what others have found out about the definition.
+	facts sync.Map
 }
+
+// Facts are what other packages have found out about the definition and need not
+// find out again. They go when it goes. A key has a type that only its package has.
+func (d *Definition) Facts() *sync.Map { return &d.compiled.facts }
 
 // Program is the compiled source of a part; nil when the definition has no such part.
 func (d *Definition) Program(part Part) *program.Program {

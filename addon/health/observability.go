@@ -4,11 +4,9 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"weak"
-
-	"k8s.io/utils/lru"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
@@ -44,28 +42,41 @@ func Observability(d *definition.Definition) []Finding {
 	return out
 }
 
-// maxObservables bounds of how many parts of definitions it is known.
-const maxObservables = 1024
+// observables say of each part whether it is observable. A definition keeps its
+// own: it is asked for each object on each cluster.
+type observables map[definition.Part]bool
 
-// observables are the parts of which it is known whether they are observable, which
-// is asked of each object on each cluster. They do not keep definitions.
-var observables = lru.New(maxObservables)
-
-type definedPart struct {
-	definition weak.Pointer[definition.Definition]
-	part       definition.Part
-}
+// observablesKey is where a definition keeps them.
+type observablesKey struct{}
 
 // observable says that the verdict of a part can be made from feedback alone. A
 // part that reads the details needs those too.
 func observable(d *definition.Definition, part definition.Part) bool {
-	key := definedPart{weak.Make(d), part}
-	if known, ok := observables.Get(key); ok {
-		return known == true
+	kept, _ := d.Facts().Load(observablesKey{})
+	if known, ok := kept.(observables); ok {
+		return known[part]
 	}
-	found := isObservable(d, part)
-	observables.Add(key, found)
-	return found
+	found, lasting := observables{}, true
+	for _, each := range parts {
+		found[each] = isObservable(d, each)
+		lasting = lasting && settled(d, each)
+	}
+	if lasting {
+		d.Facts().Store(observablesKey{}, found)
+	}
+	return found[part]
+}
+
+// settled says that what a part reads is known for good: one that could not be
+// looked at now may be another time.
+func settled(d *definition.Definition, part definition.Part) bool {
+	p := d.Program(part)
+	if p == nil {
+		return true
+	}
+	_, err := p.Accesses("context")
+	var f *program.Failure
+	return !errors.As(err, &f) || !f.Temporary && !f.Ended
 }
 
 func isObservable(d *definition.Definition, part definition.Part) bool {
@@ -75,7 +86,7 @@ func isObservable(d *definition.Definition, part definition.Part) bool {
 	reads := slices.ContainsFunc(accesses(d, part), func(a program.Access) bool {
 		return len(a.Path) == 0 || a.Path[0].Key == "status" && (len(a.Path) == 1 || a.Path[1].Key == "details")
 	})
-	return !reads || part == definition.DetailsPart || observable(d, definition.DetailsPart)
+	return !reads || part == definition.DetailsPart || isObservable(d, definition.DetailsPart)
 }
 
 func findings(d *definition.Definition, part definition.Part) []Finding {
