@@ -15,6 +15,7 @@ import (
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"k8s.io/apimachinery/pkg/runtime"
+	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
@@ -120,33 +121,10 @@ func operate(base, patch map[string]any) (map[string]any, error) {
 
 func decode(raw []byte) (map[string]any, error) {
 	var object map[string]any
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&object); err != nil {
+	if err := exactjson.Unmarshal(raw, &object); err != nil || object == nil {
 		return nil, &Error{Message: "the patched object is no object"}
 	}
-	return numbers(object).(map[string]any), nil //nolint:forcetypeassert // an object stays one
-}
-
-// numbers turns the numbers of JSON into int64 where they are integers.
-func numbers(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		for k, item := range v {
-			v[k] = numbers(item)
-		}
-	case []any:
-		for i, item := range v {
-			v[i] = numbers(item)
-		}
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	}
-	return value
+	return object, nil
 }
 
 // merger is OAM's default: what both say must be equal, unless a marker has it otherwise.

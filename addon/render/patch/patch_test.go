@@ -207,6 +207,20 @@ func TestApply(t *testing.T) {
 				return w
 			}(),
 		},
+		"OperationNumbers": {
+			reason:   "Integers keep all of their digits, other numbers are floats, however deep.",
+			template: "// +patchStrategy=jsonPatch\npatch: operations: [{op: \"add\", path: \"/spec/n\", value: [9007199254740993, {a: 0.5, b: -9007199254740993}]}]",
+			want: func() object {
+				w := workload()
+				w["spec"].(object)["n"] = list{int64(9007199254740993), object{"a": 0.5, "b": int64(-9007199254740993)}}
+				return w
+			}(),
+		},
+		"OperationOnAll": {
+			reason:   "What replaces the object must be one.",
+			template: "// +patchStrategy=jsonPatch\npatch: operations: [{op: \"replace\", path: \"\", value: [1]}]",
+			err:      "the patched object is no object",
+		},
 		"OperationFails": {
 			reason:   "An operation on what is not there.",
 			template: "// +patchStrategy=jsonPatch\npatch: operations: [{op: \"remove\", path: \"/nowhere\"}]",
