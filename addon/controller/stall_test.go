@@ -185,6 +185,13 @@ func TestFailing(t *testing.T) {
 	told, again = p.after(time.Second, ill("c1"), well("c2"))
 	p.want("it was mended meanwhile", told, again, "", stallAfter)
 
+	passing := ill("c1")
+	passing.Verdict.Failed, passing.Cause = true, delivery.Cause{Text: "Deployment web: FailedCreate: exceeded quota", Passes: true}
+	p = newPatient(t)
+	p.after(0, passing)
+	told, again = p.after(failAfter, passing)
+	p.want("pods that are terminating make room", told, again, "", stallAfter-failAfter)
+
 	judged := ill("c1")
 	judged.Verdict.Failed = true
 	judged.Observe.Output = map[string]any{"kind": "Job", "status": map[string]any{"active": int64(1), "ready": int64(1)}}

@@ -54,7 +54,7 @@ func (u UnitReport) Healthy() bool {
 
 // Failed says that it is there, is not healthy, and does not become so by waiting.
 func (u UnitReport) Failed() bool {
-	return u.Observe.State == Delivered && !u.Healthy() && (u.Verdict.Failed || u.Cause.Final)
+	return u.Observe.State == Delivered && !u.Healthy() && (u.Verdict.Failed && !u.Cause.Passes || u.Cause.Final)
 }
 
 // Removal is something that is on its way out.

@@ -14,6 +14,8 @@ type Cause struct {
 	Text string
 	// Final says that it does not pass by waiting.
 	Final bool
+	// Passes says that it passes by waiting, whatever the delivered objects say.
+	Passes bool
 }
 
 // Explainer is a Target that can find out more of what it delivered than the

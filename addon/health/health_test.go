@@ -276,7 +276,8 @@ func TestFeedback(t *testing.T) {
 			`.metadata.annotations.app\.oam\.dev/disable-health-check`, `.metadata.annotations.fairlead\.dev/revision`, ".metadata.generation",
 			".spec.replicas", ".status.availableReplicas", `.status.conditions[?(@.type=="Available")].reason`, `.status.conditions[?(@.type=="Available")].status`,
 			`.status.conditions[?(@.type=="Progressing")].reason`, `.status.conditions[?(@.type=="ReplicaFailure")].message`,
-			`.status.conditions[?(@.type=="ReplicaFailure")].reason`, `.status.conditions[?(@.type=="ReplicaFailure")].status`, ".status.observedGeneration", ".status.readyReplicas", ".status.replicas", ".status.updatedReplicas",
+			`.status.conditions[?(@.type=="ReplicaFailure")].reason`, `.status.conditions[?(@.type=="ReplicaFailure")].status`, ".status.observedGeneration", ".status.readyReplicas", ".status.replicas", ".status.terminatingReplicas",
+			".status.updatedReplicas",
 		},
 		1: {`.metadata.annotations.fairlead\.dev/revision`},
 	}

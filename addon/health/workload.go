@@ -19,23 +19,27 @@ func deploymentPaths() []Path {
 // deploymentReasons are what explains a Deployment that is not well. The message
 // of Progressing changes with each step of a rollout, and each change of a field
 // that is fed back is a write on the hub; that of Available says no more than its
-// reason. ReplicaFailure is there only while there is a failure.
+// reason. ReplicaFailure is there only while there is a failure. How many pods
+// are terminating says whether that passes; clusters before Kubernetes 1.35 do not
+// report it.
 func deploymentReasons() []Path {
-	paths := conditionPaths("Progressing", "reason")
+	paths := append(conditionPaths("Progressing", "reason"), Path{"status", "terminatingReplicas"})
 	paths = append(paths, conditionPaths("Available", "status", "reason")...)
 	return withConditions(paths, "ReplicaFailure")
 }
 
 // whyDeployment names the conditions that say what is wrong. That replicas are
 // missing says the least, and is told where nothing else is. Waiting helps
-// neither who exceeded the deadline nor whose pods are refused.
+// neither who exceeded the deadline nor whose pods are refused, unless pods that
+// are terminating have what the quota allows.
 func whyDeployment(f fields) (text string, final bool) {
 	var texts []string
 	if reason := f.condition("Progressing").reason; reason == deadlineExceeded {
 		texts, final = append(texts, reason+": its rollout has not progressed in time"), true
 	}
 	if c := f.condition("ReplicaFailure"); c.is("True") {
-		texts, final = append(texts, said("ReplicaFailure", forbidden(c).String())), final || c.reason == failedCreate
+		passes := overQuota(c) && f.number("status.terminatingReplicas") > 0
+		texts, final = append(texts, said("ReplicaFailure", forbidden(c).String())), final || c.reason == failedCreate && !passes
 	}
 	if c := f.condition("Available"); c.is("False") && len(texts) == 0 {
 		texts = append(texts, said("Available", c.reason))
@@ -51,6 +55,10 @@ func forbidden(c condition) condition {
 	}
 	return c
 }
+
+// overQuota says that pods are refused for want of room in a quota, in the words
+// of the API server.
+func overQuota(c condition) bool { return strings.Contains(c.message, "exceeded quota") }
 
 // failedCreate is the reason of ReplicaFailure when pods are refused.
 const failedCreate = "FailedCreate"

@@ -78,7 +78,7 @@ func final(text string) delivery.Cause { return delivery.Cause{Text: text, Final
 // causeOfWorkload looks at the pods, and where they say nothing at why there are too few.
 func (q *inquiry) causeOfWorkload(ctx context.Context, workload *unstructured.Unstructured) delivery.Cause {
 	if text := replicaFailure(workload); text != "" {
-		return final(text)
+		return q.refused(ctx, text)
 	}
 	pods := q.pods(ctx, workload)
 	if found := q.causeOfPods(ctx, ofNewest(workload, pods)); found.Text != "" {
@@ -88,11 +88,27 @@ func (q *inquiry) causeOfWorkload(ctx context.Context, workload *unstructured.Un
 		return delivery.Cause{} // its ReplicaSets make the pods, and their failure is a condition of it
 	}
 	refused := func(reason string) bool { return strings.HasPrefix(reason, "FailedCreate") }
-	if text := q.event(ctx, workload.GetKind(), workload, refused); text != "" {
-		// Events outlast what they tell of. With a pod there it may be over.
-		return delivery.Cause{Text: workload.GetKind() + " " + workload.GetName() + ": " + text, Final: len(pods) == 0}
+	text := q.event(ctx, workload.GetKind(), workload, refused)
+	if text == "" {
+		return delivery.Cause{}
 	}
-	return delivery.Cause{}
+	text = workload.GetKind() + " " + workload.GetName() + ": " + text
+	if len(pods) > 0 {
+		return mayPass(text) // events outlast what they tell of
+	}
+	return q.refused(ctx, text)
+}
+
+// refused is why pods are not admitted. What is over a quota passes when pods that
+// are terminating have the room, whosever they are.
+func (q *inquiry) refused(ctx context.Context, text string) delivery.Cause {
+	if !strings.Contains(text, "exceeded quota") {
+		return final(text)
+	}
+	terminating := slices.ContainsFunc(q.list(ctx, "pods", metav1.ListOptions{Limit: maxPods}), func(pod unstructured.Unstructured) bool {
+		return pod.GetDeletionTimestamp() != nil
+	})
+	return delivery.Cause{Text: text, Final: !terminating, Passes: terminating}
 }
 
 // ofNewest are the pods of the workload's present version: those of an earlier

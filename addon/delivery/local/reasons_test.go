@@ -124,12 +124,16 @@ func seen(contents ...object) (delivery.Unit, delivery.Observation) {
 	return unitWith(copies...), observation
 }
 
+// refusing is a Deployment whose pods are refused.
+func refusing(message string) object {
+	return workload("apps/v1", "Deployment", object{"conditions": []any{object{
+		"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message,
+	}}})
+}
+
 func TestExplain(t *testing.T) {
 	deployment := workload("apps/v1", "Deployment", object{})
-	refused := workload("apps/v1", "Deployment", object{"conditions": []any{object{
-		"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
-		"message": `pods "web-7d-x2lq9" is forbidden: exceeded quota: small, requested: pods=1, used: pods=5, limited: pods=5`,
-	}}})
+	refused := refusing(`pods "web-7d-x2lq9" is forbidden: exceeded quota: small, requested: pods=1, used: pods=5, limited: pods=5`)
 	claim := object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": object{"name": "data", "namespace": "shop", "uid": "c1"}, "status": object{"phase": "Pending"}}
 	bound := object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": object{"name": "data", "namespace": "shop", "uid": "c1"}, "status": object{"phase": "Bound"}}
 	pull := in(waiting("ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: ghcr.io/acme/web:2: not found`), corev1.ContainerState{}, 0)
@@ -254,6 +258,11 @@ func TestFinalCauses(t *testing.T) {
 	}
 	deployment, set := workload("apps/v1", "Deployment", object{}), workload("apps/v1", "StatefulSet", object{})
 	refused := warning("StatefulSet", "web", "o1", 1, "FailedCreate", `pods "web-0" is forbidden: exceeded quota: small`)
+	over, denied := refusing(`pods "web-7d-x" is forbidden: exceeded quota: small`), refusing(`pods "web-7d-x" is forbidden: denied by a policy`)
+	terminating := podOf("other-1", func(pod *corev1.Pod) {
+		pod.Labels = map[string]string{"app": "other"}
+		pod.DeletionTimestamp, pod.Finalizers = &metav1.Time{Time: now}, []string{"x/y"}
+	})
 	tests := []struct {
 		reason   string
 		workload object
@@ -272,6 +281,10 @@ func TestFinalCauses(t *testing.T) {
 		{"the present version fails beside an earlier one that runs", deployment,
 			[]client.Object{podOf("web-1", of("new", time.Second, pull)), podOf("web-2", of("old", time.Hour, nil))}, true, "web-1, container app: ImagePullBackOff"},
 		{"no pod is admitted", set, []client.Object{refused}, true, "FailedCreate"},
+		{"the quota's room is that of pods that are on their way out", set, []client.Object{refused, terminating}, false, "FailedCreate"},
+		{"and so it is for a Deployment, where their own are not counted", over, []client.Object{terminating}, false, "FailedCreate"},
+		{"others run", over, []client.Object{podOf("other-1", nil)}, true, "FailedCreate"},
+		{"no room is made for what a policy refuses", denied, []client.Object{terminating}, true, "FailedCreate"},
 		{"one was refused, but another is there by now", set, []client.Object{refused, podOf("web-0", nil)}, false, "FailedCreate"},
 	}
 	for _, test := range tests {
@@ -280,7 +293,7 @@ func TestFinalCauses(t *testing.T) {
 			h.has(t, test.hub...)
 			unit, observation := seen(test.workload)
 			got, _ := h.Explain(t.Context(), unit, observation)
-			if got.Final != test.want || !strings.Contains(got.Text, test.text) || (test.text == "") != (got.Text == "") {
+			if got.Final != test.want || got.Final && got.Passes || !strings.Contains(got.Text, test.text) || (test.text == "") != (got.Text == "") {
 				t.Errorf("got %+v, want final %t with %q", got, test.want, test.text)
 			}
 		})
