@@ -59,6 +59,7 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if err := r.client.Get(ctx, request.NamespacedName, app); err != nil {
 		r.metrics.forget(request.NamespacedName)
 		if apierrors.IsNotFound(err) {
+			r.stalls.forget(request.NamespacedName) // nothing was delivered, or somebody took the finalizer
 			return r.gone(ctx, request.Namespace)
 		}
 		return ctrl.Result{}, err
@@ -211,7 +212,7 @@ func (r *ApplicationReconciler) release(ctx context.Context, app *v1beta1.Applic
 	}
 	r.metrics.forget(types.NamespacedName{Namespace: app.Namespace, Name: app.Name})
 	r.statuses.forget(app.UID)
-	r.stalls.forget(app.UID)
+	r.stalls.forget(app.NamespacedName())
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -92,14 +93,18 @@ func TestReconcileGone(t *testing.T) {
 	for state, want := range map[delivery.State]time.Duration{delivery.Delivered: 0, delivery.Applying: removalCheck} {
 		target := idleTarget{release: delivery.Observation{State: state}}
 		reconciler := &ApplicationReconciler{
-			client: fake.NewClientBuilder().WithScheme(scheme).Build(), metrics: metrics,
+			client: fake.NewClientBuilder().WithScheme(scheme).Build(), metrics: metrics, stalls: &stallClock{clock: clock.RealClock{}},
 			engine: &delivery.Engine{Local: target, OCM: target, TenantsWanted: func(context.Context, delivery.Owner) (func(delivery.TenantKey) bool, error) {
 				return func(delivery.TenantKey) bool { return false }, nil
 			}},
 		}
-		got, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "store"}})
+		reconciler.stalls.look(webApp(), of(ill("c1")))
+		got, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: webApp().NamespacedName()})
 		if got.RequeueAfter != want || err != nil {
 			t.Errorf("tenants that are on their way out %t: again after %s, %v; want %s", want > 0, got.RequeueAfter, err, want)
+		}
+		if len(reconciler.stalls.seen) > 0 {
+			t.Error("an application that is gone, without a finalizer, is remembered for ever")
 		}
 	}
 }

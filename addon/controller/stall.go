@@ -37,7 +37,7 @@ type stallClock struct {
 	clock clock.PassiveClock
 
 	mu   sync.Mutex
-	seen map[types.UID]map[stallKey]sighting
+	seen map[types.NamespacedName]sightings
 }
 
 // stallKey is a unit of an application.
@@ -50,6 +50,12 @@ type stallKey struct {
 type sighting struct {
 	observation string
 	since       time.Time
+}
+
+// sightings are those of an application.
+type sightings struct {
+	uid   types.UID
+	units map[stallKey]sighting
 }
 
 // stall is what an application does not get on with.
@@ -71,28 +77,32 @@ func (s *stallClock) look(app *v1beta1.Application, report *delivery.Report) sta
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.seen == nil {
-		s.seen = map[types.UID]map[stallKey]sighting{}
+		s.seen = map[types.NamespacedName]sightings{}
 	}
-	before, known := s.seen[app.UID]
+	before := s.seen[app.NamespacedName()]
+	known := before.uid == app.UID
+	if !known {
+		before.units = nil
+	}
 	now := s.clock.Now()
 	if since, told := toldStall(app, now); !known && told {
 		found, seen := find(report, nil, since, now)
 		condition := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionStalled)
 		if found.since.Equal(since) && found.reason() == condition.Reason && cut(found.message(report)) == condition.Message {
-			s.seen[app.UID] = seen
+			s.seen[app.NamespacedName()] = sightings{app.UID, seen}
 			return found
 		}
 	}
-	found, seen := find(report, before, now, now)
-	s.seen[app.UID] = seen
+	found, seen := find(report, before.units, now, now)
+	s.seen[app.NamespacedName()] = sightings{app.UID, seen}
 	return found
 }
 
 // forget drops what is known of an application that is gone.
-func (s *stallClock) forget(uid types.UID) {
+func (s *stallClock) forget(app types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.seen, uid)
+	delete(s.seen, app)
 }
 
 // find compares a report with what was seen before; what is new is as it is since the given time.

@@ -159,9 +159,25 @@ func TestNotProgressingAfterStart(t *testing.T) {
 	p.last = []metav1.Condition{{Type: "Stalled", Status: "True", Reason: "NotProgressing", Message: "nothing has changed since when: x"}}
 	told, again = p.after(time.Minute, ill("c1"))
 	p.want("a condition that says no time", told, again, "", stallAfter)
-	p.stalls.forget("u1")
+	p.stalls.forget(webApp().NamespacedName())
 	if len(p.stalls.seen) != 0 {
 		t.Errorf("%d applications are remembered, want none", len(p.stalls.seen))
+	}
+}
+
+// TestStallOfAnother checks that an application is not taken for one that had its name before.
+func TestStallOfAnother(t *testing.T) {
+	p := newPatient(t)
+	report := of(ill("c1"))
+	p.stalls.look(webApp(), report)
+	p.clock.SetTime(p.clock.Now().Add(stallAfter))
+	another := webApp()
+	another.UID = "u2"
+	if found := p.stalls.look(another, report); len(found.units) > 0 || found.again != stallAfter {
+		t.Errorf("it does not get on from the start: %v, again after %s", found.units, found.again)
+	}
+	if len(p.stalls.seen) != 1 {
+		t.Errorf("%d applications are remembered, want one", len(p.stalls.seen))
 	}
 }
 

@@ -133,7 +133,7 @@ func (t *Target) objectsDue(key delivery.TenantKey, digest string) time.Duration
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, ok := t.objects[key.Namespace]
-	if !ok || last.digest != digest || last.changes != t.changes[key] {
+	if !ok || last.digest != digest || last.changes != t.lastChange(key) {
 		return 0
 	}
 	return last.due.Sub(t.Clock.Now())

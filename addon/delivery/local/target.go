@@ -95,8 +95,10 @@ type Target struct {
 	objects map[string]objectsLook
 	// causes are why units are not healthy.
 	causes map[unitKey]cause
-	// changes counts what the cache showed of tenants that others changed.
-	changes map[delivery.TenantKey]uint64
+	// changes are the numbers of the last change that the cache showed of a namespace,
+	// whosever it is, and changed is the last of all; nil until the first one.
+	changes *lru.Cache
+	changed uint64
 	// tenantMu lets one of the applications of a new namespace prepare it for all.
 	tenantMu sync.Mutex
 }
@@ -242,6 +244,10 @@ func (t *Target) taken(key objectKey, taken bool) {
 	}
 	t.names.Add(key, nil)
 }
+
+// maxChanged is of how many namespaces the last change is known. One that is
+// forgotten costs a look, or is noticed when what was written counts no longer.
+const maxChanged = 4096
 
 // maxTaken is how many names are remembered that others have taken. One that is
 // forgotten costs a write that the API server refuses.

@@ -181,6 +181,25 @@ func tenantOf(source, namespace string) delivery.Tenant {
 	}
 }
 
+// TestChangesAreBounded checks that namespaces which come and go, most of which are
+// nobody's of ours, are not remembered for ever, and that the last ones are.
+func TestChangesAreBounded(t *testing.T) {
+	h := newHub(t)
+	tenant := tenantOf("shop", "shop-prod")
+	h.TenantChanged(tenant.Namespace)
+	h.rememberTenant(tenant, h.changesOf(tenant.TenantKey))
+	for i := range maxChanged + 1 {
+		h.TenantChanged(fmt.Sprint("ci-", i))
+	}
+	if got := h.changes.Len(); got != maxChanged {
+		t.Errorf("%d namespaces are remembered, want %d", got, maxChanged)
+	}
+	h.TenantChanged(tenant.Namespace)
+	if h.changesOf(tenant.TenantKey) <= h.tenants[tenant.TenantKey].changes {
+		t.Error("a change after one that was forgotten is not told from it")
+	}
+}
+
 // TestPreparedTenant checks when the memory of a write stands in for the cache.
 func TestPreparedTenant(t *testing.T) {
 	labelled := tenantOf("shop", "shop-prod")

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -98,15 +99,26 @@ func (t *Target) TenantChanged(namespace string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.changes == nil {
-		t.changes = map[delivery.TenantKey]uint64{}
+		t.changes = lru.New(maxChanged)
 	}
-	t.changes[key]++
+	t.changed++
+	t.changes.Add(key, t.changed)
 }
 
 func (t *Target) changesOf(key delivery.TenantKey) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.changes[key]
+	return t.lastChange(key)
+}
+
+// lastChange must be called with the mutex held.
+func (t *Target) lastChange(key delivery.TenantKey) uint64 {
+	if t.changes == nil {
+		return 0
+	}
+	last, _ := t.changes.Get(key)
+	number, _ := last.(uint64)
+	return number
 }
 
 // prepared says that the cache shows the tenant as wanted, or that it was
@@ -114,7 +126,7 @@ func (t *Target) changesOf(key delivery.TenantKey) uint64 {
 func (t *Target) prepared(ctx context.Context, tenant delivery.Tenant) (bool, error) {
 	t.mu.Lock()
 	last, ok := t.tenants[tenant.TenantKey]
-	changed := last.changes != t.changes[tenant.TenantKey]
+	changed := last.changes != t.lastChange(tenant.TenantKey)
 	t.mu.Unlock()
 	if ok && !changed && t.Clock.Since(last.at) < unseen && equality.Semantic.DeepEqual(last.tenant, tenant) {
 		return true, nil
@@ -334,7 +346,9 @@ func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (del
 	defer t.tenantMu.Unlock()
 	t.mu.Lock()
 	delete(t.tenants, key)
-	delete(t.changes, key)
+	if t.changes != nil {
+		t.changes.Remove(key)
+	}
 	t.mu.Unlock()
 	if gone, err := t.releaseObjects(ctx, key.Namespace); err != nil || !gone {
 		return delivery.Observation{State: delivery.Applying, RetryAfter: rightsRetry}, err

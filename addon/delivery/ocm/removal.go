@@ -257,8 +257,8 @@ func (t *Target) isLastTenant(ctx context.Context, key delivery.TenantKey) (bool
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return !slices.ContainsFunc(tenants.Items, func(work workv1.ManifestWork) bool {
-		uid, deleted := t.gone[client.ObjectKeyFromObject(&work)]
-		leaving := !work.DeletionTimestamp.IsZero() || deleted && uid == work.UID
+		last, deleted := t.gone[client.ObjectKeyFromObject(&work)]
+		leaving := !work.DeletionTimestamp.IsZero() || deleted && last.uid == work.UID
 		return work.Name != TenantWorkName(key.Namespace) && !leaving
 	}), nil
 }
@@ -274,7 +274,12 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 		return
 	}
 	if t.gone == nil {
-		t.gone = map[types.NamespacedName]types.UID{}
+		t.gone = map[types.NamespacedName]goneWork{}
 	}
-	t.gone[key] = work.UID
+	for other, last := range t.gone {
+		if t.Clock.Since(last.at) > unseenDeletion {
+			delete(t.gone, other)
+		}
+	}
+	t.gone[key] = goneWork{uid: work.UID, at: t.Clock.Now()}
 }

@@ -5,6 +5,7 @@ package ocm
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -215,4 +216,21 @@ func TestReleaseTenant(t *testing.T) {
 	release(tenant.TenantKey, "delete c1/"+RolesWorkName)
 	release(tenant.TenantKey, "delete c1/"+TenantWorkName("shop-prod"))
 	release(tenant.TenantKey)
+}
+
+// TestDeletedTenantsAreForgotten checks that tenants that come and go are not
+// remembered longer than the cache may show them.
+func TestDeletedTenantsAreForgotten(t *testing.T) {
+	h := newHub(t)
+	for i := range 3 {
+		work, err := tenantWork(nil, delivery.Tenant{TenantKey: delivery.TenantKey{Cluster: "c1", Namespace: fmt.Sprint("shop-", i)}, SourceNamespace: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.deleted(work)
+		h.pass(unseenDeletion/2 + time.Second)
+	}
+	if len(h.gone) != 2 {
+		t.Errorf("%d are remembered, want those of the last minute", len(h.gone))
+	}
 }

@@ -74,8 +74,8 @@ type Target struct {
 	kept map[types.NamespacedName]keptSpec
 	// unseen are works that were not reported and do not say when they were written.
 	unseen map[types.NamespacedName]unseenSpec
-	// gone are the UIDs of the tenant works that were deleted last, by their names.
-	gone map[types.NamespacedName]types.UID
+	// gone are the tenant works that were deleted, until the cache shows it.
+	gone map[types.NamespacedName]goneWork
 	// release lets one tenant be released at a time.
 	release sync.Mutex
 	// claims are objects of works that were written or are about to be, until the
@@ -103,6 +103,9 @@ type claim struct {
 	at   time.Time
 }
 
+// unseenDeletion is how long it may take until the cache shows that a work was deleted.
+const unseenDeletion = time.Minute
+
 // unseenClaim is how long a claim stands in for what the cache does not show yet.
 const unseenClaim = 10 * time.Second
 
@@ -112,6 +115,12 @@ type cachedRole struct {
 }
 
 var _ delivery.Target = (*Target)(nil)
+
+// goneWork is a work that was deleted.
+type goneWork struct {
+	uid types.UID
+	at  time.Time
+}
 
 // keptSpec is the digest of a spec that was written, and of what was kept of it.
 type keptSpec struct{ written, kept string }
