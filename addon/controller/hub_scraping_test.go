@@ -5,10 +5,11 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -54,6 +55,9 @@ func testScraping(t *testing.T, h *hub) {
 			t.Errorf("%s: got %d, want %d", test.reason, got, test.want)
 		}
 	}
+	if got := crowded(t, ask, "Bearer "+reader); got != http.StatusOK {
+		t.Errorf("beside junk: got %d, want %d", got, http.StatusOK)
+	}
 	nobody := rest.AnonymousClientConfig(h.config)
 	if got := scrape(t, nobody)(t.Context(), http.MethodGet, "/metrics", "Bearer "+reader); got != http.StatusInternalServerError {
 		t.Errorf("the API server does not answer: got %d, want %d", got, http.StatusInternalServerError)
@@ -98,15 +102,25 @@ func scrape(t *testing.T, config *rest.Config) func(ctx context.Context, method,
 	}
 }
 
-// TestScrapersAreBounded checks that a scrape waits for its turn, and not for ever.
-func TestScrapersAreBounded(t *testing.T) {
-	s := &scrapers{asking: make(chan struct{}, 1)}
-	s.asking <- struct{}{}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+// crowded asks for metrics while many ask with tokens that are none, each with another.
+func crowded(t *testing.T, ask func(ctx context.Context, method, path, authorization string) int, authorization string) int {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", nil)
-	request.Header.Set("Authorization", "Bearer x")
-	if status, err := s.admit(request); status != http.StatusTooManyRequests || err != nil {
-		t.Errorf("got %d, %v, want %d", status, err, http.StatusTooManyRequests)
+	var junk sync.WaitGroup
+	defer junk.Wait()
+	started := make(chan struct{}, junkScrapers)
+	for n := range junkScrapers {
+		junk.Go(func() {
+			started <- struct{}{}
+			for i := 0; ctx.Err() == nil; i++ {
+				ask(ctx, http.MethodGet, "/metrics", fmt.Sprintf("Bearer junk-%d-%d", n, i))
+			}
+		})
 	}
+	for range junkScrapers {
+		<-started
+	}
+	defer cancel()
+	return ask(ctx, http.MethodGet, "/metrics", authorization)
 }

@@ -5,8 +5,11 @@ package controller
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,16 +20,19 @@ import (
 	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
 const (
-	// maxReviews bounds how many scrapes the API server is asked about at once: whoever
-	// reaches the port can send requests.
-	maxReviews = 4
 	// reviewPatience is how long it may take to find out about one scrape.
 	reviewPatience = 10 * time.Second
+	// maxToken bounds a token, in bytes.
+	maxToken = 16 << 10
 )
+
+// tokenForm is that of a bearer token after RFC 6750.
+var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
 // scrapers asks the API server, at each scrape, who it is and whether they may read
 // metrics: whether they have the verb "get" for the URL. controller-runtime has a
@@ -35,8 +41,7 @@ const (
 type scrapers struct {
 	tokens authentication.TokenReviewInterface
 	access authorization.SubjectAccessReviewInterface
-	// asking holds an entry for each scrape that is being asked about.
-	asking chan struct{}
+	gate   *scrapeGate
 }
 
 func newScrapers(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
@@ -48,7 +53,7 @@ func newScrapers(config *rest.Config, httpClient *http.Client) (metricsserver.Fi
 	if err != nil {
 		return nil, fmt.Errorf("make the client that asks who may read metrics: %w", err)
 	}
-	s := &scrapers{tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), asking: make(chan struct{}, maxReviews)}
+	s := &scrapers{tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), gate: newScrapeGate(clock.RealClock{})}
 	return s.filter, nil
 }
 
@@ -70,17 +75,33 @@ func (s *scrapers) filter(log logr.Logger, handler http.Handler) (http.Handler, 
 // admit is the status that answers a request: StatusOK for one that is allowed.
 func (s *scrapers) admit(request *http.Request) (int, error) {
 	token := bearerToken(request)
-	if token == "" {
+	digest := tokenDigest(sha256.Sum256([]byte(token)))
+	if token == "" || s.gate.isRefused(digest) {
 		return http.StatusUnauthorized, nil
 	}
 	ctx, cancel := context.WithTimeout(request.Context(), reviewPatience)
 	defer cancel()
-	select {
-	case s.asking <- struct{}{}:
-		defer func() { <-s.asking }()
-	case <-ctx.Done():
+	leave, ok := s.gate.enter(ctx, digest, addressOf(request))
+	if !ok {
 		return http.StatusTooManyRequests, nil
 	}
+	defer leave()
+	if s.gate.isRefused(digest) { // while it waited
+		return http.StatusUnauthorized, nil
+	}
+	status, err := s.ask(ctx, token, request)
+	switch {
+	case err != nil:
+	case status == http.StatusOK:
+		s.gate.admit(digest)
+	case status == http.StatusUnauthorized:
+		s.gate.refuse(digest)
+	}
+	return status, err
+}
+
+// ask asks the API server what answers a request with a token.
+func (s *scrapers) ask(ctx context.Context, token string, request *http.Request) (int, error) {
 	review, err := s.tokens.Create(ctx, &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
 	if err != nil {
 		return http.StatusInternalServerError, fmt.Errorf("ask whose the token is: %w", err)
@@ -110,11 +131,25 @@ func (s *scrapers) allows(ctx context.Context, user authenticationv1.UserInfo, r
 	return err == nil && review.Status.Allowed && !review.Status.Denied, err
 }
 
-// bearerToken is the token that a request carries; empty for none.
+// addressOf is the address that a request came from. What a proxy says of it
+// anybody may say.
+func addressOf(request *http.Request) string {
+	host, _, err := net.SplitHostPort(request.RemoteAddr)
+	if err != nil {
+		return request.RemoteAddr
+	}
+	return host
+}
+
+// bearerToken is the token that a request carries; empty for none, and for what no
+// API server takes for one.
 func bearerToken(request *http.Request) string {
 	scheme, token, _ := strings.Cut(request.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
-	return strings.TrimSpace(token)
+	if token = strings.TrimSpace(token); len(token) > maxToken || !tokenForm.MatchString(token) {
+		return ""
+	}
+	return token
 }
