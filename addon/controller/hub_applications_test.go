@@ -40,7 +40,7 @@ func TestHub(t *testing.T) {
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
 			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
-			"secrets": testSecrets, "definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota, "scraping": testScraping,
+			"secrets": testSecrets, "no account": testNoAccount, "definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota, "scraping": testScraping,
 		}},
 		{"doctor", map[string]func(*testing.T, *hub){"doctor": testDoctor}},
 		{"treatments", treatments()},

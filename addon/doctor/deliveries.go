@@ -5,6 +5,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 const (
@@ -62,6 +64,40 @@ func applications(h *Hub) []Finding {
 		Cause: "no manager has looked at them", Remedy: "see whether one leads, above, and what it prints"}, unhandled)...)
 	return append(findings, about(Finding{Severity: Warning, What: "applications are delivered and not healthy",
 		Cause: "each message names the first places", Remedy: "look at the workloads there"}, unhealthy)...)
+}
+
+// accounts checks that what applications refer to can be read in their namespaces.
+// The account is there where something is delivered to; an application that goes to
+// managed clusters alone has none unless somebody makes it.
+func accounts(h *Hub) []Finding {
+	if !h.has(applicationResource, accountResource) {
+		return nil
+	}
+	there := map[string]bool{}
+	for _, account := range h.Accounts {
+		there[account.Metadata.Namespace] = true
+	}
+	waiting := map[string][]string{}
+	for i := range h.Applications {
+		app := &h.Applications[i]
+		stall := conditionOf(app.Status.Conditions, v1alpha1.ConditionStalled)
+		if !h.handles(app) || app.Metadata.DeletionTimestamp != nil || !isTrue(stall) || stall.Reason != render.ReasonReferenceNotFound {
+			continue
+		}
+		if namespace := app.Metadata.Namespace; !there[namespace] {
+			waiting[namespace] = append(waiting[namespace], app.Metadata.Name)
+		}
+	}
+	var lacking []Object
+	for namespace, names := range waiting {
+		slices.Sort(names)
+		lacking = append(lacking, Object{namespace, "applications: " + strings.Join(names[:min(len(names), maxObjects)], ", ")})
+	}
+	return about(Finding{Severity: Error, What: "namespaces have no account " + v1alpha1.DeployerAccount + ", and applications whose Secrets or objects it is to read",
+		Cause: "nothing is delivered to them on the hub, which makes the account",
+		Remedy: fmt.Sprintf("for each NAMESPACE: kubectl -n NAMESPACE create serviceaccount %[1]s; "+
+			"kubectl -n NAMESPACE create rolebinding fairlead-secrets --clusterrole=%[2]s --serviceaccount=NAMESPACE:%[1]s; "+
+			"for narrower rights see \"Secrets of an application\" in the guide on delivery", v1alpha1.DeployerAccount, v1alpha1.DeployerRole)}, lacking)
 }
 
 // reasoned is the reason of a condition with its message.

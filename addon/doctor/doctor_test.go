@@ -323,6 +323,19 @@ func TestExamine(t *testing.T) {
 		{"application stalled", "its message is told", func(h *Hub) {
 			h.Applications = append(h.Applications, application("shop", "api", v1beta1.PhaseRendering, stalled("UnknownType", "spec.components[0].type")))
 		}, []string{"error applications: applications are stalled: nothing goes on until somebody changes something", "- shop/api: UnknownType: spec.components[0].type"}},
+		{"no account", "the Secrets of the application cannot be read", func(h *Hub) {
+			h.Applications = append(h.Applications, application("shop", "api", v1beta1.PhaseRendering, stalled("ReferenceNotFound", "is read as the account")),
+				application("team", "b", v1beta1.PhaseRendering, stalled("ReferenceNotFound", "no")), application("team", "a", v1beta1.PhaseRendering, stalled("ReferenceNotFound", "no")))
+			h.Accounts = []Named{{Meta{Namespace: "shop", Name: "fairlead-deployer"}}}
+		}, []string{
+			"error applications: applications are stalled: nothing goes on until somebody changes something", "- shop/api: ReferenceNotFound: is read as the account",
+			"- team/a: ReferenceNotFound: no", "- team/b: ReferenceNotFound: no",
+			"error accounts: namespaces have no account fairlead-deployer, and applications whose Secrets or objects it is to read", "- team: applications: a, b",
+		}},
+		{"accounts not read", "it is not known whether there is one", func(h *Hub) {
+			h.Applications = append(h.Applications, application("shop", "api", v1beta1.PhaseRendering, stalled("ReferenceNotFound", "no")))
+			h.unread[accountResource] = forbidden
+		}, []string{"error applications: applications are stalled: nothing goes on until somebody changes something", "- shop/api: ReferenceNotFound: no"}},
 		{"application unhealthy", "it may become healthy", func(h *Hub) {
 			h.Applications = append(h.Applications, application("shop", "api", v1beta1.PhaseUnhealthy, is(v1alpha1.ConditionReady, false, "Unhealthy", "api: 0 of 1")))
 		}, []string{"warning applications: applications are delivered and not healthy", "- shop/api: Unhealthy: api: 0 of 1"}},
@@ -416,7 +429,7 @@ func TestPassed(t *testing.T) {
 	}
 	h.unread[workResource] = unread{verb: "list", forbidden: true}
 	h.Kubernetes = "v1.2.3"
-	want := []string{"custom resources", "admission policies", "manager", "ocm", "ocm controllers", "environments", "cluster bindings", "definitions", "applications"}
+	want := []string{"custom resources", "admission policies", "manager", "ocm", "ocm controllers", "environments", "cluster bindings", "definitions", "applications", "accounts"}
 	if diff := cmp.Diff(want, Examine(h, "").Passed); diff != "" {
 		t.Errorf("of one that is not (-want +got):\n%s", diff)
 	}

@@ -39,6 +39,7 @@ func checks() []check {
 		{"cluster bindings", bindings, []resource{bindingResource}},
 		{"definitions", definitions, kinds},
 		{"applications", applications, []resource{applicationResource}},
+		{"accounts", accounts, []resource{applicationResource, accountResource}},
 		{"deletions", finalizers, held},
 		{"leftovers", leftovers, []resource{applicationResource, workResource}},
 	}

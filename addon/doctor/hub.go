@@ -52,6 +52,9 @@ type Hub struct {
 	// Works are those that Fairlead wrote.
 	Works []Work
 
+	// Accounts are those that objects are applied and read as, on the hub.
+	Accounts []Named
+
 	Applications []Application
 	Environments []v1alpha1.Environment
 	Bindings     []v1alpha1.ClusterBinding
@@ -168,6 +171,7 @@ const (
 	clusterManagerResource resource = "clustermanagers.operator.open-cluster-management.io"
 	clusterResource        resource = "managedclusters.cluster.open-cluster-management.io"
 	workResource           resource = "manifestworks.work.open-cluster-management.io"
+	accountResource        resource = "serviceaccounts in all namespaces"
 	applicationResource    resource = "applications.core.oam.dev"
 	environmentResource    resource = "environments.fairlead.dev"
 	bindingResource        resource = "clusterbindings.fairlead.dev"

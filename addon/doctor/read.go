@@ -179,6 +179,8 @@ func (r *Reader) readDeliveries(ctx context.Context, hub *Hub) {
 	for _, plural := range definitionKinds() {
 		hub.Definitions[plural] = readAll[Definition](ctx, r, hub, resource(plural+oamGroup), oam+plural, nil)
 	}
+	hub.Accounts = readAll[Named](ctx, r, hub, accountResource, "/api/v1/serviceaccounts",
+		url.Values{"fieldSelector": {"metadata.name=" + v1alpha1.DeployerAccount}})
 	// Before the works: one that is made meanwhile is new, and is told by its age.
 	hub.Applications = readAll[Application](ctx, r, hub, applicationResource, oam+"applications", nil)
 }
