@@ -150,18 +150,26 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		return &outcome{invalid: unrenderable(err), warnings: warnings, again: again}, nil
 	}
 	warnings = ignored(warnings, plan)
-	if len(plan.Units) > 0 {
-		if err := hold(ctx, r.client, app); err != nil {
-			return nil, err
-		}
-	}
-	report, err := r.engine.Carry(ctx, plan)
+	report, err := r.carry(ctx, app, plan)
 	r.tellLeft(ctx, app, report)
 	if isUnavailable(err) {
 		// The status says what was found last, until the health can be judged.
 		return nil, err
 	}
 	return &outcome{report: report, warnings: warnings, again: again, stall: r.stalls.look(app, report)}, err
+}
+
+// carry carries a plan out, or only looks at what there is while the application is paused.
+func (r *ApplicationReconciler) carry(ctx context.Context, app *v1beta1.Application, plan *delivery.Plan) (*delivery.Report, error) {
+	if app.Paused() {
+		return r.engine.Carry(delivery.Paused(ctx), plan)
+	}
+	if len(plan.Units) > 0 {
+		if err := hold(ctx, r.client, app); err != nil {
+			return nil, err
+		}
+	}
+	return r.engine.Carry(ctx, plan)
 }
 
 // passing says that rendering failed for what the application cannot change.
@@ -231,9 +239,10 @@ func (r *ApplicationReconciler) writeStatus(ctx context.Context, app *v1beta1.Ap
 // tell emits events for changes of phase and of what stalls, after the status was
 // written. An application that runs before anything else was told of it has not changed.
 func (r *ApplicationReconciler) tell(app *v1beta1.Application, before, after v1beta1.ApplicationStatus) {
+	r.tellPause(app, before, after)
 	stalled := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionStalled)
 	earlier := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionStalled)
-	if isTrue(stalled) && (!isTrue(earlier) || earlier.Reason != stalled.Reason) {
+	if isTrue(stalled) && (!isTrue(earlier) || earlier.Reason != stalled.Reason) && stalled.Reason != delivery.ReasonPaused {
 		r.recorder.Eventf(app, nil, "Warning", stalled.Reason, "Deliver", "%s", shorten(stalled.Message))
 	}
 	if after.Phase != before.Phase && before.Phase != "" && after.Phase == v1beta1.PhaseRunning {

@@ -45,6 +45,7 @@ func TestHub(t *testing.T) {
 		{"doctor", map[string]func(*testing.T, *hub){"doctor": testDoctor}},
 		{"treatments", treatments()},
 		{"policies", ownPolicies()},
+		{"pause", pausing()},
 		{"deletion", deletionOrders()},
 		{"restart", map[string]func(*testing.T, *hub){"restart": testRestart}},
 		{"many types", map[string]func(*testing.T, *hub){"start": testManyTypes}},

@@ -67,6 +67,7 @@ func NewManager(ctx context.Context, options Options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("register the API types: %w", err)
 	}
 	config := rest.CopyConfig(options.Config)
+	config.Wrap(delivery.Guard)
 	config.QPS = -1 // priority and fairness protects the server; a client-side limit only delays
 	kinds := local.DefaultKinds()
 	manager, err := ctrl.NewManager(config, ctrl.Options{

@@ -75,6 +75,11 @@ type verdict struct {
 	reason  string
 }
 
+// isPaused says that something is due and held back.
+func (v verdict) isPaused() bool {
+	return v.stalled != nil && v.stalled.Reason == delivery.ReasonPaused
+}
+
 // status is the status that the outcome gives an application. It does not
 // change the application.
 func (o *outcome) status(app *v1beta1.Application, now metav1.Time) v1beta1.ApplicationStatus {
@@ -87,11 +92,15 @@ func (o *outcome) status(app *v1beta1.Application, now metav1.Time) v1beta1.Appl
 	// Also of what cannot be delivered: on a shared hub nothing else says which revision this status is about.
 	status.Workflow = workflow(app, revision, verdict)
 	if o.report != nil {
-		status.LatestRevision = &revision
 		status.Services, status.Summary = services(o.report)
+	}
+	if o.report != nil && o.heldBack() == nil {
+		// What is held back is in no place: what is there is of the revision before.
+		status.LatestRevision = &revision
 		status.AppliedResources = appliedResources(o.report)
 	}
 	setConditions(&status, app.Generation, verdict, now)
+	setPaused(&status, app, now)
 	setWarnings(&status, app.Generation, o.warnings, now)
 	fit(&status)
 	return status
@@ -153,6 +162,7 @@ func (o *outcome) unitsVerdict() verdict {
 		case unit.Healthy():
 		case unit.Unjudged:
 			return verdict{stalled: &delivery.Problem{Reason: delivery.ReasonHealthFailed, Message: text}}
+		case unit.Observe.HeldBack():
 		case unit.Observe.State == delivery.Refused:
 			return verdict{stalled: &delivery.Problem{Reason: unit.Observe.Reason, Message: text}}
 		case isAway[unit.Unit.Place.Cluster]:
@@ -162,6 +172,9 @@ func (o *outcome) unitsVerdict() verdict {
 		default:
 			waiting = append(waiting, text)
 		}
+	}
+	if held := o.heldBack(); held != nil {
+		return verdict{stalled: held}
 	}
 	if len(o.stall.units) > 0 {
 		return verdict{stalled: &delivery.Problem{Reason: o.stall.reason(), Message: o.stall.message(o.report)}}
@@ -214,6 +227,9 @@ func (o *outcome) phase(app *v1beta1.Application, verdict verdict) v1beta1.Appli
 	}
 	if o.invalid != nil {
 		return v1beta1.PhaseRendering
+	}
+	if verdict.isPaused() {
+		return v1beta1.PhaseWorkflowSuspending
 	}
 	ran := app.Status.Phase == v1beta1.PhaseRunning || app.Status.Phase == v1beta1.PhaseUnhealthy
 	if ran && app.Status.ObservedGeneration == app.Generation {
@@ -352,6 +368,10 @@ func workflow(app *v1beta1.Application, revision v1beta1.Revision, verdict verdi
 	if verdict.done {
 		status.Phase, status.Finished = "succeeded", true
 	}
+	if verdict.isPaused() {
+		status.Phase, status.Suspend, status.Message = "suspending", true, cut(verdict.stalled.Message)
+		return status
+	}
 	if verdict.stalled != nil && verdict.stalled.Reason != delivery.ReasonClusterAway {
 		status.Phase, status.Finished, status.Message = "failed", true, cut(verdict.stalled.Message)
 	}
@@ -446,6 +466,7 @@ func removalStatus(app *v1beta1.Application, report *delivery.Report, now metav1
 		waiting = append(waiting, fmt.Sprintf("cluster %s: the deployer account of namespace %s is being removed", tenant.Cluster, tenant.Namespace))
 	}
 	status.Summary = &v1beta1.ApplicationSummary{Places: int32(len(report.Removals))}
+	meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionPaused) // which a deletion is not
 	setConditions(&status, app.Generation, verdict{reason: reasonDeleting, waiting: "being removed: " + enumerate(waiting)}, now)
 	fit(&status)
 	return status

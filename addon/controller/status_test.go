@@ -92,6 +92,10 @@ func TestStatus(t *testing.T) {
 		Record:  delivery.Record{Component: "api", Place: delivery.Place{Environment: "dev", Cluster: "c9", Namespace: "shop"}},
 		Observe: delivery.Observation{State: delivery.Applying, Message: "waiting for its end"},
 	}}
+	held := at("c6", delivery.Refused, "Paused", "paused: left")
+	heldRemoval := []delivery.Removal{{Record: removing[0].Record, Observe: delivery.Observation{State: delivery.Refused, Reason: "Paused", Message: "paused: not removed"}}}
+	const heldText = `its label controller.core.oam.dev/pause is "true": environment prod, cluster c6: component web: paused: left; ` +
+		"environment dev, cluster c9: component api: paused: not removed"
 	pending := delivery.Problem{Reason: "PlacementPending", Message: "not decided", Waiting: true}
 	blocking := delivery.Problem{Reason: "ClusterNotFound", Message: "no c9"}
 	const nothing = "Reconciling False Blocked: nothing goes on without a change; see condition Stalled"
@@ -177,6 +181,17 @@ func TestStatus(t *testing.T) {
 				"Ready False Progressing: environment dev, cluster c9: component api: being removed: waiting for its end",
 				"Reconciling True Progressing: environment dev, cluster c9: component api: being removed: waiting for its end", "Stalled False Progressing",
 			},
+		},
+		{
+			name: "held back", reason: "it is paused: all that is held back is counted, and what goes on besides hides none of it",
+			outcome: outcome{report: &delivery.Report{Units: []delivery.UnitReport{applying, held, well("c1")}, Removals: heldRemoval}}, phase: "workflowSuspending",
+			before:     v1beta1.ApplicationStatus{Phase: "running", ObservedGeneration: 3},
+			conditions: []string{"Ready False Paused: " + heldText, nothing, "Stalled True Paused: " + heldText},
+		},
+		{
+			name: "refused and held back", reason: "what is wrong is told first", outcome: outcome{report: of(held, refused)}, phase: "unhealthy",
+			before:     v1beta1.ApplicationStatus{Phase: "running", ObservedGeneration: 3},
+			conditions: []string{"Ready False Forbidden: environment prod, cluster c1: component web: may not", nothing, "Stalled True Forbidden: environment prod, cluster c1: component web: may not"},
 		},
 		{
 			name: "warnings", reason: "they do not hold the delivery, and are told", outcome: outcome{report: of(well("c1")), warnings: []string{"a", "b", "c", "d"}}, phase: "running",

@@ -140,6 +140,9 @@ func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) 
 	observed := make(map[TenantKey]Observation, len(keys))
 	for i, key := range keys {
 		observation := observations[i]
+		if errors.Is(errs[i], ErrPaused) {
+			observation, errs[i] = heldByPause(heldTenant), nil
+		}
 		if err := errs[i]; err != nil {
 			errs[i] = fmt.Errorf("prepare namespace %q on cluster %q: %w", key.Namespace, key.Cluster, err)
 			observation = Observation{State: Waiting, Message: fmt.Sprintf("namespace %q is not prepared yet: %s", key.Namespace, Bounded(err))}
@@ -212,6 +215,9 @@ func (e *Engine) reportUnit(ctx context.Context, report *UnitReport, tenants map
 		report.Observe, err = e.deliverUnit(ctx, unit, tenants, all)
 		return err
 	})
+	if errors.Is(errDeliver, ErrPaused) {
+		report.Observe, errDeliver = heldByPause(heldUnit), nil
+	}
 	if errDeliver != nil {
 		report.Observe = Observation{State: Waiting, Message: "the last write did not succeed and is tried again: " + Bounded(errDeliver)}
 		errDeliver = fmt.Errorf("deliver %s to %s: %w", Title(unit.Component), unit.Place, errDeliver)
@@ -285,6 +291,10 @@ func removeRecords(ctx context.Context, target Target, plan *Plan, records []Rec
 		if plan.Wants(record) || report.unwritten(record) && !plan.moves(record) {
 			continue
 		}
+		if isPaused(ctx) {
+			report.Removals = append(report.Removals, Removal{Record: record, Observe: heldByPause(heldRemoval)})
+			continue
+		}
 		if waiting := reasonToKeep(plan, record, order, report); waiting != nil {
 			report.Removals = append(report.Removals, Removal{Record: record, Observe: *waiting})
 			report.retry(waiting.RetryAfter)
@@ -330,8 +340,8 @@ func remove(ctx context.Context, target Target, record Record, options RemoveOpt
 // releaseTenants removes tenants of the owner's namespace that nobody uses. Its
 // own plan's tenants are in use even where nothing was written yet.
 func (e *Engine) releaseTenants(ctx context.Context, plan *Plan, report *Report) error {
-	if plan.uncertain() {
-		return nil // a tenant may belong to an environment that cannot be read now
+	if plan.uncertain() || isPaused(ctx) {
+		return nil // a tenant may belong to an environment that cannot be read now, or be left alone
 	}
 	// An application may be the first on a thousand clusters, so that one read serves them all.
 	wanted := sync.OnceValues(func() (func(TenantKey) bool, error) { return e.TenantsWanted(ctx, plan.Owner) })

@@ -37,7 +37,7 @@ func (h *Hub) handles(app *Application) bool {
 
 // applications checks that applications get on.
 func applications(h *Hub) []Finding {
-	var stalled, failed, unhealthy, unhandled []Object
+	var stalled, failed, unhealthy, unhandled, paused []Object
 	for i := range h.Applications {
 		app := &h.Applications[i]
 		if !h.handles(app) || app.Metadata.DeletionTimestamp != nil {
@@ -45,7 +45,13 @@ func applications(h *Hub) []Finding {
 		}
 		name := fullName(app.Metadata)
 		stall, ready := conditionOf(app.Status.Conditions, v1alpha1.ConditionStalled), conditionOf(app.Status.Conditions, v1alpha1.ConditionReady)
+		pause := conditionOf(app.Status.Conditions, v1alpha1.ConditionPaused)
+		if isTrue(pause) {
+			paused = append(paused, Object{name, "for " + duration.HumanDuration(h.Now.Sub(pause.LastTransitionTime.Time))})
+		}
 		switch {
+		case isTrue(stall) && stall.Reason == v1alpha1.ReasonPaused:
+			// Somebody asked for it.
 		case isTrue(stall):
 			stalled = append(stalled, Object{name, reasoned(stall)})
 		case app.Status.Phase == v1beta1.PhaseWorkflowFailed:
@@ -62,8 +68,10 @@ func applications(h *Hub) []Finding {
 	findings = append(findings, about(Finding{Severity: Error, What: "the delivery of applications has failed", Remedy: table}, failed)...)
 	findings = append(findings, about(Finding{Severity: Error, What: "applications have no status",
 		Cause: "no manager has looked at them", Remedy: "see whether one leads, above, and what it prints"}, unhandled)...)
-	return append(findings, about(Finding{Severity: Warning, What: "applications are delivered and not healthy",
+	findings = append(findings, about(Finding{Severity: Warning, What: "applications are delivered and not healthy",
 		Cause: "each message names the first places", Remedy: "look at the workloads there"}, unhealthy)...)
+	return append(findings, about(Finding{Severity: Note, What: "applications are paused: nothing of them is written, repaired or removed",
+		Cause: "their label " + v1beta1.LabelPause, Remedy: "take the label away to resume them"}, paused)...)
 }
 
 // accounts checks that what applications refer to can be read in their namespaces.

@@ -344,6 +344,9 @@ func TestExamine(t *testing.T) {
 		}, nil},
 		{"application without status", "nobody looked at it", func(h *Hub) { h.Applications = append(h.Applications, application("shop", "api", "")) },
 			[]string{"error applications: applications have no status", "- shop/api: created 24h ago"}},
+		{"application paused", "somebody asked for it, and may have forgotten it", func(h *Hub) {
+			h.Applications = append(h.Applications, application("shop", "api", v1beta1.PhaseWorkflowSuspending, stalled("Paused", "its label"), is(v1alpha1.ConditionPaused, true, "Paused", "its label")))
+		}, []string{"note applications: applications are paused: nothing of them is written, repaired or removed", "- shop/api: for 60m"}},
 		{"new application", "it has just been made", func(h *Hub) {
 			h.Applications = append(h.Applications, application("shop", "api", ""))
 			h.Applications[1].Metadata.CreationTimestamp = ago(time.Minute)

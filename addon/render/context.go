@@ -5,9 +5,11 @@ package render
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"strconv"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 )
 
@@ -121,10 +123,21 @@ func (x Context) Values(c Component, reads *program.Reads) map[string]any {
 	}
 	put("clusterVersion", x.ClusterVersion.values)
 	put("appRevisionNum", func() any { return x.AppRevisionNum })
-	put("appLabels", func() any { return object(x.AppLabels) })
+	put("appLabels", func() any { return object(x.labels()) })
 	put("appAnnotations", func() any { return object(x.AppAnnotations) })
 	put("components", x.components)
 	return out
+}
+
+// labels are those of the application that say what it is: that it is paused must
+// change no object.
+func (x Context) labels() map[string]string {
+	if _, found := x.AppLabels[v1beta1.LabelPause]; !found {
+		return x.AppLabels
+	}
+	labels := maps.Clone(x.AppLabels)
+	delete(labels, v1beta1.LabelPause)
+	return labels
 }
 
 func (x Context) revision(c Component) string {

@@ -20,7 +20,7 @@ const (
 // notInherited are the beginnings of keys that speak of the Application itself:
 // objects that carried them would change with each publication, or would be
 // taken for the property of the tool that wrote the Application.
-var notInherited = []string{oamPrefix, "fairlead.dev/", "oam.dev/", "kubectl.kubernetes.io/", "meta.helm.sh/", "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/"}
+var notInherited = []string{oamPrefix, "fairlead.dev/", "oam.dev/", "controller.core.oam.dev/", "kubectl.kubernetes.io/", "meta.helm.sh/", "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/"}
 
 // inherited are the labels and annotations of the application that its objects
 // carry, as OAM has it, without those of notInherited.

@@ -84,7 +84,7 @@ func without(c render.Component, names ...string) render.Component {
 
 func TestRenderGolden(t *testing.T) {
 	inheriting := place()
-	inheriting.AppLabels = map[string]string{"cost-centre": "42", "secret-label": "x", "argocd.argoproj.io/instance": "y"}
+	inheriting.AppLabels = map[string]string{"cost-centre": "42", "secret-label": "x", "argocd.argoproj.io/instance": "y", "controller.core.oam.dev/pause": "true"}
 	inheriting.AppAnnotations = map[string]string{
 		"contact": "team-a", "fairlead.dev/revision": "r1", "app.oam.dev/publishVersion": "v1", "kubectl.kubernetes.io/last-applied-configuration": "{}",
 		"app.oam.dev/filter-label-keys": "secret-label", "app.oam.dev/disable-health-check": "true",

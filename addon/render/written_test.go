@@ -44,6 +44,9 @@ func TestWrittenDefinitions(t *testing.T) {
 			x.ReplicaKey, x.PublishVersion, x.WorkflowName = "north", "v7", "deliver"
 			x.AppLabels, x.AppAnnotations = map[string]string{"team": "a", "shop": "s"}, map[string]string{"example.com/note": "n"}
 		}},
+		"Paused": {reason: "That the application is paused changes no object.", component: config(`n: "\(len(context.appLabels))"`), context: func(x *render.Context) {
+			x.AppLabels = map[string]string{"team": "a", "controller.core.oam.dev/pause": "true"}
+		}},
 		"NoCustom":      {reason: "What other policies would put into the context is absent.", component: config(`if context.custom == _|_ {x: "1"}, if context["config"] == _|_ {y: "2"}, if context.replicaKey == _|_ {z: "3"}`)},
 		"MissingField":  {reason: "A field of the context that is not there is an error that names it.", component: config(`x: context.custom.x`), err: `TemplateFailed components.x.properties: the template of the component type "c" gives no result at output.data.x: undefined field: custom; change the properties that it uses there`},
 		"PatchOnly":     {reason: "A trait that only patches, with a marker above fields in a row.", component: config(`a: "b"`), t: "// +patchStrategy=retainKeys\npatch: data: a: \"c\""},

@@ -59,6 +59,9 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled says that nothing goes on without a change by somebody.
 	ConditionStalled = "Stalled"
+	// ConditionPaused says that nothing is written of an application, since when, and
+	// what asks for it. An application that is not paused does not have it.
+	ConditionPaused = "Paused"
 	// ConditionUnknownParameters lists properties that no definition has.
 	ConditionUnknownParameters = "UnknownParameters"
 )

@@ -15,6 +15,12 @@ const (
 	// ReasonFailing is the reason of condition Stalled when something is not healthy
 	// and does not become so by waiting.
 	ReasonFailing = "Failing"
+	// ReasonPaused is the reason of condition Stalled when an application is paused, and
+	// something of it is to be written, repaired or removed.
+	ReasonPaused = "Paused"
+	// HeldByPause begins the message of a place where something is held back, since the
+	// application is paused.
+	HeldByPause = "paused: "
 	// UnchangedSince begins the message of condition Stalled with
 	// ReasonNotProgressing; a time after RFC 3339 follows, and a colon.
 	UnchangedSince = "nothing has changed since "

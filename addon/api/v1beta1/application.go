@@ -278,6 +278,8 @@ const (
 	PhaseRunningWorkflow ApplicationPhase = "runningWorkflow"
 	// PhaseWorkflowFailed means that the delivery ended with an error that waiting cannot repair.
 	PhaseWorkflowFailed ApplicationPhase = "workflowFailed"
+	// PhaseWorkflowSuspending means that something is due and held back, since the application is paused.
+	PhaseWorkflowSuspending ApplicationPhase = "workflowSuspending"
 	// PhaseRunning means delivered everywhere and healthy.
 	PhaseRunning ApplicationPhase = "running"
 	// PhaseUnhealthy means delivered everywhere and no longer healthy.
@@ -537,4 +539,9 @@ type PolicyStatus struct {
 // NamespacedName is the key of the application.
 func (a *Application) NamespacedName() types.NamespacedName {
 	return types.NamespacedName{Namespace: a.Namespace, Name: a.Name}
+}
+
+// Paused says that the application's label asks to write nothing of it.
+func (a *Application) Paused() bool {
+	return a.Labels[LabelPause] == LabelPauseValue
 }

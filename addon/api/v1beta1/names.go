@@ -24,6 +24,13 @@ const (
 	LabelTraitResource = "trait.oam.dev/resource"
 )
 
+// LabelPause pauses an Application when its value is LabelPauseValue: nothing of it
+// is written until the label is gone. The key is that of the existing OAM implementation.
+const (
+	LabelPause      = "controller.core.oam.dev/pause"
+	LabelPauseValue = "true"
+)
+
 // Annotations of an Application that decide how it is handled.
 const (
 	// AnnotationControllerRequirement names the controller that is to handle the application.

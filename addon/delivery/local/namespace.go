@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -247,7 +248,7 @@ func (t *Target) ownFailed(key objectKey, verb string, err error) (*delivery.Obs
 	if apierrors.IsForbidden(err) && isSecret(key) {
 		return t.forbidden(key, verb, err), nil
 	}
-	if isSecret(key) {
+	if isSecret(key) && !errors.Is(err, delivery.ErrPaused) {
 		return nil, fmt.Errorf("%s %s: %s", verb, describe(key), apierrors.ReasonForError(err))
 	}
 	return nil, fmt.Errorf("%s %s: %w", verb, describe(key), err)
