@@ -58,7 +58,7 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// patch takes a server-side apply.
+// patch takes a server-side apply, or a patch that names no kind: of an application.
 func (a *answers) patch(w http.ResponseWriter, r *http.Request, name string, isSecret bool) {
 	query := r.URL.Query()
 	if a.conflicts && !isSecret && query.Get("force") != "true" {
@@ -75,6 +75,9 @@ func (a *answers) patch(w http.ResponseWriter, r *http.Request, name string, isS
 		a.mutex.Lock()
 		a.writes = append(a.writes, name)
 		a.mutex.Unlock()
+	}
+	if object["kind"] == nil {
+		object["apiVersion"], object["kind"] = "core.oam.dev/v1beta1", "Application"
 	}
 	if metadata, ok := object["metadata"].(map[string]any); ok {
 		metadata["uid"] = "1"

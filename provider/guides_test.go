@@ -115,6 +115,9 @@ func guideKinds(schema *tfprotov6.GetProviderSchemaResponse) map[string][]*tfpro
 	add("resource", schema.ResourceSchemas)
 	add("data", schema.DataSourceSchemas)
 	add("ephemeral", schema.EphemeralResourceSchemas)
+	for name, action := range schema.ActionSchemas {
+		kinds["action "+name] = action.Schema.Block.Attributes
+	}
 	return kinds
 }
 
@@ -141,11 +144,38 @@ func wrongHCL(text string, kinds map[string][]*tfprotov6.SchemaAttribute) (probl
 			problems = append(problems, kind+" does not exist")
 			continue
 		}
-		for name, attribute := range block.Body.Attributes {
+		for name, attribute := range configured(block) {
 			problems = append(problems, wrongAttribute(kind, name, attribute.Expr, attributes)...)
 		}
 	}
 	return problems
+}
+
+// configured are the attributes that a block gives to what it is of: those of an action stand in a block of their own.
+func configured(block *hclsyntax.Block) hclsyntax.Attributes {
+	if block.Type != "action" {
+		return block.Body.Attributes
+	}
+	for _, inner := range block.Body.Blocks {
+		if inner.Type == "config" {
+			return inner.Body.Attributes
+		}
+	}
+	return nil
+}
+
+// TestExamplesOfActions checks what can be checked of the examples that no engine here can parse.
+func TestExamplesOfActions(t *testing.T) {
+	files, err := filepath.Glob("../examples/actions/*/action.tf")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples found (error: %v)", err)
+	}
+	kinds := guideKinds(schemaOf(t))
+	for _, file := range files {
+		for _, problem := range wrongHCL(readGuide(t, file), kinds) {
+			t.Errorf("%s: %s", file, problem)
+		}
+	}
 }
 
 // wrongAttribute says that an attribute does not exist, or one within it.
@@ -187,6 +217,7 @@ func TestWrongGuides(t *testing.T) {
 		"an attribute":           {"resource \"fairlead_addon\" \"a\" {\n  size = 1\n}\n", "resource fairlead_addon.size does not exist"},
 		"one within another":     {"provider \"fairlead\" {\n  hub = { hosts = \"a\" }\n}\n", "provider fairlead.hub.hosts does not exist"},
 		"one within a list":      {"resource \"fairlead_managed_cluster\" \"a\" {\n  taints = [{ keys = \"a\" }]\n}\n", "resource fairlead_managed_cluster.taints.keys does not exist"},
+		"an action":              {"action \"fairlead_rollout_control\" \"a\" {\n  config {\n    size = 1\n  }\n}\n", "action fairlead_rollout_control.size does not exist"},
 		"somebody else's":        {"resource \"aws_instance\" \"a\" {\n  size = 1\n}\n", ""},
 		"what engines add":       {"resource \"fairlead_addon\" \"a\" {\n  depends_on = []\n}\n", ""},
 		"what is spelled as OAM": {"resource \"fairlead_application\" \"a\" {\n  components = { web = { size = 1 } }\n}\n", ""},

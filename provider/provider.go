@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -33,6 +34,7 @@ var (
 	_ provider.ProviderWithFunctions          = (*fairleadProvider)(nil)
 	_ provider.ProviderWithEphemeralResources = (*fairleadProvider)(nil)
 	_ provider.ProviderWithListResources      = (*fairleadProvider)(nil)
+	_ provider.ProviderWithActions            = (*fairleadProvider)(nil)
 )
 
 // fairleadProvider is the provider of one process.
@@ -124,6 +126,7 @@ func (p *fairleadProvider) Configure(ctx context.Context, req provider.Configure
 	resp.DataSourceData = configured
 	resp.EphemeralResourceData = configured
 	resp.ListResourceData = configured
+	resp.ActionData = configured
 }
 
 // hub returns the Hub of the provider block.
@@ -226,5 +229,12 @@ func (p *fairleadProvider) EphemeralResources(context.Context) []func() ephemera
 func (p *fairleadProvider) ListResources(context.Context) []func() list.ListResource {
 	return []func() list.ListResource{
 		NewApplicationListResource,
+	}
+}
+
+// Actions lists the actions, for engines that know them.
+func (p *fairleadProvider) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{
+		NewRolloutControlAction,
 	}
 }

@@ -198,7 +198,7 @@ func TestRenameProvider(t *testing.T) {
 		"OpenTofu": {
 			"the engine's host does not matter",
 			`{"format_version":"1.0","provider_schemas":{"registry.opentofu.org/fairlead-io/fairlead":{"a":1}}}`,
-			`{"format_version":"1.0","provider_schemas":{"fairlead":{"a":1}}}`,
+			`{"format_version":"1.0","provider_schemas":{"fairlead":{"a":1,"action_schemas":{"x":{"block":{"attributes":null,"description_kind":"markdown"}}}}}}`,
 		},
 		"Two":     {"which one is meant is not clear", `{"provider_schemas":{"a":{},"b":{}}}`, ""},
 		"None":    {"nothing could be documented", `{}`, ""},
@@ -207,7 +207,7 @@ func TestRenameProvider(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := renameProvider([]byte(c.in))
+			got, err := renameProvider([]byte(c.in), map[string]actionSchema{"x": {Block: actionBlock{DescriptionKind: "markdown"}}})
 			if (c.want == "") != (err != nil) {
 				t.Errorf("%s: error %v", c.reason, err)
 			}

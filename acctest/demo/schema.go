@@ -30,7 +30,8 @@ func schemaCommand() *cobra.Command {
 		Short: "Print the provider's schema as JSON, for the generator of the documentation",
 		Long: `Print the provider's schema as JSON, for the generator of the documentation.
 
-It is what OpenTofu sees: that version is pinned, so the documentation is the same everywhere.`,
+It is what OpenTofu sees: that version is pinned, so the documentation is the same everywhere. What OpenTofu does not know,
+actions, the provider itself is asked for.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := o.layout()
@@ -75,14 +76,19 @@ func providerSchema(ctx context.Context, l layout, log io.Writer) (schema []byte
 	if err != nil {
 		return nil, err
 	}
-	return renameProvider(out)
+	actions, err := actionSchemas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return renameProvider(out, actions)
 }
 
 // renameProvider puts the one provider of schema under schemaKey: engines use its full address, with a host of their own.
-func renameProvider(schema []byte) ([]byte, error) {
+// It adds the schemas of actions.
+func renameProvider(schema []byte, actions map[string]actionSchema) ([]byte, error) {
 	var document struct {
-		FormatVersion string                     `json:"format_version"`
-		Schemas       map[string]json.RawMessage `json:"provider_schemas"`
+		FormatVersion string                                `json:"format_version"`
+		Schemas       map[string]map[string]json.RawMessage `json:"provider_schemas"`
 	}
 	if err := json.Unmarshal(schema, &document); err != nil {
 		return nil, fmt.Errorf("decoding the provider's schema: %w", err)
@@ -90,8 +96,13 @@ func renameProvider(schema []byte) ([]byte, error) {
 	if len(document.Schemas) != 1 {
 		return nil, fmt.Errorf("decoding the provider's schema: it holds %d providers, not one", len(document.Schemas))
 	}
-	renamed := map[string]json.RawMessage{}
+	renamed := map[string]map[string]json.RawMessage{}
 	for _, provider := range document.Schemas {
+		encoded, err := json.Marshal(actions)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the schemas of actions: %w", err)
+		}
+		provider["action_schemas"] = encoded
 		renamed[schemaKey] = provider
 	}
 	document.Schemas = renamed

@@ -43,6 +43,9 @@ func (f *Failure) Summary() string {
 	case Superseded:
 		return name + " was changed while its rollout was waited for"
 	}
+	if f.paused() {
+		return name + " is paused"
+	}
 	total, healthy := places(f.Progress.App)
 	if total == 0 {
 		return name + " was not delivered"
@@ -86,6 +89,8 @@ func (f *Failure) ending() string {
 		return fmt.Sprintf("Stopped waiting after %s: it was deleted, or is being deleted.", short(waited))
 	case f.Progress.Outcome == Superseded:
 		return fmt.Sprintf("Stopped waiting after %s: it carries revision %s by now, and %s was waited for.", short(waited), f.Progress.Live, f.Target.Revision)
+	case f.paused():
+		return fmt.Sprintf("Stopped waiting after %s of %s: it is paused%s, and nothing of it is delivered until it is resumed.", short(waited), short(limit), pausedSince(f.Progress.App))
 	case f.Progress.Outcome == Stalled && stalledReason(f.Progress.App) == v1alpha1.ReasonNotProgressing:
 		return fmt.Sprintf("Stopped waiting after %s of %s: nothing changed for as long as rollout.stall_after of the cluster binding allows (90s when it is not set).",
 			short(waited), short(limit))
@@ -103,6 +108,8 @@ func (f *Failure) remedy() string {
 		return "Apply again: the plan shows what has to be created."
 	case f.Progress.Outcome == Superseded:
 		return "Somebody else applies the same application, or this plan was old. Make a new plan."
+	case f.paused():
+		return "The application was accepted and is in the state. " + f.resume()
 	case stalledReason(f.Progress.App) == reasonClusterAway:
 		return "The application was accepted and is in the state. Clusters that are away get this revision when they are back; nothing on them is deleted until then. " +
 			"Apply again then, or take them out of the binding."
@@ -113,6 +120,28 @@ func (f *Failure) remedy() string {
 		return "The application was accepted and is in the state. Check that the addon runs: kubectl -n fairlead-system get pods. Then apply again."
 	}
 	return "The application was accepted and is in the state; fix what is named above and apply again."
+}
+
+// paused says that the wait ended since the application is paused.
+func (f *Failure) paused() bool {
+	return f.Progress.Outcome == Stalled && stalledReason(f.Progress.App) == v1alpha1.ReasonPaused
+}
+
+// pausedSince is since when, as the addon saw it.
+func pausedSince(app *v1beta1.Application) string {
+	condition := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionPaused)
+	if condition == nil || condition.LastTransitionTime.IsZero() {
+		return ""
+	}
+	return " since " + condition.LastTransitionTime.UTC().Format(time.RFC3339)
+}
+
+// resume says how an application is resumed.
+func (f *Failure) resume() string {
+	return fmt.Sprintf("To resume it: kubectl -n %s label applications.core.oam.dev %s %s-\n"+
+		"  With Terraform 1.14 or newer the action fairlead_rollout_control with command = \"resume\" does the same. "+
+		"Where labels of fairlead_application has %s, remove it there. Then apply again.",
+		f.Target.Namespace, f.Target.Name, v1beta1.LabelPause, v1beta1.LabelPause)
 }
 
 func stalledReason(app *v1beta1.Application) string {
@@ -226,7 +255,8 @@ func serviceLines(service v1beta1.ApplicationComponentStatus, workload string) [
 // whose agent reports no pods; empty where it would show nothing.
 func lookCloser(service v1beta1.ApplicationComponentStatus, workload string) string {
 	onHub := service.Cluster == "" || service.Cluster == v1alpha1.LocalCluster
-	if service.Healthy || workload == "" || onHub || strings.HasPrefix(service.Message, "cluster is away") {
+	if service.Healthy || workload == "" || onHub || strings.HasPrefix(service.Message, "cluster is away") ||
+		strings.HasPrefix(service.Message, v1alpha1.HeldByPause) {
 		return ""
 	}
 	return fmt.Sprintf("kubectl --context %s -n %s describe %s %s", service.Cluster, service.Namespace, strings.ToLower(service.WorkloadDefinition.Kind), workload)

@@ -62,6 +62,7 @@ func TestFailureTexts(t *testing.T) {
 		{name: "not-progressing", reason: "nothing changes for long: the pods say why, and the wait does not last until the limit"},
 		{name: "cluster-away", reason: "what is healthy is delivered, and the cluster that is away is named"},
 		{name: "not-admitted", reason: "nothing is delivered, the condition says why"},
+		{name: "paused", reason: "one place has the revision, the other does not get it: by what it is paused, and how it is resumed"},
 		{name: "slow", reason: "the time is over while a place makes progress"},
 		{name: "unseen", reason: "the addon never looked at the revision"},
 		{name: "not-delivered-yet", reason: "the addon waits for something before it delivers"},

@@ -97,6 +97,9 @@ func judge(app *v1beta1.Application, live, revision string) Progress {
 	if !observed(app) {
 		return Progress{Outcome: Waiting, Waits: "the addon has not looked at this revision yet"}
 	}
+	if stalledReason(app) == v1alpha1.ReasonPaused && !app.Paused() {
+		return Progress{Outcome: Waiting, Waits: "the addon has not looked at it since it was resumed"}
+	}
 	if meta.IsStatusConditionTrue(app.Status.Conditions, conditionStalled) {
 		return Progress{Outcome: Stalled}
 	}

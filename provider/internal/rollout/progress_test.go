@@ -63,6 +63,9 @@ func TestJudge(t *testing.T) {
 		{reason: "another revision was applied", object: healthy, revision: "ffffffffffff", want: Superseded},
 		{reason: "written by another tool, without the annotation", object: set(t, unannotated, "", "status", "observedRevision"), revision: specRevision, want: Healthy},
 		{reason: "written by another tool, and another spec than the one waited for", object: unannotated, want: Superseded},
+		{reason: "paused, and something is held back", object: loadApplication(t, "paused"), want: Stalled},
+		{reason: "resumed, which the addon has not seen yet", object: set(t, loadApplication(t, "paused"), map[string]any{}, "metadata", "labels"),
+			want: Waiting, waits: "the addon has not looked at it since it was resumed"},
 		{reason: "being deleted", object: loadApplication(t, "deleted"), want: Gone},
 		{reason: "deleted", object: nil, want: Gone},
 	}

@@ -84,7 +84,7 @@ const (
 	failingPatience = 20 * time.Second
 )
 
-// grace is how long a failure must last now before it is believed.
+// grace is how long a failure must last now before it is believed; 0 for at once.
 func (w *Waiter) grace(progress Progress, started time.Time) time.Duration {
 	if progress.App == nil {
 		return w.Grace
@@ -92,6 +92,8 @@ func (w *Waiter) grace(progress Progress, started time.Time) time.Duration {
 	waited := w.Clock.Since(started)
 	stalled := meta.FindStatusCondition(progress.App.Status.Conditions, conditionStalled)
 	switch stalledReason(progress.App) {
+	case v1alpha1.ReasonPaused:
+		return 0 // somebody wants it so
 	case v1alpha1.ReasonFailing:
 		return max(w.Grace, failingPatience-waited)
 	case v1alpha1.ReasonNotProgressing:
@@ -119,7 +121,11 @@ func (w *Waiter) settled(ctx context.Context, target Target, seen *sighting, sta
 		if err := w.watch(ctx, target, seen, Waiting); err != nil || seen.get().Outcome != Stalled || w.Grace == 0 {
 			return err
 		}
-		grace, cancel := context.WithTimeout(ctx, w.grace(seen.get(), started))
+		limit := w.grace(seen.get(), started)
+		if limit == 0 {
+			return nil
+		}
+		grace, cancel := context.WithTimeout(ctx, limit)
 		err := w.watch(grace, target, seen, Stalled)
 		cancel()
 		if hub.ReasonOf(err) == hub.TimedOut && ctx.Err() == nil {

@@ -106,7 +106,7 @@ func TestGrace(t *testing.T) {
 	brisk.App.Status.Conditions[0].LastTransitionTime = metav1.NewTime(time.Date(2026, 3, 4, 5, 6, 17, 0, time.UTC))
 	timeless := Progress{App: application(t, "not-progressing")}
 	timeless.App.Status.Conditions[0].Message = "nothing has changed for long"
-	refused := Progress{App: application(t, "not-admitted")}
+	refused, paused := Progress{App: application(t, "not-admitted")}, Progress{App: application(t, "paused")}
 	tests := []struct {
 		reason   string
 		progress Progress
@@ -122,6 +122,7 @@ func TestGrace(t *testing.T) {
 		{"the binding allows less, and all of that was seen", brisk, 11 * time.Second, 5 * time.Second},
 		{"the binding allows less, and it was stuck before", brisk, 9 * time.Second, 81 * time.Second},
 		{"it is not told since when", timeless, time.Second, 89 * time.Second},
+		{"somebody wants it so", paused, 0, 0},
 		{"nothing is known of it", Progress{}, 0, 5 * time.Second},
 	}
 	for _, test := range tests {
