@@ -230,6 +230,7 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 		appendApplicationError(&resp.Diagnostics, err)
 		return
 	}
+	object.warnPaused(live, desired, &resp.Diagnostics)
 	r.save(ctx, &plan, object.written(live, desired), &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(storeSalt(ctx, resp.Private, salt)...)
 }

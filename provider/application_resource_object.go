@@ -387,6 +387,17 @@ func readStrings(prior types.Map, live map[string]string, besides []string, diag
 	return out
 }
 
+// warnPaused says that what was written waits, where somebody else paused the application.
+func (o applicationObject) warnPaused(live, desired *unstructured.Unstructured, diags *diag.Diagnostics) {
+	_, configured := desired.GetLabels()[v1beta1.LabelPause]
+	if configured || live.GetLabels()[v1beta1.LabelPause] != v1beta1.LabelPauseValue {
+		return
+	}
+	diags.AddWarning("Application is paused", fmt.Sprintf(
+		"Application %q was written, and nothing of it is delivered until its label %s is removed: kubectl -n %s label applications.core.oam.dev %s %s-",
+		o.id(), v1beta1.LabelPause, o.namespace, o.name, v1beta1.LabelPause))
+}
+
 // managedKeys are the keys of labels or annotations that this provider's field
 // manager owns; nil when it never wrote the object.
 func managedKeys(object *unstructured.Unstructured, field string) []string {

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	k8stypes "k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
@@ -196,5 +197,32 @@ func TestControlUnconfirmed(t *testing.T) {
 	c.run(t.Context())
 	if len(diags.Errors()) != 1 || diags.Errors()[0].Summary() != "The addon did not answer" {
 		t.Errorf("got %v", diags)
+	}
+}
+
+// TestWarnPaused checks when a change is said to wait.
+func TestWarnPaused(t *testing.T) {
+	object := func(value string) *unstructured.Unstructured {
+		app := &unstructured.Unstructured{}
+		if value != "" {
+			app.SetLabels(map[string]string{"controller.core.oam.dev/pause": value})
+		}
+		return app
+	}
+	cases := []struct {
+		reason, live, desired string
+		warns                 bool
+	}{
+		{"nobody paused it", "", "", false},
+		{"somebody else did", "true", "", true},
+		{"the label has another value", "false", "", false},
+		{"the configuration says so itself", "true", "true", false},
+	}
+	for _, c := range cases {
+		var diags diag.Diagnostics
+		applicationObject{namespace: "shop", name: "web"}.warnPaused(object(c.live), object(c.desired), &diags)
+		if got := diags.WarningsCount() > 0; got != c.warns {
+			t.Errorf("%s: warned: %t", c.reason, got)
+		}
 	}
 }
