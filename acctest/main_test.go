@@ -196,3 +196,8 @@ func providerFactories() map[string]func() (tfprotov6.ProviderServer, error) {
 func withProvider(plane *cluster.ControlPlane, configuration string) string {
 	return fmt.Sprintf("provider \"fairlead\" {\n  hub   = { config_path = %q }\n  owner = \"acctest\"\n}\n%s", plane.KubeconfigPath, configuration)
 }
+
+// withPreview is withProvider with plans that look ahead only so far.
+func withPreview(plane *cluster.ControlPlane, preview, configuration string) string {
+	return fmt.Sprintf("provider \"fairlead\" {\n  hub   = { config_path = %q }\n  owner = \"acctest\"\n  plan  = { preview = %q }\n}\n%s", plane.KubeconfigPath, preview, configuration)
+}

@@ -47,15 +47,15 @@ func TestPain06ConflictsNameTheOtherManager(t *testing.T) {
 }
 
 // refuseImage makes the hub refuse an image of applications of the namespace default.
-func refuseImage(t *testing.T, plane *cluster.ControlPlane, image string) {
+func refuseImage(t *testing.T, plane *cluster.ControlPlane, policy, image string) {
 	t.Helper()
 	objects := hubObjects(t, plane)
-	create(t, objects, validatingPolicies, "", object(fmt.Sprintf(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":"pain09"},
+	create(t, objects, validatingPolicies, "", object(fmt.Sprintf(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":%q},
 		"spec":{"failurePolicy":"Fail","matchConstraints":{"resourceRules":[{"apiGroups":["core.oam.dev"],"apiVersions":["*"],"operations":["CREATE","UPDATE"],"resources":["applications"]}]},
-		"validations":[{"expression":"object.spec.components.all(c, c.?properties.?image.orValue('') != '%s')","message":"this image is refused"}]}}`, image)))
-	create(t, objects, validatingBindings, "", object(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicyBinding","metadata":{"name":"pain09"},
-		"spec":{"policyName":"pain09","validationActions":["Deny"]}}`))
-	probe := foreignApplication("pain09-probe", nil)
+		"validations":[{"expression":"object.spec.components.all(c, c.?properties.?image.orValue('') != '%s')","messageExpression":"'this image is refused: %s'"}]}}`, policy, image, image)))
+	create(t, objects, validatingBindings, "", object(fmt.Sprintf(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicyBinding","metadata":{"name":%q},
+		"spec":{"policyName":%q,"validationActions":["Deny"]}}`, policy, policy)))
+	probe := foreignApplication(policy+"-probe", nil)
 	probe.Object["spec"] = webSpec(image)
 	eventually(t, patience, "the policy to refuse", func() error {
 		_, err := objects.Resource(applications).Namespace("default").Create(t.Context(), probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
@@ -68,11 +68,13 @@ func refuseImage(t *testing.T, plane *cluster.ControlPlane, image string) {
 
 // TestPain09FailedWritesStayInThePlan has the hub refuse a create and an update. A failed create is not in the state, a failed
 // update leaves the state before it: each time the next plan is the same again, nothing is tainted, and what runs is not made
-// anew.
+// anew. The plan does not ask the hub, which would refuse it there.
 func TestPain09FailedWritesStayInThePlan(t *testing.T) {
 	plane := sharedHub(t)
-	refuseImage(t, plane, "refused:1")
-	config := func(image string) string { return withProvider(plane, application("pain09", web(image))) }
+	refuseImage(t, plane, "pain09", "refused:1")
+	config := func(image string) string {
+		return withPreview(plane, "offline", application("pain09", web(image)))
+	}
 	planned := func(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
 		return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(thisApplication, action)}}
 	}
@@ -88,7 +90,7 @@ func TestPain09FailedWritesStayInThePlan(t *testing.T) {
 		uid = live.GetUID()
 		return nil
 	}
-	refused := wrapped("Refused by the hub", "this image is refused", "Nothing was written")
+	refused := wrapped("Refused by the hub", "this image is refused: (the value of components.web.properties.image)", "Nothing was written")
 	resource.UnitTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: providerFactories(),
 		Steps: []resource.TestStep{

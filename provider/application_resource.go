@@ -101,7 +101,7 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	force, err := object.prepare(ctx, desired, plan.AdoptExisting.ValueBool())
 	if err != nil {
-		appendApplicationError(&resp.Diagnostics, err)
+		appendApplicationError(&resp.Diagnostics, err, desired)
 		return
 	}
 	object.requireTypes(ctx, spec.foreign, &resp.Diagnostics)
@@ -113,7 +113,7 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	r.settleResources(&plan, newApplicationSpec(&plan), salt)
 	live, err := object.write(ctx, desired, secrets, force)
 	if err != nil {
-		appendApplicationError(&resp.Diagnostics, err)
+		appendApplicationError(&resp.Diagnostics, err, desired)
 		return
 	}
 	r.save(ctx, &plan, object.written(live, desired), &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
@@ -227,7 +227,7 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 		err = object.removeSecrets(ctx, digestsOf(&state), digestsOf(&plan))
 	}
 	if err != nil {
-		appendApplicationError(&resp.Diagnostics, err)
+		appendApplicationError(&resp.Diagnostics, err, desired)
 		return
 	}
 	object.warnPaused(live, desired, &resp.Diagnostics)

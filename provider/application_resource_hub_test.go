@@ -25,9 +25,18 @@ type answers struct {
 	secrets int
 	// conflicts says that another manager sets fields of the application.
 	conflicts bool
+	// refusal is the answer to a dry run of the application, as code, reason and message.
+	refusal *refusal
 
 	mutex  sync.Mutex
 	writes []string
+	tries  int
+}
+
+// refusal is how an API server refuses.
+type refusal struct {
+	code            int
+	reason, message string
 }
 
 // written are the names of what was written, dry runs aside.
@@ -65,6 +74,15 @@ func (a *answers) patch(w http.ResponseWriter, r *http.Request, name string, isS
 		answer(w, http.StatusConflict, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":409,"reason":"Conflict","message":"no","details":{"causes":[
 			{"reason":"FieldManagerConflict","message":"conflict with \"argocd-controller\"","field":".spec.components"}]}}`)
 		return
+	}
+	if query.Get("dryRun") != "" && !isSecret {
+		a.mutex.Lock()
+		a.tries++
+		a.mutex.Unlock()
+		if no := a.refusal; no != nil {
+			answer(w, no.code, fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":%q,"details":{"name":"shop","kind":"applications"}}`, no.code, no.reason, no.message))
+			return
+		}
 	}
 	var object map[string]any
 	if err := json.NewDecoder(r.Body).Decode(&object); err != nil {
@@ -184,10 +202,7 @@ func secretsValue(names ...string) tftypes.Value {
 // fails where that is wanted. With one they are open, because the apply may read
 // them and find that they change.
 func TestApplicationPlanMayNotReadSecrets(t *testing.T) {
-	schema := schemaOf(t)
-	block, _ := schema.Provider.ValueType().(tftypes.Object)
-	planType, _ := block.AttributeTypes["plan"].(tftypes.Object)
-	strict := map[string]tftypes.Value{"plan": complete(planType, map[string]tftypes.Value{"on_unreachable": text(onUnreachableError)})}
+	strict := map[string]tftypes.Value{"plan": planValue(t, map[string]string{"on_unreachable": onUnreachableError})}
 	components := attributes(t, map[string]string{"components": someWeb})
 	state := stateOf(components)
 	state["secrets"] = resourcesValue(map[string]string{"api": someDigest, "db": someDigest})
@@ -245,7 +260,7 @@ func TestApplicationRefusedWritesNoSecret(t *testing.T) {
 		{"another manager does", true, "Fields managed by somebody else: ", nil},
 	} {
 		hub := &answers{secrets: http.StatusNotFound, conflicts: c.conflicts}
-		p := on(t, hub, nil)
+		p := on(t, hub, map[string]tftypes.Value{"plan": planValue(t, map[string]string{"preview": previewOffline})})
 		state := stateOf(before)
 		resp := p.apply(state, after, p.change(state, after))
 		checkPrefix(t, c.reason, summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), c.error)

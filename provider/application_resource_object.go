@@ -483,12 +483,18 @@ func loadInstance(ctx context.Context, private privateStore) string {
 	return instance
 }
 
-// appendApplicationError adds err, at the attribute that it is about if there is one.
-func appendApplicationError(diags *diag.Diagnostics, err error) {
+// appendApplicationError adds err, without values of the application that was sent.
+func appendApplicationError(diags *diag.Diagnostics, err error, sent *unstructured.Unstructured) {
 	var failure *hub.Error
-	if errors.As(err, &failure) && failure.Reason == hub.Invalid {
-		diags.AddError(failure.Summary, failure.Detail+"\nNothing was written.")
+	if !errors.As(err, &failure) {
+		appendError(diags, err)
 		return
 	}
-	appendError(diags, err)
+	failure = failure.Masked(maskOf(sent))
+	switch failure.Reason {
+	case hub.Invalid, hub.Outdated, hub.Exhausted, hub.Terminating, hub.NoDryRun:
+		diags.AddError(failure.Summary, failure.Detail+"\nNothing was written.")
+	default:
+		diags.AddError(failure.Summary, failure.Detail)
+	}
 }

@@ -55,9 +55,14 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	if open {
 		plan.Resources = eitherOf(plan.Resources, state.Resources)
 	}
-	// Last, since it asks whether anything else changes.
+	// After the rest, since it asks whether anything else changes.
 	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+	// A replacement is planned a second time, as what is created in place of the first.
+	if plan.Revision.IsUnknown() && len(resp.RequiresReplace) == 0 {
+		force := takesOver(&plan) || (state != nil && wasImported(ctx, req.Private))
+		r.tryOnHub(ctx, trial{plan: &plan, creates: state == nil, force: force}, &resp.Diagnostics)
+	}
 }
 
 // plannedNamespace is the configured namespace, else the provider's default one.

@@ -50,10 +50,22 @@ type planner struct {
 	schema *tfprotov6.Schema
 }
 
+// planValue is the attribute plan of the provider block.
+func planValue(t *testing.T, options map[string]string) tftypes.Value {
+	t.Helper()
+	block, _ := schemaOf(t).Provider.ValueType().(tftypes.Object)
+	kind, _ := block.AttributeTypes["plan"].(tftypes.Object)
+	values := map[string]tftypes.Value{}
+	for name, value := range options {
+		values[name] = text(value)
+	}
+	return complete(kind, values)
+}
+
 func newPlanner(t *testing.T) *planner {
 	t.Helper()
 	away := map[string]tftypes.Value{"host": text("https://127.0.0.1:1"), "token": text("x")}
-	e, diagnostics := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), away)})
+	e, diagnostics := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), away), "plan": planValue(t, map[string]string{"preview": previewOffline})})
 	if got := summaries(diagnostics, tfprotov6.DiagnosticSeverityError); got != "" {
 		t.Fatalf("configure: %s", got)
 	}

@@ -165,7 +165,7 @@ func (r *applicationResource) planResources(plan *applicationModel, spec *applic
 	}
 	plan.Resources = types.MapUnknown(types.StringType)
 	checkRefs(plan.Environments, diags)
-	if len(spec.findings) > 0 || diags.HasError() {
+	if len(spec.findings) > 0 || diags.HasError() || (r.hub != nil && r.hub.preview == previewOff) {
 		return
 	}
 	found := r.previewOf(plan, spec)

@@ -114,6 +114,7 @@ func (r *clusterBindingResource) ModifyPlan(ctx context.Context, req resource.Mo
 
 // Create writes the binding. It does not wait for the addon.
 func (r *clusterBindingResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	defer r.hub.forgetPlatform()
 	var plan clusterBindingModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
@@ -186,6 +187,7 @@ func (r *clusterBindingResource) Read(ctx context.Context, req resource.ReadRequ
 
 // Update writes the binding.
 func (r *clusterBindingResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	defer r.hub.forgetPlatform()
 	var plan clusterBindingModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
@@ -219,6 +221,7 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 // Delete deletes the binding and waits until it is gone: until nothing is
 // delivered through it any more.
 func (r *clusterBindingResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	defer r.hub.forgetPlatform()
 	var state clusterBindingModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)

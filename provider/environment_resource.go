@@ -179,6 +179,7 @@ func protectedDetail(name string) string {
 // Create writes the environment, and the namespaces that it is to create. It
 // does not wait for the addon.
 func (r *environmentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	defer r.hub.forgetPlatform()
 	var plan environmentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
@@ -266,6 +267,7 @@ func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest
 
 // Update writes the environment.
 func (r *environmentResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	defer r.hub.forgetPlatform()
 	var plan environmentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
@@ -307,6 +309,7 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 // Delete deletes the environment and waits until it is gone, then removes the
 // namespaces that it had created and that are empty.
 func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	defer r.hub.forgetPlatform()
 	var state environmentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)

@@ -31,6 +31,13 @@ type Hub struct {
 	// Audit are the annotations that say which run writes an application.
 	Audit map[string]string
 
+	// preview is how far plans look ahead, one of the values of plan.preview.
+	preview string
+	// platform is what plans of this run have read of environments.
+	platform platform
+	// noted are the summaries of what plans of this run have warned of already.
+	noted sync.Map
+
 	unknown bool
 	// namespaceUnknown says that DefaultNamespace is known only after apply.
 	namespaceUnknown bool
@@ -78,6 +85,21 @@ func (h *Hub) require(ctx context.Context, action string) (*hub.Client, diag.Dia
 				"Apply what they come from first, or let this depend on it (depends_on).", action))
 	}
 	return client, diags
+}
+
+// notedBefore says whether a plan of this run has warned of that already, and
+// remembers it: what holds for all resources alike is said once.
+func (h *Hub) notedBefore(what string) bool {
+	_, before := h.noted.LoadOrStore(what, true)
+	return before
+}
+
+// forgetPlatform makes the next plan of this run read environments again, after one
+// of them, or a binding, was changed.
+func (h *Hub) forgetPlatform() {
+	if h != nil {
+		h.platform.forget()
+	}
 }
 
 // labels returns the default labels together with own, which win.

@@ -10,7 +10,6 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
@@ -19,7 +18,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
@@ -77,29 +75,6 @@ func (p *fairleadProvider) Schema(_ context.Context, _ provider.SchemaRequest, r
 	}
 }
 
-// The values of plan.on_unreachable.
-const (
-	onUnreachableWarn  = "warn"
-	onUnreachableError = "error"
-)
-
-// planSchema is the attribute plan of the provider block.
-func planSchema() schema.Attribute {
-	return schema.SingleNestedAttribute{
-		Optional:            true,
-		MarkdownDescription: "How plans are made.",
-		Attributes: map[string]schema.Attribute{
-			"on_unreachable": schema.StringAttribute{
-				Optional:   true,
-				Validators: []validator.String{stringvalidator.OneOf(onUnreachableWarn, onUnreachableError)},
-				MarkdownDescription: "What a plan does while the hub gives no answer, is not trusted, or refuses the credential: `warn` keeps the state as it is, " +
-					"with a warning, so that a plan works without the hub; `error` fails, so that nobody approves a plan that does not show what changed on the hub. " +
-					"Default: `warn`. A hub that is known only after apply is a warning always.",
-			},
-		},
-	}
-}
-
 // providerModel is the provider block. The hub is read as an object first,
 // because it may be unknown as a whole.
 type providerModel struct {
@@ -151,6 +126,7 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 		config.Strict = failsUnreachable(model.Plan)
 		configured = newHub(config)
 	}
+	configured.preview = previewOf(model.Plan)
 	configured.Owner = p.owner(model.Owner)
 	configured.Audit = auditOf(p.getenv)
 	configured.DefaultNamespace = namespaceOr(model.DefaultNamespace, "default")
@@ -160,13 +136,6 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 		resp.Diagnostics.Append(model.DefaultLabels.ElementsAs(ctx, &configured.DefaultLabels, false)...)
 	}
 	return configured
-}
-
-// failsUnreachable says whether a hub that cannot be asked is to fail plans. While
-// that is unknown it is not.
-func failsUnreachable(plan types.Object) bool {
-	value, ok := plan.Attributes()["on_unreachable"].(types.String)
-	return ok && value.ValueString() == onUnreachableError
 }
 
 // owner returns the configured owner, else the workspace of HCP Terraform.

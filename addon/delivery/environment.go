@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -111,21 +109,11 @@ func Reserved(namespace string) bool {
 // Admits says whether applications of the namespace may be delivered to the
 // environment. It returns an error for a selector that cannot be parsed.
 func (e *Environment) Admits(source SourceNamespace) (bool, error) {
-	admitted := e.Spec.ApplicationNamespaces
-	if admitted == nil {
-		return false, nil
-	}
-	if slices.Contains(admitted.Names, source.Name) {
-		return true, nil
-	}
-	if admitted.Selector == nil {
-		return false, nil
-	}
-	selector, err := metav1.LabelSelectorAsSelector(admitted.Selector)
+	admitted, err := e.Spec.ApplicationNamespaces.Admit(source.Name, source.Labels)
 	if err != nil {
 		return false, fmt.Errorf("spec.applicationNamespaces.selector of environment %q: %w", e.Name, err)
 	}
-	return selector.Matches(labels.Set(source.Labels)), nil
+	return admitted, nil
 }
 
 // TargetNamespace is the namespace on the clusters that applications of the

@@ -4,7 +4,10 @@
 package v1alpha1
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -105,6 +108,25 @@ type ApplicationNamespaces struct {
 	// selector selects namespaces by label; an empty selector selects all.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+}
+
+// Admit says whether applications of a namespace with those labels may deliver; nil
+// admits none. It returns an error for a selector that cannot be parsed.
+func (a *ApplicationNamespaces) Admit(namespace string, labelled map[string]string) (bool, error) {
+	if a == nil {
+		return false, nil
+	}
+	if slices.Contains(a.Names, namespace) {
+		return true, nil
+	}
+	if a.Selector == nil {
+		return false, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(a.Selector)
+	if err != nil {
+		return false, err
+	}
+	return selector.Matches(labels.Set(labelled)), nil
 }
 
 // TargetNamespace makes the name of the namespace on the clusters.

@@ -53,6 +53,33 @@ func (c *Client) Apply(ctx context.Context, obj *unstructured.Unstructured, opts
 	return applied, err
 }
 
+// Try asks the hub what it would make of the object, without writing it and
+// without waiting for anything: a kind or namespace that is missing is an error at
+// once. Like ApplyExactly it finds fields of others that would stay.
+func (c *Client) Try(ctx context.Context, obj *unstructured.Unstructured, opts ApplyOptions) (*unstructured.Unstructured, error) {
+	began := time.Now()
+	if err := c.silence.broken(began); err != nil {
+		return nil, err
+	}
+	body, err := applyBody(obj)
+	if err != nil {
+		return nil, err
+	}
+	opts.DryRun = true
+	tried, err := c.applyOnce(ctx, obj, body, opts)
+	if opts.TakeFromPeople && !opts.Force && onlyPeople(err) {
+		opts.Force = true
+		tried, err = c.applyOnce(ctx, obj, body, opts)
+	}
+	if ctx.Err() == nil {
+		c.silence.note(err, began, time.Now())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tried, leftovers(tried, obj, opts)
+}
+
 // applyBody returns the object as JSON without what only the server writes.
 func applyBody(obj *unstructured.Unstructured) ([]byte, error) {
 	clean := obj.DeepCopy()

@@ -7,11 +7,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"sort"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,6 +45,14 @@ const (
 	Conflict Reason = "Conflict"
 	// Invalid: the hub refuses the object.
 	Invalid Reason = "Invalid"
+	// Outdated: the addon on the hub does not know a field of the object.
+	Outdated Reason = "Outdated"
+	// Exhausted: a quota of the namespace is used up.
+	Exhausted Reason = "Exhausted"
+	// Terminating: the namespace is being deleted.
+	Terminating Reason = "Terminating"
+	// NoDryRun: a webhook cannot tell without a write what it would say.
+	NoDryRun Reason = "NoDryRun"
 	// Canceled: the caller gave up.
 	Canceled Reason = "Canceled"
 	// TimedOut: it took longer than it may.
@@ -61,7 +71,9 @@ type Error struct {
 	Detail  string
 	// Fields are paths of fields that the hub refused or that conflict.
 	Fields []string
-	cause  error
+	// told is what the hub itself said, a part of Detail; it may quote what was sent.
+	told  string
+	cause error
 	// strict says that the user wants an error wherever the hub cannot be asked.
 	strict bool
 }
@@ -71,6 +83,18 @@ func (e *Error) Error() string { return e.Summary + ": " + e.Detail }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
+
+// Masked returns the error with what the hub itself said as mask makes it: a
+// policy or a webhook may quote values of the object that it refuses.
+func (e *Error) Masked(mask func(told string) string) *Error {
+	if e.told == "" {
+		return e
+	}
+	masked := *e
+	masked.told = mask(e.told)
+	masked.Detail = strings.Replace(e.Detail, e.told, masked.told, 1)
+	return &masked
+}
 
 // ReasonOf returns the class of the error, Failed if it is not an *Error.
 func ReasonOf(err error) Reason {
@@ -162,11 +186,16 @@ func (c *Client) classify(err error, what attempt) *Error {
 	if networkFailure(err) {
 		return c.unreachable(err, what)
 	}
-	return &Error{Reason: Failed, Summary: "Hub request failed", Detail: fmt.Sprintf("Could not %s at %s: %s.", what, c.Host(), err)}
+	return &Error{Reason: Failed, Summary: "Hub request failed", Detail: fmt.Sprintf("Could not %s at %s: %s.", what, c.Host(), err), told: err.Error()}
 }
 
 // classifyStatus chooses the class of an answer of the API server.
 func (c *Client) classifyStatus(err error, status metav1.Status, what attempt) *Error {
+	if reason, ok := admissionReason(status); ok {
+		failure := refused(status, what)
+		failure.Reason = reason
+		return failure
+	}
 	switch {
 	case apierrors.IsUnauthorized(err):
 		return c.unauthorized(what)
@@ -182,10 +211,28 @@ func (c *Client) classifyStatus(err error, status metav1.Status, what attempt) *
 		return c.unreachable(err, what)
 	}
 	if field, ok := undeclared(status.Message); ok {
-		return &Error{Reason: Invalid, Summary: "Refused by the hub", Fields: []string{field},
+		return &Error{Reason: Outdated, Summary: "Refused by the hub", Fields: []string{field},
 			Detail: fmt.Sprintf("Could not %s: the addon on the hub does not know %s. It is older than this provider: upgrade it, for example with fairlead_addon, or leave the field out.", what, field)}
 	}
-	return &Error{Reason: Failed, Summary: "Hub request failed", Detail: fmt.Sprintf("Could not %s at %s: %s.", what, c.Host(), strings.TrimSuffix(status.Message, "."))}
+	told := strings.TrimSuffix(status.Message, ".")
+	return &Error{Reason: Failed, Summary: "Hub request failed", Detail: fmt.Sprintf("Could not %s at %s: %s.", what, c.Host(), told), told: told}
+}
+
+// admissionReason tells a refusal by admission from one by the rights of the
+// credential: both may be answered with 403, and only the message tells them apart.
+func admissionReason(status metav1.Status) (Reason, bool) {
+	switch {
+	case strings.Contains(status.Message, "does not support dry run"):
+		return NoDryRun, true
+	case strings.Contains(status.Message, "because it is being terminated"):
+		return Terminating, true
+	case strings.Contains(status.Message, ": exceeded quota: "):
+		return Exhausted, true
+	case strings.Contains(status.Message, "admission webhook \"") && strings.Contains(status.Message, " denied the request"),
+		strings.Contains(status.Message, "ValidatingAdmissionPolicy '") && strings.Contains(status.Message, " denied request"):
+		return Invalid, true
+	}
+	return "", false
 }
 
 // undeclared returns the field that the hub's schema does not have, if that is
@@ -288,16 +335,56 @@ func refused(status metav1.Status, what attempt) *Error {
 	var lines []string
 	for _, cause := range causesOf(status) {
 		failure.Fields = append(failure.Fields, cause.Field)
-		lines = append(lines, fmt.Sprintf("  %s: %s", cause.Field, cause.Message))
+		lines = append(lines, fmt.Sprintf("  %s: %s", cause.Field, withoutValue(cause.Message)))
 	}
 	// The API server gives them in no particular order.
 	sort.Strings(lines)
 	if len(lines) == 0 {
-		failure.Detail = fmt.Sprintf("Could not %s: %s.", what, strings.TrimSuffix(status.Message, "."))
+		failure.told = strings.TrimSuffix(status.Message, ".")
+		failure.Detail = fmt.Sprintf("Could not %s: %s.", what, failure.told)
 		return failure
 	}
-	failure.Detail = fmt.Sprintf("Could not %s:\n%s", what, strings.Join(lines, "\n"))
+	failure.told = strings.Join(lines, "\n")
+	failure.Detail = fmt.Sprintf("Could not %s:\n%s", what, failure.told)
 	return failure
+}
+
+// withoutValue takes the value that was sent out of what the API server says of a
+// field, such as `Invalid value: "x": must be a number`: it may be a secret, and
+// the path says which value is meant.
+func withoutValue(message string) string {
+	for _, kind := range []string{"Invalid value: ", "Unsupported value: ", "Duplicate value: ", "Not found: "} {
+		value, found := strings.CutPrefix(message, kind)
+		if !found {
+			continue
+		}
+		label := strings.TrimSuffix(kind, ": ")
+		if rest, ok := strings.CutPrefix(value[valueLength(value):], ": "); ok {
+			return label + ": " + rest
+		}
+		return label
+	}
+	return message
+}
+
+// valueLength is how much of a text is the value that it begins with: a quoted
+// text, JSON, or what has no colon in it.
+func valueLength(text string) int {
+	if quoted, err := strconv.QuotedPrefix(text); err == nil {
+		return len(quoted)
+	}
+	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+		decoder := json.NewDecoder(strings.NewReader(text))
+		var value any
+		if decoder.Decode(&value) == nil {
+			return int(decoder.InputOffset())
+		}
+		return len(text) // no JSON: nothing tells where it ends
+	}
+	if end := strings.Index(text, ": "); end >= 0 {
+		return end
+	}
+	return len(text)
 }
 
 // causesOf returns the causes that name a field.

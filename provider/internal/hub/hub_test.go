@@ -242,9 +242,17 @@ func TestConflicts(t *testing.T) {
 	golden(t, "conflicts.txt", strings.Join(texts, "\n"))
 }
 
-// checkTried checks that a dry run ends as the write does.
+// checkTried checks that a dry run ends as the write does, and that what is tried
+// beforehand does, too.
 func checkTried(t *testing.T, client *Client, desired *unstructured.Unstructured, reason string, opts ApplyOptions, taken bool) {
 	t.Helper()
+	tried, err := client.Try(t.Context(), desired, opts)
+	if (err == nil) != taken || (err != nil && ReasonOf(err) != Conflict) {
+		t.Errorf("%s: what is tried ends with %v", reason, err)
+	}
+	if err == nil && tried.GetResourceVersion() == "" {
+		t.Errorf("%s: what exists has no version", reason)
+	}
 	opts.DryRun = true
 	if _, err := client.ApplyExactly(t.Context(), desired, opts); (err == nil) != taken {
 		t.Errorf("%s: a dry run ends with %v", reason, err)
@@ -295,6 +303,52 @@ func TestLeftoversOfPeople(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{"afterPolicy": "Require", "permissions": "fairlead-deployer"}, got.Object["spec"]); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
 	}
+}
+
+// TestTry checks that nothing is written and nothing waited for.
+func TestTry(t *testing.T) {
+	client := realClient(t, time.Hour)
+	tried, err := client.Try(t.Context(), configMap("default", "tried", nil), ApplyOptions{})
+	if err != nil || tried.GetResourceVersion() != "" {
+		t.Errorf("got version %q and %v, want an object without a version", tried.GetResourceVersion(), err)
+	}
+	if _, err := client.Get(t.Context(), configMaps, types.NamespacedName{Namespace: "default", Name: "tried"}); !IsNotFound(err) {
+		t.Errorf("it was written: %v", err)
+	}
+	missing := configMap("default", "tried", nil)
+	missing.SetGroupVersionKind(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Nothing"})
+	for reason, test := range map[string]struct {
+		object *unstructured.Unstructured
+		want   Reason
+	}{
+		"a namespace that does not exist": {configMap(freshName("absent"), "tried", nil), NamespaceMissing},
+		"a kind that does not exist":      {missing, KindMissing},
+	} {
+		if _, err := client.Try(t.Context(), test.object, ApplyOptions{}); ReasonOf(err) != test.want {
+			t.Errorf("%s: got %v", reason, err)
+		}
+	}
+}
+
+// TestQuota checks that a quota that is used up is not taken for missing rights.
+func TestQuota(t *testing.T) {
+	client := realClient(t, time.Minute)
+	ns := freshName("quota")
+	apply(t, client, namespace(ns))
+	apply(t, client, &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ResourceQuota", "metadata": map[string]any{"name": "none", "namespace": ns},
+		"spec": map[string]any{"hard": map[string]any{"count/secrets": "0"}},
+	}})
+	secret := configMap(ns, "one", nil)
+	secret.SetKind("Secret")
+	var err error
+	for range 100 { // the quota counts once its status is written
+		if _, err = client.Try(t.Context(), secret, ApplyOptions{}); ReasonOf(err) == Exhausted {
+			return
+		}
+		pause(t.Context(), 100*time.Millisecond)
+	}
+	t.Errorf("got %v, want that a quota is used up", err)
 }
 
 // TestInvalid checks that a refusal names each field, and that unknown fields are refused.

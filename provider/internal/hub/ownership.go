@@ -188,6 +188,12 @@ func (c *Client) checkLeftovers(ctx context.Context, obj *unstructured.Unstructu
 	if err != nil {
 		return err
 	}
+	return leftovers(preview, obj, opts)
+}
+
+// leftovers finds in the answer to a dry run the spec fields that others own and
+// the object does not name.
+func leftovers(preview, obj *unstructured.Unstructured, opts ApplyOptions) error {
 	ours := fieldpath.NewSet()
 	foreign := map[string]*fieldpath.Set{}
 	for _, entry := range preview.GetManagedFields() {

@@ -1,0 +1,152 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// tried is how often the hub was asked for a dry run.
+func (a *answers) tried() int {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.tries
+}
+
+// TestApplicationTrial plans with a hub that refuses: what is certain to fail the
+// apply is an error, what may pass until then is not, and no value is shown.
+func TestApplicationTrial(t *testing.T) {
+	const forbidden = http.StatusForbidden
+	before := stateOf(attributes(t, map[string]string{"components": someWeb}))
+	after := configOf(attributes(t, map[string]string{"components": strings.Replace(someWeb, `image = "a"`, `image = "C4N4RY"`, 1)}))
+	tests := []struct {
+		reason         string
+		refusal        *refusal
+		error, warning string
+	}{
+		{"nothing is wrong", nil, "", ""},
+		{"a policy", &refusal{http.StatusUnprocessableEntity, "Invalid", `applications "shop" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: C4N4RY is bad`},
+			"Refused by the hub: ", ""},
+		{"a webhook", &refusal{forbidden, "Forbidden", `admission webhook "w.example.com" denied the request: C4N4RY is bad`}, "Refused by the hub: ", ""},
+		{"an addon that the same plan may upgrade", &refusal{http.StatusInternalServerError, "", ".spec.components[0].x: field not declared in schema"}, "", "Not accepted by the hub yet: "},
+		{"a quota that the same plan may free", &refusal{forbidden, "Forbidden", `applications "shop" is forbidden: exceeded quota: q, requested: x=1`}, "", "Not accepted by the hub yet: "},
+		{"a webhook that is away", &refusal{http.StatusInternalServerError, "InternalError", `failed calling webhook "w": no route`}, "", "Not accepted by the hub yet: "},
+		{"a webhook that cannot be tried", &refusal{http.StatusBadRequest, "BadRequest", `admission webhook "w" does not support dry run`}, "", "Plan not checked by the hub: "},
+		{"a credential that may only read", &refusal{forbidden, "Forbidden", `applications "shop" is forbidden: User "u" cannot patch resource "applications"`}, "", "Plan not checked by the hub: "},
+		{"a namespace that goes", &refusal{forbidden, "Forbidden", `unable to create new content in namespace default because it is being terminated`}, "", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			hub := &answers{refusal: test.refusal}
+			p := on(t, hub, nil)
+			resp := p.tryChange(nil, before, after)
+			failed := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError)
+			warned := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning)
+			checkPrefix(t, "error", failed, test.error)
+			checkPrefix(t, "warning", warned, test.warning)
+			if strings.Contains(failed+warned, "C4N4RY") {
+				t.Errorf("the value is shown: %s%s", failed, warned)
+			}
+			if test.error != "" && !strings.Contains(failed, "(the value of components.web.properties.image) is bad") {
+				t.Errorf("the path is not named: %s", failed)
+			}
+			// The next one is told the same only where it is about itself.
+			again := summaries(p.tryChange(nil, before, after).Diagnostics, tfprotov6.DiagnosticSeverityWarning)
+			if once := strings.HasPrefix(test.warning, notTried); once != (again == "") && test.warning != "" {
+				t.Errorf("the second plan warns: %q", again)
+			}
+			if got := hub.written(); got != nil {
+				t.Errorf("written: %v", got)
+			}
+		})
+	}
+}
+
+// TestApplicationTrialCounts counts the dry runs of plans: one where something
+// changes and all of it is known, none otherwise.
+func TestApplicationTrialCounts(t *testing.T) {
+	same := attributes(t, map[string]string{"components": someWeb})
+	other := configOf(attributes(t, map[string]string{"components": strings.Replace(someWeb, `image = "a"`, `image = "b"`, 1)}))
+	unknown := configOf(attributes(t, map[string]string{"components": someWeb}))
+	unknown["labels"] = tftypes.NewValue(tftypes.Map{ElementType: tftypes.String}, tftypes.UnknownValue)
+	secret := configOf(same)
+	secret["secrets_wo"] = secretsValue("db")
+	state := stateOf(same)
+	tests := []struct {
+		reason  string
+		preview string
+		plan    func(p *planner) *tfprotov6.PlanResourceChangeResponse
+		want    int
+	}{
+		{"no change", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, configOf(same)) }, 0},
+		{"a change", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, other) }, 1},
+		{"a Secret more", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, secret) }, 1},
+		{"a create", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.plan(applicationType, other) }, 1},
+		{"a change that is not known yet", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, unknown) }, 0},
+		{"a change, offline", previewOffline, func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, other) }, 0},
+		{"a change, without any preview", previewOff, func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, other) }, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			hub := &answers{secrets: http.StatusNotFound}
+			more := map[string]tftypes.Value{}
+			if test.preview != "" {
+				more["plan"] = planValue(t, map[string]string{"preview": test.preview})
+			}
+			p := on(t, hub, more)
+			planned := p.decodeValue(applicationType, test.plan(p).PlannedState)
+			if diff := cmp.Diff(test.want, hub.tried()); diff != "" {
+				t.Errorf("dry runs (-want +got):\n%s", diff)
+			}
+			if test.preview != "" && planned["resources"].IsKnown() != (test.preview == previewOffline) {
+				t.Errorf("resources: %s", planned["resources"])
+			}
+		})
+	}
+}
+
+// TestApplicationWithoutPreview applies what was planned without a preview: the state
+// has the objects, so that another plan compares with them.
+func TestApplicationWithoutPreview(t *testing.T) {
+	p := on(t, &answers{}, map[string]tftypes.Value{"plan": planValue(t, map[string]string{"preview": previewOff})})
+	config := configOf(attributes(t, map[string]string{"components": someWeb}))
+	resp := p.apply(nil, config, p.plan(applicationType, config))
+	checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+	if got := resourcesOf(t, p.decodeValue(applicationType, resp.NewState)); len(got) == 0 {
+		t.Error("the state has no objects")
+	}
+}
+
+// TestPreviewUnknown has plan known only after apply: nothing is planned that the
+// apply could plan otherwise.
+func TestPreviewUnknown(t *testing.T) {
+	kind := planValue(t, nil).Type()
+	hub := &answers{}
+	p := on(t, hub, map[string]tftypes.Value{"plan": tftypes.NewValue(kind, tftypes.UnknownValue)})
+	planned := p.decodeValue(applicationType, p.plan(applicationType, configOf(attributes(t, map[string]string{"components": someWeb}))).PlannedState)
+	if planned["resources"].IsKnown() || hub.tried() > 0 {
+		t.Errorf("resources %s, %d dry runs", planned["resources"], hub.tried())
+	}
+}
+
+// TestApplicationTrialUnreachable plans while the hub is away: that follows on_unreachable.
+func TestApplicationTrialUnreachable(t *testing.T) {
+	away := hubValue(schemaOf(t), map[string]tftypes.Value{"host": text("https://127.0.0.1:1"), "token": text("x")})
+	config := configOf(attributes(t, map[string]string{"components": someWeb}))
+	for mode, want := range map[string]struct{ error, warning string }{
+		onUnreachableWarn:  {"", "Hub unreachable: "},
+		onUnreachableError: {"Hub unreachable: ", ""},
+	} {
+		e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": away, "plan": planValue(t, map[string]string{"on_unreachable": mode})})
+		resp := e.plan(applicationType, config)
+		checkPrefix(t, mode+": error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), want.error)
+		checkPrefix(t, mode+": warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), want.warning)
+	}
+}

@@ -1,0 +1,74 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package hub
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestWithoutValue checks that what the API server says of a field shows no value.
+func TestWithoutValue(t *testing.T) {
+	tests := []struct{ reason, message, want string }{
+		{"a text", `Invalid value: "C4N4RY": must be a number`, `Invalid value: must be a number`},
+		{"a text with quotes and colons", `Invalid value: "C4\": N4RY": must be a number`, `Invalid value: must be a number`},
+		{"a number", `Invalid value: 12345: must be less`, `Invalid value: must be less`},
+		{"an object", `Invalid value: {"a":": C4N4RY"}: must be empty`, `Invalid value: must be empty`},
+		{"what is no JSON", `Invalid value: {a: C4N4RY}: must be empty`, `Invalid value`},
+		{"an enumeration", `Unsupported value: "C4N4RY": supported values: "a", "b"`, `Unsupported value: supported values: "a", "b"`},
+		{"a value alone", `Duplicate value: "C4N4RY"`, `Duplicate value`},
+		{"no value", `Required value: name it`, `Required value: name it`},
+		{"how many there are", `Too many: 5: must have at most 4 items`, `Too many: 5: must have at most 4 items`},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(test.want, withoutValue(test.message)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}
+
+// TestAdmissionIsNoLackOfRights checks that admission is told from authorization,
+// which may both be answered with 403, as API servers and webhooks word it.
+func TestAdmissionIsNoLackOfRights(t *testing.T) {
+	tests := []struct {
+		reason, message string
+		want            Reason
+	}{
+		{"no right", `configmaps "a" is forbidden: User "u" cannot patch resource "configmaps" in API group "" in the namespace "default"`, Forbidden},
+		{"a webhook", `admission webhook "a.example.com" denied the request: no`, Invalid},
+		{"a policy", `configmaps "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`, Invalid},
+		{"a quota", `configmaps "a" is forbidden: exceeded quota: q, requested: count/configmaps=1, used: count/configmaps=1, limited: count/configmaps=1`, Exhausted},
+		{"a namespace that goes", `configmaps "a" is forbidden: unable to create new content in namespace default because it is being terminated`, Terminating},
+		{"a webhook that cannot be tried", `admission webhook "a.example.com" does not support dry run`, NoDryRun},
+	}
+	for _, test := range tests {
+		server := httptest.NewTLSServer(&answers{status: http.StatusForbidden, body: statusBody("403", "Forbidden", test.message)})
+		config, err := Resolve(Settings{Host: server.URL, Token: "t", Insecure: "true"}, func(string) string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Try(t.Context(), configMap("default", "a", nil), ApplyOptions{})
+		if got := ReasonOf(err); got != test.want {
+			t.Errorf("%s: got %s (%v), want %s", test.reason, got, err, test.want)
+		}
+		server.Close()
+	}
+}
+
+// TestMasked checks that only what the hub said is masked.
+func TestMasked(t *testing.T) {
+	failure := &Error{Summary: "Refused", Detail: "Could not write a: no a here.", told: "no a here"}
+	got := failure.Masked(func(told string) string { return strings.ReplaceAll(told, "a", "b") })
+	if diff := cmp.Diff("Refused: Could not write a: no b here.", got.Error()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
