@@ -119,7 +119,7 @@ resource "fairlead_rollout" "this" {
 			{Config: strings.ReplaceAll(file("speaker", ""), "\t\t", "\t\t\t"), ConfigPlanChecks: emptyPlan()},
 			{
 				ResourceName: thisDefinition, ImportState: true, ImportStateId: "component/fairlead-system/speaker", ImportStateVerify: true,
-				ImportStateVerifyIgnore: []string{"cue"}, // another layout of the same
+				ImportStateVerifyIgnore: []string{"cue", "ref"}, // another layout of the same
 			},
 			{ResourceName: thisDefinition, ImportState: true, ImportStateKind: resource.ImportBlockWithID, ImportStateId: "component/fairlead-system/speaker", Config: file("speaker", "")},
 			{Config: file("speaker", "!") + use, Check: saidOnHub(t, objects, "HELLO!")},

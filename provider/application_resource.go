@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -104,7 +105,7 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 		appendApplicationError(&resp.Diagnostics, err, desired)
 		return
 	}
-	object.requireTypes(ctx, spec.foreign, &resp.Diagnostics)
+	object.requireTypes(ctx, slices.Concat(spec.foreign, spec.given), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -213,7 +214,7 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	object.requireTypes(ctx, spec.foreign, &resp.Diagnostics)
+	object.requireTypes(ctx, slices.Concat(spec.foreign, spec.given), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

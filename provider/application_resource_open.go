@@ -28,7 +28,8 @@ func mayStay(plan *applicationModel, after *applicationSpec, state *applicationM
 		}
 	}
 	return mayHold(plan.Labels, state.Labels) && mayHold(plan.Annotations, state.Annotations) &&
-		(plan.ID.IsUnknown() || plan.ID.Equal(state.ID))
+		(plan.ID.IsUnknown() || plan.ID.Equal(state.ID)) &&
+		(hclvalue.HasUnknown(plan.Definitions) || sameDefinitions(plan.Definitions, state.Definitions))
 }
 
 // mayHold says whether a map holds the same strings as another, or may do so.

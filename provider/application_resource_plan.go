@@ -121,9 +121,7 @@ func planUpdate(plan *applicationModel, after *applicationSpec, state *applicati
 	if len(after.findings)+len(before.findings) > 0 {
 		same = false
 	}
-	same = same && sameStrings(plan.Labels, state.Labels) && sameStrings(plan.Annotations, state.Annotations) &&
-		plan.ID.Equal(state.ID)
-	if !same {
+	if !same || !sameBesideSpec(plan, state) {
 		return false
 	}
 	if !plan.Environments.IsNull() && !state.Environments.IsNull() {
@@ -133,6 +131,12 @@ func planUpdate(plan *applicationModel, after *applicationSpec, state *applicati
 		plan.Revision = state.Revision
 	}
 	return true
+}
+
+// sameBesideSpec says whether what is beside the spec is known and the same.
+func sameBesideSpec(plan, state *applicationModel) bool {
+	return sameStrings(plan.Labels, state.Labels) && sameStrings(plan.Annotations, state.Annotations) &&
+		plan.ID.Equal(state.ID) && sameDefinitions(plan.Definitions, state.Definitions)
 }
 
 // checkProtection refuses to destroy a protected application.

@@ -29,17 +29,24 @@ func resourcesSchema() schema.Attribute {
 		Computed:    true,
 		ElementType: types.StringType,
 		MarkdownDescription: "The Kubernetes objects of the application in each environment: `environment/component/Kind/name`, with a digest of the object. " +
-			"It follows from this configuration and the types that are built into the provider, and changes only with the configuration: " +
+			"It follows from this configuration and the types that are built into the provider or given in `definitions`, and changes only with the configuration: " +
 			"a plan lists what will be created, changed and removed before any cluster exists. " +
 			"Namespaces and defaults of an environment count where `environments` has its `ref`; cluster bindings do not. " +
 			"Digests are keyed by a secret of this resource, and known from the first apply on. " +
-			"The map is unknown, with a warning that says why, where a type is not built in, or a value that is not known yet decides which objects there are.",
+			"The map is unknown, with a warning that says why, where a type is neither built in nor given, or a value that is not known yet decides which objects there are.",
 	}
 }
 
 // previewOf says which objects an application becomes.
 func (r *applicationResource) previewOf(m *applicationModel, spec *applicationSpec) preview.Preview {
-	return preview.Shared().Preview(previewed(m, spec, r.hub))
+	renderer, wrong := rendererOf(m)
+	if len(wrong) > 0 {
+		return preview.Preview{Unknown: wrong[0].String()}
+	}
+	if _, open := givenFiles(m); open {
+		return preview.Preview{Unknown: "definitions is not known yet, and says what becomes of their types"}
+	}
+	return renderer.Preview(previewed(m, spec, r.hub))
 }
 
 // previewed is what decides the objects of an application.

@@ -113,7 +113,7 @@ func TestApplicationPlanOfResources(t *testing.T) {
 			nil, "environments.prod.selector[0] is not known yet, and decides which objects there are"},
 		{"a type that is not built in",
 			nil, map[string]string{"components": `{ web = { type = "our-own" } }`},
-			nil, `components.web: the component type "our-own" is not built into the provider`},
+			nil, `components.web: the component type "our-own" is not built into the provider, and its definition is not given`},
 		{"an override in one environment that is not known yet",
 			map[string]string{"components": shopHCL}, map[string]string{"components": shopHCL, "environments": `{ dev = {}, prod = { components = { worker = { properties = { image = unknown } } } } }`},
 			map[string]string{

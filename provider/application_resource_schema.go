@@ -28,6 +28,7 @@ type applicationModel struct {
 	Workflow      types.Dynamic `tfsdk:"workflow"`
 	AdoptExisting types.Bool    `tfsdk:"adopt_existing"`
 	IgnoreFields  types.List    `tfsdk:"ignore_fields"`
+	Definitions   types.List    `tfsdk:"definitions"`
 	Deletion      types.Object  `tfsdk:"deletion"`
 
 	SecretsWO            types.Map    `tfsdk:"secrets_wo"`
@@ -97,8 +98,9 @@ func applicationAttributes(ctx context.Context) map[string]schema.Attribute {
 			Computed:            true,
 			MarkdownDescription: "Names what was written: a digest of the application's spec and of the digests of its Secrets. Known after apply whenever anything changes.",
 		},
-		"resources": resourcesSchema(),
-		"timeouts":  timeouts.Attributes(ctx, timeoutOptions()),
+		"definitions": givenDefinitionsSchema(),
+		"resources":   resourcesSchema(),
+		"timeouts":    timeouts.Attributes(ctx, timeoutOptions()),
 	}
 }
 

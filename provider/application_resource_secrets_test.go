@@ -110,7 +110,8 @@ func nullModel() *applicationModel {
 	strings, none := types.MapNull(types.StringType), types.ObjectNull(map[string]attr.Type{})
 	return &applicationModel{
 		Labels: strings, Annotations: strings, Secrets: strings, Resources: strings, IgnoreFields: types.ListNull(types.StringType),
-		Deletion: none, Timeouts: timeouts.Value{Object: none},
+		Definitions: types.ListNull(types.ObjectType{AttrTypes: definitionRefTypes()}),
+		Deletion:    none, Timeouts: timeouts.Value{Object: none},
 	}
 }
 

@@ -41,8 +41,10 @@ type applicationSpec struct {
 	workflow any
 	// findings are all mistakes.
 	findings []definition.Finding
-	// foreign are the types that no embedded definition has.
+	// foreign are the types that no embedded definition has, and none that is given.
 	foreign []foreignType
+	// given are those that only a definition has which is given, or may have.
+	given []foreignType
 }
 
 // foreignType is the use of a type that is not built in.
@@ -74,23 +76,30 @@ func (s *applicationSpec) object() map[string]any {
 
 // newApplicationSpec reads the four Dynamic attributes of an application.
 func newApplicationSpec(m *applicationModel) *applicationSpec {
-	b := specBuilder{library: definition.Builtin()}
+	renderer, wrong := rendererOf(m)
+	_, open := givenFiles(m)
+	b := specBuilder{library: renderer.Library(), has: renderer.Has, open: open, findings: wrong}
 	components := b.decode(m.Components, "components")
 	spec := &applicationSpec{components: b.components(components)}
 	b.base, _ = components.(map[string]any)
 	spec.environments = b.environments(b.decode(m.Environments, "environments"))
 	spec.policies = b.policies(b.decode(m.Policies, "policies"))
 	spec.workflow = b.workflow(b.decode(m.Workflow, "workflow"))
-	spec.findings, spec.foreign = b.findings, b.foreign
+	spec.findings, spec.foreign, spec.given = b.findings, b.foreign, b.given
 	return spec
 }
 
 // specBuilder collects what is wrong while it reads, so that a user sees all
 // mistakes at once.
 type specBuilder struct {
-	library  *definition.Library
+	library *definition.Library
+	// has says whether a definition of a type is given.
+	has func(definition.Kind, string) bool
+	// open says that definitions are given which are not known yet.
+	open     bool
 	findings []definition.Finding
 	foreign  []foreignType
+	given    []foreignType
 	// base are the components as configured, for what overrides refer to.
 	base map[string]any
 }
@@ -388,12 +397,24 @@ func (b *specBuilder) lookup(u use) *definition.Definition {
 	found, err := b.library.Lookup(u.kind, base)
 	var unknown *definition.UnknownTypeError
 	if errors.As(err, &unknown) && (u.kind == definition.Component || u.kind == definition.Trait) {
-		b.foreign = append(b.foreign, foreignType{path: u.at, err: unknown})
+		b.note(foreignType{path: u.at, err: unknown})
 	}
-	if err != nil || pinned {
+	if b.has(u.kind, base) {
+		b.given = append(b.given, foreignType{path: u.at, err: &definition.UnknownTypeError{Kind: u.kind, Name: base, Known: b.library.Names(u.kind)}})
+	}
+	if err != nil || pinned || b.open {
 		return nil
 	}
 	return found
+}
+
+// note keeps a type that no definition at hand has.
+func (b *specBuilder) note(use foreignType) {
+	if b.open {
+		b.given = append(b.given, use)
+		return
+	}
+	b.foreign = append(b.foreign, use)
 }
 
 func (b *specBuilder) bound(properties map[string]any, at string) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -145,6 +146,7 @@ func (r *definitionResource) ModifyPlan(ctx context.Context, req resource.Modify
 		resp.RequiresReplace = append(resp.RequiresReplace, plan.replaced(state)...)
 	}
 	plan.ID = plan.plannedID()
+	plan.Ref = plan.ref(ctx)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || !plan.known() {
 		return
@@ -198,6 +200,28 @@ func (m *definitionModel) means(ctx context.Context, state *definitionModel, dia
 	before, errBefore := state.object(ctx, diags)
 	return errWanted == nil && errBefore == nil && wanted.GetName() == before.GetName() &&
 		sameDefinition(wanted, before) && sameDefinition(before, wanted)
+}
+
+// ref is what an application may know of the definition, unknown while any of it is.
+func (m *definitionModel) ref(ctx context.Context) types.Object {
+	if !m.known() || m.Namespace.IsUnknown() {
+		return types.ObjectUnknown(definitionRefTypes())
+	}
+	cue := m.CUE
+	if cue.IsNull() {
+		var ignored diag.Diagnostics
+		d, err := m.definition(ctx, &ignored)
+		if err != nil {
+			return types.ObjectNull(definitionRefTypes())
+		}
+		text, err := d.CUE()
+		if err != nil {
+			// Validation says what is wrong with it.
+			return types.ObjectNull(definitionRefTypes())
+		}
+		cue = types.StringValue(text)
+	}
+	return types.ObjectValueMust(definitionRefTypes(), map[string]attr.Value{"kind": m.Kind, "name": m.Name, "namespace": m.Namespace, "cue": cue})
 }
 
 // replaced are the attributes whose change makes another definition.
@@ -289,6 +313,7 @@ func (r *definitionResource) write(ctx context.Context, object platformObject, d
 // save stores what was written.
 func (r *definitionResource) save(ctx context.Context, plan *definitionModel, live *unstructured.Unstructured, instance string, state *tfsdk.State, identity *tfsdk.ResourceIdentity, private privateWriter, diags *diag.Diagnostics) {
 	plan.ID = types.StringValue(definitionID(plan.Kind.ValueString(), live.GetNamespace(), live.GetName()))
+	plan.Ref = plan.ref(ctx)
 	diags.Append(state.Set(ctx, plan)...)
 	diags.Append(setDefinitionIdentity(ctx, identity, plan)...)
 	diags.Append(storeUID(ctx, private, live.GetUID())...)
@@ -314,6 +339,7 @@ func (r *definitionResource) Read(ctx context.Context, req resource.ReadRequest,
 		return
 	}
 	state.take(ctx, live, r.hub.DefaultLabels, &resp.Diagnostics)
+	state.Ref = state.ref(ctx)
 	if verdict := judgementOf(live); verdict.Refused {
 		resp.Diagnostics.AddWarning("The addon refuses the definition", fmt.Sprintf("%s %q: %s", live.GetKind(), live.GetName(), verdict.Message))
 	}

@@ -54,6 +54,7 @@ type definitionModel struct {
 	Details           types.String   `tfsdk:"details"`
 	Wait              types.Bool     `tfsdk:"wait"`
 	AdoptExisting     types.Bool     `tfsdk:"adopt_existing"`
+	Ref               types.Object   `tfsdk:"ref"`
 	Timeouts          timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -86,6 +87,7 @@ func definitionSchema(ctx context.Context) schema.Schema {
 			MarkdownDescription: "Wait until the addon has checked the definition, for up to 30 seconds (default). If it refuses the definition that is an error, and the hub is left as it was before.",
 		},
 		"adopt_existing": commonAttributes("definition")["adopt_existing"],
+		"ref":            definitionRefSchema(),
 		"timeouts":       timeouts.Attributes(ctx, timeoutOptions()),
 	}
 	maps.Copy(attributes, definitionTypeSchema())
@@ -95,6 +97,21 @@ func definitionSchema(ctx context.Context) schema.Schema {
 			"What is wrong with it is found at `terraform validate`, without a hub.\n\n" +
 			"Applications that use the type get a new version with their own next change. A type that is built in is hidden by one of the same name.",
 		Attributes: attributes,
+	}
+}
+
+// definitionRefSchema is what an application may know of the definition.
+func definitionRefSchema() schema.Attribute {
+	text := func(description string) schema.Attribute {
+		return schema.StringAttribute{Computed: true, MarkdownDescription: description}
+	}
+	return schema.SingleNestedAttribute{
+		Computed: true,
+		MarkdownDescription: "The definition for `definitions` of a `fairlead_application`, so that its plan knows the type before the hub exists. " +
+			"It follows from the configuration alone.",
+		Attributes: map[string]schema.Attribute{
+			"kind": text("Kind of the type."), "name": text("Name of the type."), "namespace": text("Namespace on the hub."), "cue": text("The definition as a CUE file."),
+		},
 	}
 }
 

@@ -220,7 +220,7 @@ func TestRenderRefuses(t *testing.T) {
 		"Labels":    {`{ components = {}, labels = { a = [] } }`, "labels must be a map of strings"},
 		"Name":      {`{ components = {}, name = [] }`, "name must be a string"},
 		"Parameter": {`{ components = { web = { type = "webservice", properties = { imag = "a" } } } }`, "components.web.properties.imag"},
-		"Foreign":   {`{ components = { web = { type = "ours" } } }`, `components.web: the component type "ours" is not built into the provider`},
+		"Foreign":   {`{ components = { web = { type = "ours" } } }`, `components.web: the component type "ours" is not built into the provider, and its definition is not given`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -57,3 +57,14 @@ resource "fairlead_definition" "priority" {
     patch: spec: template: spec: priorityClassName: parameter.class
   CUE
 }
+
+# With the definition given, the plan checks the properties and lists the objects, before the hub has the type.
+resource "fairlead_application" "sessions" {
+  name        = "sessions"
+  namespace   = "default"
+  definitions = [fairlead_definition.cache.ref]
+
+  components = {
+    cache = { type = "memory", properties = { memory = 128 } }
+  }
+}

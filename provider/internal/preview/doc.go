@@ -3,5 +3,5 @@
 
 // Package preview says which objects an application becomes, before anybody can
 // be asked: from the application, what is known of its environments, and the
-// definitions that are embedded. It is pure, and values may be unknown.
+// definitions that are embedded or given. It is pure, and values may be unknown.
 package preview

@@ -57,6 +57,13 @@ func digest(salt string, content any) string {
 // they are the same whatever the unknown values turn out to be: two that stand
 // for any other, none at all, and each that a definition compares with.
 func (r *Renderer) Preview(a Application) Preview {
+	if len(r.given) > 0 {
+		return r.bounded(a)
+	}
+	return r.preview(a)
+}
+
+func (r *Renderer) preview(a Application) Preview {
 	tree := a.tree()
 	paths := unknown(tree, nil)
 	if len(paths) == 0 {

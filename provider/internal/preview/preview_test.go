@@ -54,7 +54,7 @@ func TestKeys(t *testing.T) {
 			spec(nil, map[string]any{"name": "a", "type": "k8s-objects", "properties": map[string]any{"objects": []any{
 				map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "c", "namespace": "shop-prod"}}}}}),
 			[]string{"default/a/ConfigMap/c"}, ""},
-		"ForeignType": {"A type that is not built in makes nobody knows what.", spec(nil, map[string]any{"name": "a", "type": "ours"}), nil, `components.a: the component type "ours" is not built into the provider`},
+		"ForeignType": {"A type that is not built in makes nobody knows what.", spec(nil, map[string]any{"name": "a", "type": "ours"}), nil, `components.a: the component type "ours" is not built into the provider, and its definition is not given`},
 		"Policies":    {"Where it goes is not known.", map[string]any{"components": []any{worker("a")}, "policies": definition.Unknown{}}, nil, "policies is not known yet, and decides which objects there are"},
 		"Selected": {"Which components go there is not known.",
 			spec([]any{policyOf("environment", map[string]any{"environment": "prod", "selector": []any{definition.Unknown{}}})}, worker("a")), nil,

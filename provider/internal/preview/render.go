@@ -22,13 +22,20 @@ import (
 type Renderer struct {
 	library  *definition.Library
 	renderer *render.Renderer
+	// given are the types that are not embedded.
+	given map[typeName]bool
+	own   derived
 }
 
 // New is a renderer. It compiles a definition when it is first used.
-func New() *Renderer {
-	library := definition.Builtin()
+func New() *Renderer { return over(definition.Builtin()) }
+
+func over(library *definition.Library) *Renderer {
 	return &Renderer{library: library, renderer: render.New(library)}
 }
+
+// Library has the definitions that the renderer knows.
+func (r *Renderer) Library() *definition.Library { return r.library }
 
 var shared = sync.OnceValue(New)
 
@@ -123,7 +130,7 @@ func (r *Renderer) prepare(components []render.Component) error {
 func (r *Renderer) embedded(kind definition.Kind, name, at string) error {
 	var missing *definition.UnknownTypeError
 	if _, err := r.library.Lookup(kind, name); errors.As(err, &missing) {
-		return fmt.Errorf("%s: the %s type %q is not built into the provider", at, kind, name)
+		return fmt.Errorf("%s: the %s type %q is not built into the provider, and its definition is not given", at, kind, name)
 	}
 	return nil
 }

@@ -1,0 +1,181 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// ledgerCUE is a component type that is not built in: an object of that kind.
+func ledgerCUE(kind string) string {
+	return `ledger: {
+	type: "component"
+	attributes: workload: definition: {apiVersion: "v1", kind: "` + kind + `"}
+}
+template: {
+	parameter: {
+		size: *1 | int
+	}
+	output: {
+		apiVersion: "v1"
+		kind:       "` + kind + `"
+		data: size: "\(parameter.size)"
+	}
+}
+`
+}
+
+// definitionsValue is a value of definitions; nil stands for one that is not known.
+func definitionsValue(p *planner, given ...map[string]tftypes.Value) tftypes.Value {
+	kind, _ := p.schema.ValueType().(tftypes.Object)
+	list, _ := kind.AttributeTypes["definitions"].(tftypes.List)
+	element, _ := list.ElementType.(tftypes.Object)
+	values := make([]tftypes.Value, len(given))
+	for i, one := range given {
+		values[i] = tftypes.NewValue(element, tftypes.UnknownValue)
+		if one != nil {
+			values[i] = complete(element, one)
+		}
+	}
+	return tftypes.NewValue(list, values)
+}
+
+const someLedger = `{ books = { type = "ledger", properties = { size = 3 } } }`
+
+// TestGivenDefinitions plans an application of a type that is not built in.
+func TestGivenDefinitions(t *testing.T) {
+	unknown := tftypes.NewValue(tftypes.String, tftypes.UnknownValue)
+	cue := func(kind string) map[string]tftypes.Value {
+		return map[string]tftypes.Value{"cue": text(ledgerCUE(kind))}
+	}
+	in := func(namespace, kind string) map[string]tftypes.Value {
+		return map[string]tftypes.Value{"cue": text(ledgerCUE(kind)), "namespace": text(namespace)}
+	}
+	const none = "Type is not built in: "
+	tests := []struct {
+		reason     string
+		components string
+		given      []map[string]tftypes.Value
+		want       map[string]string
+		warning    string
+	}{
+		{"nothing is given", someLedger, nil, nil, none},
+		{"a file", someLedger, []map[string]tftypes.Value{cue("ConfigMap")}, map[string]string{"default/books/ConfigMap/books": "?"}, ""},
+		{"a file that is not known yet", someLedger, []map[string]tftypes.Value{{"cue": unknown}}, nil, "Objects not known yet: "},
+		{"a definition that is not known at all yet", someLedger, []map[string]tftypes.Value{nil}, nil, "Objects not known yet: "},
+		{"the last one of a name counts", someLedger, []map[string]tftypes.Value{cue("ConfigMap"), cue("Secret")}, map[string]string{"default/books/Secret/books": "?"}, ""},
+		{"that of the application's namespace before that of the system's", someLedger, []map[string]tftypes.Value{in("default", "Secret"), in("fairlead-system", "ConfigMap")},
+			map[string]string{"default/books/Secret/books": "?"}, ""},
+		{"another OAM platform's come last", someLedger, []map[string]tftypes.Value{in("fairlead-system", "Secret"), in("vela-system", "ConfigMap")},
+			map[string]string{"default/books/Secret/books": "?"}, ""},
+		{"that of another namespace is not for this application", someLedger, []map[string]tftypes.Value{in("other", "Secret")}, nil, none},
+		{"a built-in type of the same name is hidden", `{ web = { type = "webservice", properties = { size = 3 } } }`,
+			[]map[string]tftypes.Value{{"cue": text(strings.Replace(ledgerCUE("ConfigMap"), "ledger", "webservice", 1))}}, map[string]string{"default/web/ConfigMap/web": "?"}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			p := newPlanner(t)
+			config := configOf(attributes(t, map[string]string{"components": test.components}))
+			if test.given != nil {
+				config["definitions"] = definitionsValue(p, test.given...)
+			}
+			checkPrefix(t, "validation", summaries(p.validate(applicationType, config), tfprotov6.DiagnosticSeverityError), "")
+			resp := p.plan(applicationType, config)
+			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+			checkPrefix(t, "warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), test.warning)
+			planned := p.decodeValue(applicationType, resp.PlannedState)
+			if planned["resources"].IsKnown() != (test.want != nil) {
+				t.Fatalf("resources: %s", planned["resources"])
+			}
+			if test.want == nil {
+				return
+			}
+			if diff := cmp.Diff(test.want, resourcesOf(t, planned)); diff != "" {
+				t.Errorf("resources (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestGivenDefinitionsValidate checks properties against a definition that is given,
+// and the definition itself.
+func TestGivenDefinitionsValidate(t *testing.T) {
+	p := newPlanner(t)
+	tests := []struct{ reason, components, cue, want string }{
+		{"a property that the type does not have", `{ books = { type = "ledger", properties = { sice = 3 } } }`, ledgerCUE("ConfigMap"), "Invalid application: components.books.properties.sice: "},
+		{"a property of another type", `{ books = { type = "ledger", properties = { size = "many" } } }`, ledgerCUE("ConfigMap"), "Invalid application: components.books.properties.size: "},
+		{"no definition", someLedger, "", "Invalid application: definitions[0].cue: is required"},
+		{"a definition that is no CUE", someLedger, "ledger: {", "Invalid application: definitions[0].cue: "},
+		{"a definition whose template refers to nothing", someLedger, strings.Replace(ledgerCUE("ConfigMap"), "parameter.size", "paramter.size", 1), "Invalid application: definitions[0].cue: "},
+	}
+	for _, test := range tests {
+		config := configOf(attributes(t, map[string]string{"components": test.components}))
+		given := map[string]tftypes.Value{"cue": text(test.cue)}
+		if test.cue == "" {
+			delete(given, "cue")
+		}
+		config["definitions"] = definitionsValue(p, given)
+		checkPrefix(t, test.reason, summaries(p.validate(applicationType, config), tfprotov6.DiagnosticSeverityError), test.want)
+	}
+}
+
+// TestGivenDefinitionsChange changes nothing but a definition: that is a change of
+// the application.
+func TestGivenDefinitionsChange(t *testing.T) {
+	p := newPlanner(t)
+	with := func(kind string) map[string]tftypes.Value {
+		out := attributes(t, map[string]string{"components": someLedger})
+		out["definitions"] = definitionsValue(p, map[string]tftypes.Value{"cue": text(ledgerCUE(kind))})
+		return out
+	}
+	for reason, test := range map[string]struct {
+		kind    string
+		changes bool
+	}{
+		"the same":       {"ConfigMap", false},
+		"another object": {"Secret", true},
+	} {
+		state := stateOf(with("ConfigMap"))
+		state["resources"] = resourcesValue(map[string]string{"default/books/ConfigMap/books": someDigest})
+		planned := p.decodeValue(applicationType, p.change(state, configOf(with(test.kind))).PlannedState)
+		if planned["revision"].IsKnown() == test.changes {
+			t.Errorf("%s: revision %s", reason, planned["revision"])
+		}
+		if _, there := resourcesOf(t, planned)["default/books/"+test.kind+"/books"]; !there {
+			t.Errorf("%s: resources %s", reason, planned["resources"])
+		}
+	}
+}
+
+// TestDefinitionRef checks that what an application may know of a definition is known
+// at plan, in both forms.
+func TestDefinitionRef(t *testing.T) {
+	p := newPlanner(t)
+	for reason, config := range map[string]map[string]tftypes.Value{
+		"a file": {"cue": text(ledgerCUE("ConfigMap"))},
+		"attributes": {"kind": text("component"), "name": text("ledger"), "namespace": text("default"),
+			"template": text("parameter: {\n\tsize: *1 | int\n}\noutput: {\n\tapiVersion: \"v1\"\n\tkind: \"ConfigMap\"\n}\n")},
+	} {
+		planned := p.decodeValue("fairlead_definition", p.plan("fairlead_definition", config).PlannedState)
+		ref := map[string]tftypes.Value{}
+		if err := planned["ref"].As(&ref); err != nil || !planned["ref"].IsFullyKnown() {
+			t.Fatalf("%s: ref %s: %v", reason, planned["ref"], err)
+		}
+		app := configOf(attributes(t, map[string]string{"components": someLedger}))
+		app["definitions"] = definitionsValue(p, ref)
+		got := resourcesOf(t, p.decodeValue(applicationType, p.plan(applicationType, app).PlannedState))
+		if diff := cmp.Diff(map[string]string{"default/books/ConfigMap/books": "?"}, got); diff != "" {
+			t.Errorf("%s: resources of an application (-want +got):\n%s", reason, diff)
+		}
+	}
+	open := p.decodeValue("fairlead_definition", p.plan("fairlead_definition", map[string]tftypes.Value{"cue": tftypes.NewValue(tftypes.String, tftypes.UnknownValue)}).PlannedState)
+	if open["ref"].IsKnown() {
+		t.Errorf("ref of what is not known yet: %s", open["ref"])
+	}
+}

@@ -1,0 +1,56 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package preview
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+)
+
+// ownType is a component type of that name.
+func ownType(name string) string {
+	return name + `: {type: "component", attributes: workload: definition: {apiVersion: "v1", kind: "ConfigMap"}}
+template: {parameter: {}, output: {apiVersion: "v1", kind: "ConfigMap"}}
+`
+}
+
+// TestWith checks which definitions a renderer has, and that a set of them is
+// compiled once.
+func TestWith(t *testing.T) {
+	base := New()
+	if same, err := base.With(nil); err != nil || same != base {
+		t.Errorf("without files: %v", err)
+	}
+	own, err := base.With([]string{ownType("a"), ownType("b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := base.With([]string{ownType("a"), ownType("b")})
+	if err != nil || again != own {
+		t.Errorf("the same files make another renderer: %v", err)
+	}
+	for name, want := range map[string]bool{"a": true, "b": true, "c": false, "webservice": false} {
+		if got := own.Has(definition.Component, name); got != want {
+			t.Errorf("%s is given: %t", name, got)
+		}
+	}
+	if base.Has(definition.Component, "a") {
+		t.Error("the renderer without files has a type of them")
+	}
+	var wrong *GivenError
+	if _, err := base.With([]string{ownType("a"), "b: {"}); !errors.As(err, &wrong) || wrong.Index != 1 {
+		t.Errorf("got %v, want that the second file is wrong", err)
+	}
+	for i := range 2 * maxDerived {
+		if _, err := base.With([]string{ownType(fmt.Sprintf("t%d", i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept := len(base.own.known); kept > maxDerived {
+		t.Errorf("%d sets are kept, at most %d", kept, maxDerived)
+	}
+}
