@@ -199,3 +199,37 @@ func TestPlanOfWhatExists(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanKnowsConstraints plans an application that breaks a constraint of its
+// environment, without any hub: the plan says so. With one, what was planned is applied,
+// and a change of the constraint shows again.
+func TestPlanKnowsConstraints(t *testing.T) {
+	plane := sharedHub(t)
+	config := func(provider, constraints string) string {
+		return provider + `
+resource "fairlead_environment" "this" {
+  name                   = "strict"
+  application_namespaces = { names = ["default"] }
+  constraints            = ` + constraints + `
+}
+` + application("strict", `  environments = { strict = { ref = fairlead_environment.this.ref } }
+  `+web("docker.io/library/nginx:1"))
+	}
+	away := "provider \"fairlead\" {\n  hub  = { host = \"https://127.0.0.1:1\", token = \"t\" }\n  plan = { preview = \"offline\" }\n}\n"
+	const broken = `environment "strict", component "web", Deployment web: spec.template.spec.containers[0].image: `
+	w := newWorkspace(t, config(away, `{ allowed_registries = ["ghcr.io/acme"] }`))
+	output := oneLine(w.run(t, nil, "plan"))
+	if !strings.Contains(output, broken+"is of no registry that constraints.allowed_registries allows ghcr.io/acme") || !strings.Contains(output, "Plan: 2 to add") {
+		t.Errorf("want a warning of the registry:\n%s", output)
+	}
+	here := fmt.Sprintf("provider \"fairlead\" {\n  hub = { config_path = %q }\n}\n", plane.KubeconfigPath)
+	t.Cleanup(func() { w.run(t, nil, "destroy", "-auto-approve") })
+	for _, constraints := range []string{`{ allowed_registries = ["docker.io"], max_replicas = 3 }`, `{ require_image_digest = true }`, `null`} {
+		w.write(t, config(here, constraints))
+		output := oneLine(w.run(t, nil, "apply", "-auto-approve"))
+		if warned := strings.Contains(output, broken+"is named without a digest"); warned != strings.Contains(constraints, "digest") {
+			t.Errorf("constraints %s: the warning is there: %t\n%s", constraints, warned, output)
+		}
+		w.run(t, nil, "plan", "-detailed-exitcode")
+	}
+}

@@ -57,7 +57,7 @@ func previewed(m *applicationModel, spec *applicationSpec, hub *Hub) preview.App
 	}
 	return preview.Application{
 		Name: jsonOrUnknown(m.Name), Namespace: jsonOrUnknown(m.Namespace), Labels: labels, Annotations: jsonOrUnknown(m.Annotations),
-		Spec: previewedSpec(m, spec), Environments: environmentRefs(m.Environments),
+		Spec: previewedSpec(m, spec), Environments: previewedRefs(m.Environments),
 	}
 }
 
@@ -131,6 +131,20 @@ func environmentRefs(environments types.Dynamic) map[string]any {
 	return out
 }
 
+// previewedRefs are the refs with what decides the objects of an application.
+func previewedRefs(environments types.Dynamic) map[string]any {
+	refs := environmentRefs(environments)
+	for name, ref := range refs {
+		if fields, ok := ref.(map[string]any); ok {
+			kept := map[string]any{}
+			put(kept, "target_namespace", fields["target_namespace"])
+			put(kept, "defaults", fields["defaults"])
+			refs[name] = kept
+		}
+	}
+	return refs
+}
+
 // checkRefs refuses what is known of one environment under the name of another:
 // the plan would show objects that are delivered nowhere.
 func checkRefs(environments types.Dynamic, diags *diag.Diagnostics) {
@@ -186,6 +200,7 @@ func (r *applicationResource) planResources(plan *applicationModel, spec *applic
 		salt = ""
 	}
 	plan.Resources = digestMap(found, salt)
+	warnOfBreaches(found, environmentRefs(plan.Environments), diags)
 }
 
 // digestMap is the map of digests, each unknown without a salt.

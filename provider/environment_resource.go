@@ -117,10 +117,11 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 	keepDynamic(ctx, path.Root("defaults"), expandDefaults, req, resp)
 	keepDynamic(ctx, path.Root("namespace_options").AtName("objects"), expandObjects, req, resp)
 	var name types.String
-	var target types.Object
+	var target, constraints types.Object
 	var after types.Set
 	var defaults types.Dynamic
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("defaults"), &defaults)...)
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("constraints"), &constraints)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("target_namespace"), &target)...)
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("after"), &after)...)
@@ -128,7 +129,7 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 		return
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after, defaults))...)
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after, defaults, constraints))...)
 }
 
 // replacesName says whether the plan makes an object of another name.

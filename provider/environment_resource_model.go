@@ -265,13 +265,24 @@ func refTypes() map[string]attr.Type {
 		"target_namespace": types.ObjectType{AttrTypes: targetNamespaceTypes()},
 		"after":            types.SetType{ElemType: types.StringType},
 		"defaults":         types.DynamicType,
+		"constraints":      types.ObjectType{AttrTypes: constraintTypes()},
+	}
+}
+
+func constraintTypes() map[string]attr.Type {
+	return map[string]attr.Type{
+		"allowed_registries": types.SetType{ElemType: types.StringType}, "require_image_digest": types.BoolType,
+		"allowed_kinds": types.SetType{ElemType: types.StringType}, "denied_kinds": types.SetType{ElemType: types.StringType},
+		"allow_cluster_scoped": types.BoolType, "max_replicas": types.Int32Type,
 	}
 }
 
 // environmentRef makes ref. It depends on nothing but its arguments, any of
 // which may be unknown.
-func environmentRef(name types.String, target types.Object, after types.Set, defaults types.Dynamic) types.Object {
-	return types.ObjectValueMust(refTypes(), map[string]attr.Value{"name": name, "target_namespace": target, "after": after, "defaults": defaults})
+func environmentRef(name types.String, target types.Object, after types.Set, defaults types.Dynamic, constraints types.Object) types.Object {
+	return types.ObjectValueMust(refTypes(), map[string]attr.Value{
+		"name": name, "target_namespace": target, "after": after, "defaults": defaults, "constraints": constraints,
+	})
 }
 
 // ref makes the model's own ref.
@@ -282,5 +293,23 @@ func (m environmentModel) ref() types.Object {
 			"name": m.TargetNamespace.Name, "prefix": m.TargetNamespace.Prefix, "suffix": m.TargetNamespace.Suffix,
 		})
 	}
-	return environmentRef(m.Name, target, m.After, m.Defaults)
+	return environmentRef(m.Name, target, m.After, m.Defaults, m.Constraints.object())
+}
+
+// object is the model as a value.
+func (m *constraintsModel) object() types.Object {
+	if m == nil {
+		return types.ObjectNull(constraintTypes())
+	}
+	texts := func(set types.Set) types.Set {
+		if set.IsNull() {
+			return types.SetNull(types.StringType) // one that was never set has no type
+		}
+		return set
+	}
+	return types.ObjectValueMust(constraintTypes(), map[string]attr.Value{
+		"allowed_registries": texts(m.AllowedRegistries), "require_image_digest": m.RequireImageDigest,
+		"allowed_kinds": texts(m.AllowedKinds), "denied_kinds": texts(m.DeniedKinds),
+		"allow_cluster_scoped": m.AllowClusterScoped, "max_replicas": m.MaxReplicas,
+	})
 }

@@ -370,6 +370,25 @@ func deletionSchema() schema.Attribute {
 	}
 }
 
+// constraintsRefSchema is what applications are told of constraints.
+func constraintsRefSchema() schema.Attribute {
+	texts := func(description string) schema.Attribute {
+		return schema.SetAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: description}
+	}
+	return schema.SingleNestedAttribute{
+		Computed:            true,
+		MarkdownDescription: "What may be delivered there: a plan warns of the objects of an application that break it.",
+		Attributes: map[string]schema.Attribute{
+			"allowed_registries":   texts("Prefixes that images may have."),
+			"require_image_digest": schema.BoolAttribute{Computed: true, MarkdownDescription: "Images must be given by digest."},
+			"allowed_kinds":        texts("Kinds that may be delivered."),
+			"denied_kinds":         texts("Kinds that may not be delivered."),
+			"allow_cluster_scoped": schema.BoolAttribute{Computed: true, MarkdownDescription: "Admit objects that have no namespace."},
+			"max_replicas":         schema.Int32Attribute{Computed: true, MarkdownDescription: "Most replicas of one workload."},
+		},
+	}
+}
+
 // refSchema is what applications are told of the environment.
 func refSchema() schema.Attribute {
 	return schema.SingleNestedAttribute{
@@ -392,7 +411,8 @@ func refSchema() schema.Attribute {
 				ElementType:         types.StringType,
 				MarkdownDescription: "Environments that come first.",
 			},
-			"defaults": schema.DynamicAttribute{Computed: true, MarkdownDescription: "What components get there without asking, by component type."},
+			"defaults":    schema.DynamicAttribute{Computed: true, MarkdownDescription: "What components get there without asking, by component type."},
+			"constraints": constraintsRefSchema(),
 		},
 	}
 }

@@ -25,6 +25,12 @@ type Preview struct {
 	// objects by key, and the keys of those whose content is known.
 	objects map[string][]map[string]any
 	certain map[string]bool
+	all     []Object
+}
+
+// Certain are the objects whose content is known, in the order of environments and components.
+func (p Preview) Certain() []Object {
+	return slices.DeleteFunc(slices.Clone(p.all), func(o Object) bool { return !p.certain[o.Key()] })
 }
 
 // Digests are the digests of all objects by their key: of what is in the object,
@@ -139,7 +145,7 @@ func keysOf(objects []Object) []string {
 }
 
 func newPreview(objects []Object, leaves []leaf) Preview {
-	p := Preview{objects: map[string][]map[string]any{}, certain: map[string]bool{}}
+	p := Preview{objects: map[string][]map[string]any{}, certain: map[string]bool{}, all: objects}
 	for _, o := range objects {
 		key := o.Key()
 		p.objects[key] = append(p.objects[key], o.Content)
