@@ -113,6 +113,25 @@ func TestForbiddenNamesARole(t *testing.T) {
 	}
 }
 
+// TestMissingKindNamesWhoBringsIt checks that nobody is told to install the addon
+// for a kind that the addon does not bring.
+func TestMissingKindNamesWhoBringsIt(t *testing.T) {
+	kinds := []schema.GroupVersionKind{
+		{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"},
+		{Group: "fairlead.dev", Version: "v1alpha1", Kind: "Environment"},
+		{Group: "cluster.open-cluster-management.io", Version: "v1", Kind: "ManagedCluster"},
+		{Group: "work.open-cluster-management.io", Version: "v1", Kind: "ManifestWork"},
+		{Group: "not-open-cluster-management.io", Version: "v1", Kind: "ManagedCluster"},
+		{Version: "v1", Kind: "Secret"},
+	}
+	var texts []string
+	for _, kind := range kinds {
+		failure := kindMissing(attempt{verb: "write", kind: kind, name: "a"})
+		texts = append(texts, fmt.Sprintf("# %s\n%s\n%s\n", kind.GroupKind(), failure.Summary, failure.Detail))
+	}
+	golden(t, "missing_kinds.txt", strings.Join(texts, "\n"))
+}
+
 // TestErrorTexts checks what failures look like, and that none shows the token.
 func TestErrorTexts(t *testing.T) {
 	certificate, key := testPair(t)

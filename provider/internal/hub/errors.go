@@ -250,10 +250,23 @@ func kindMissing(what attempt) *Error {
 	return &Error{
 		Reason:  KindMissing,
 		Summary: "Kind not installed on the hub",
-		Detail: fmt.Sprintf("Could not %s: the hub does not serve %s. The Fairlead addon brings this kind. "+
-			"Install it with the resource fairlead_addon and let this resource depend on it (depends_on = [fairlead_addon.hub]), "+
-			"or check that the provider points at the right hub.", what, what.kind.GroupVersion().WithKind(what.kind.Kind).GroupKind()),
+		Detail:  fmt.Sprintf("Could not %s: the hub does not serve %s. %s", what, what.kind.GroupKind(), bringerOf(what.kind.Group)),
 	}
+}
+
+// bringerOf says who brings the kinds of a group, and what is to be done for it.
+func bringerOf(group string) string {
+	switch {
+	case group == "core.oam.dev", group == "fairlead.dev":
+		return "The Fairlead addon brings this kind. " +
+			"Install it with the resource fairlead_addon and let this resource depend on it (depends_on = [fairlead_addon.hub]), " +
+			"or check that the provider points at the right hub."
+	case strings.HasSuffix(group, ".open-cluster-management.io"):
+		return "The hub of Open Cluster Management, its cluster manager, brings this kind. " +
+			"Install it on the hub, such as by clusteradm init, or check that the provider points at the right hub."
+	}
+	return "Neither the Fairlead addon nor Open Cluster Management brings this kind. " +
+		"Check that the provider points at the right hub, and that the address is that of a Kubernetes API server."
 }
 
 // notFound tells a missing object from a missing namespace and a missing kind.
