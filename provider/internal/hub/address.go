@@ -58,23 +58,38 @@ func trust(sources []source, settings *Settings) error {
 // serverURL returns the URL of the API server. Without a scheme it is https, and
 // http is refused beyond this machine, because a credential would travel in clear.
 func serverURL(host, label string) (string, error) {
-	text := host
+	parsed, problem := parseServer(host)
+	if problem != "" {
+		return "", &ConfigError{Field: attributeOf(label), Summary: invalidSummary, Detail: label + problem}
+	}
+	if parsed.Scheme == "https" || (parsed.Scheme == "http" && loopback(parsed.Hostname())) {
+		return parsed.String(), nil
+	}
+	return "", &ConfigError{Field: attributeOf(label), Summary: invalidSummary,
+		Detail: fmt.Sprintf("%s has the scheme %q. Only https is allowed, because the credential would travel in clear.", label, parsed.Scheme)}
+}
+
+// What is wrong with what names an API server. None shows it, because it may hold a password.
+const (
+	noServer  = " is not an address. Give it as https://name:port."
+	noAccount = " holds a user or a password. Give the address alone, as https://name:port, and the credential in a place of its own, " +
+		"such as hub.token or a user of the kubeconfig: an address is shown in messages."
+)
+
+// parseServer reads the address of an API server, which is https without a scheme,
+// and says what is wrong with it.
+func parseServer(text string) (parsed *url.URL, problem string) {
 	if !strings.Contains(text, "://") {
 		text = "https://" + text
 	}
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.User != nil {
-		return "", &ConfigError{Field: attributeOf(label), Summary: invalidSummary,
-			Detail: label + " is not an address. Give it as https://name:port, without user or password."}
+	switch {
+	case err != nil || parsed.Host == "":
+		return nil, noServer
+	case parsed.User != nil:
+		return nil, noAccount
 	}
-	if parsed.Scheme == "https" {
-		return text, nil
-	}
-	if parsed.Scheme == "http" && loopback(parsed.Hostname()) {
-		return text, nil
-	}
-	return "", &ConfigError{Field: attributeOf(label), Summary: invalidSummary,
-		Detail: fmt.Sprintf("%s has the scheme %q. Only https is allowed, because the credential would travel in clear.", label, parsed.Scheme)}
+	return parsed, ""
 }
 
 // loopback says whether the name is this machine.

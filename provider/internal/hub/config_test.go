@@ -221,6 +221,9 @@ func TestResolveErrors(t *testing.T) {
 		{reason: "a proxy without a scheme", block: Settings{Host: "https://hub", Token: "t", ProxyURL: "user:SECRET-CANARY@proxy:3128"}},
 		{reason: "a proxy of a scheme that is none", block: Settings{ConfigPath: "a"}, env: map[string]string{"KUBE_PROXY_URL": "ftp://user:SECRET-CANARY@proxy:3128"}},
 		{reason: "user in the address", block: Settings{Host: "https://user:SECRET-CANARY@hub", Token: "t"}},
+		{reason: "user in an address without a scheme", block: Settings{Host: "user:SECRET-CANARY@hub:6443", Token: "t"}},
+		{reason: "user in the address of a variable", env: map[string]string{"KUBE_HOST": "https://user:SECRET-CANARY@hub", "KUBE_TOKEN": "t"}},
+		{reason: "an address that cannot be read", block: Settings{Host: "https://user:SECRET-CANARY%@hub", Token: "t"}},
 	}
 	var texts []string
 	for _, test := range tests {

@@ -161,6 +161,9 @@ func (k kubeconfig) choose(settings Settings) (string, error) {
 		return "", &ConfigError{Field: keyConfigContext, Summary: "Invalid kubeconfig",
 			Detail: fmt.Sprintf("Context %q of %s names the cluster %q, which has no server there.", name, k.origin, cluster)}
 	}
+	if _, problem := parseServer(found.Server); problem != "" {
+		return "", &ConfigError{Summary: "Invalid kubeconfig", Detail: fmt.Sprintf("The server of the cluster %q of %s%s", cluster, k.origin, problem)}
+	}
 	if found.ProxyURL != "" && !isProxy(Secret(found.ProxyURL)) {
 		// The error of client-go shows the whole of it, and it may hold a password.
 		return "", &ConfigError{Summary: "Invalid kubeconfig", Detail: fmt.Sprintf("The proxy-url of the cluster %q of %s%s", cluster, k.origin, noProxy)}

@@ -123,6 +123,11 @@ func proxied(proxy string) Secret {
 	return Secret(strings.Replace(string(userOf("token: t")), server, server+", proxy-url: '"+proxy+"'", 1))
 }
 
+// servedAt is a kubeconfig whose only cluster has that address.
+func servedAt(address string) Secret {
+	return Secret(strings.Replace(string(userOf("token: t")), "https://hub:6443", address, 1))
+}
+
 // unexpired is a token of an OpenID provider, signed by nobody, that expires in the year 2999.
 const unexpired = "eyJhbGciOiJub25lIn0.eyJleHAiOjMyNDcyMTQ0MDAwfQ."
 
@@ -157,6 +162,10 @@ func TestKubeconfigErrors(t *testing.T) {
 		{"a provider that nobody knows", Settings{Kubeconfig: userOf(`auth-provider: {name: nobody}`)}},
 		{"a provider that lacks its settings", Settings{Kubeconfig: userOf(`auth-provider: {name: oidc}`)}},
 		{"a certificate that is missing", Settings{Kubeconfig: userOf(`client-certificate: /nowhere/cert, client-key: /nowhere/key`)}},
+		{"a password in the address of the server", Settings{Kubeconfig: servedAt("https://jane:SECRET-CANARY@hub:6443")}},
+		{"a password in an address without a scheme", Settings{Kubeconfig: servedAt("jane:SECRET-CANARY@hub:6443")}},
+		{"a user in the address of the server", Settings{Kubeconfig: servedAt("https://SECRET-CANARY@hub:6443")}},
+		{"an address that cannot be read", Settings{Kubeconfig: servedAt("https://jane:SECRET-CANARY%@hub:6443")}},
 		{"a proxy without a scheme that is known", Settings{Kubeconfig: proxied("ftp://jane:SECRET-CANARY@proxy:3128")}},
 		{"a proxy that cannot be read", Settings{Kubeconfig: proxied("http://jane:SECRET-CANARY%@proxy:3128")}},
 		{"a proxy without a name", Settings{Kubeconfig: proxied("jane:SECRET-CANARY@proxy:3128")}},
