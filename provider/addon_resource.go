@@ -38,7 +38,7 @@ const (
 
 // addonResource is fairlead_addon.
 type addonResource struct {
-	hub      *Hub
+	hubResource
 	patience release.Patience
 }
 
@@ -62,11 +62,6 @@ func (r *addonResource) IdentitySchema(_ context.Context, _ resource.IdentitySch
 	resp.IdentitySchema = identityschema.Schema{Attributes: map[string]identityschema.Attribute{
 		"namespace": identityschema.StringAttribute{RequiredForImport: true, Description: "Namespace of the addon."},
 	}}
-}
-
-// Configure takes the Hub over.
-func (r *addonResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig checks the values against the chart's schema, without a hub.

@@ -26,9 +26,7 @@ var (
 )
 
 // clusterBindingResource is fairlead_cluster_binding.
-type clusterBindingResource struct {
-	hub *Hub
-}
+type clusterBindingResource struct{ namedResource }
 
 // NewClusterBindingResource returns the resource fairlead_cluster_binding.
 func NewClusterBindingResource() resource.Resource { return &clusterBindingResource{} }
@@ -46,11 +44,6 @@ func (r *clusterBindingResource) Schema(ctx context.Context, _ resource.SchemaRe
 // IdentitySchema describes the identity: the name.
 func (r *clusterBindingResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
 	resp.IdentitySchema = nameIdentity("Name of the binding.")
-}
-
-// Configure takes the Hub over.
-func (r *clusterBindingResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
 }
 
 // object returns the life of bindings over that client.
@@ -93,7 +86,7 @@ func (r *clusterBindingResource) warnOfDestroy(ctx context.Context, req resource
 	}
 	var binding v1alpha1.ClusterBinding
 	var environment v1alpha1.Environment
-	environments := (&environmentResource{hub: r.hub}).object
+	environments := (&environmentResource{r.namedResource}).object
 	if look(ctx, r.hub, r.object, name.ValueString(), &binding) && look(ctx, r.hub, environments, binding.Spec.Environment, &environment) {
 		warnOfBinding(&binding, &environment, diags)
 	}
@@ -117,16 +110,15 @@ func (r *clusterBindingResource) Create(ctx context.Context, req resource.Create
 	defer r.hub.forgetPlatform()
 	var plan clusterBindingModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "create the binding")
-	resp.Diagnostics.Append(diags...)
+	ctx, client, cancel := r.begin(ctx, "create the binding", plan.Timeouts.Create, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
+		return
+	}
 	binding := plan.expand(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object := r.object(client).of(rand.Text())
 	desired, err := object.desired(binding)
 	if err != nil {
@@ -146,8 +138,7 @@ func (r *clusterBindingResource) Create(ctx context.Context, req resource.Create
 	plan.ID = plan.Name
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
+	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
 }
 
 // Read reads the binding. While the hub cannot be asked the state stays.
@@ -178,11 +169,7 @@ func (r *clusterBindingResource) Read(ctx context.Context, req resource.ReadRequ
 	}
 	model.AdoptExisting = types.BoolValue(state.AdoptExisting.ValueBool())
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(keepInstance(ctx, req.Private, resp.Private, live)...)
-	if state.ID.IsNull() {
-		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
-	}
+	resp.Diagnostics.Append(keepRead(ctx, req.Private, resp.Private, live, state.ID.IsNull())...)
 }
 
 // Update writes the binding.
@@ -190,16 +177,15 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 	defer r.hub.forgetPlatform()
 	var plan clusterBindingModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "update the binding")
-	resp.Diagnostics.Append(diags...)
+	ctx, client, cancel := r.begin(ctx, "update the binding", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
+		return
+	}
 	binding := plan.expand(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object := r.object(client).of(instanceOf(ctx, req.Private))
 	desired, err := object.desired(binding)
 	if err != nil {
@@ -213,9 +199,7 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
-	resp.Diagnostics.Append(storeImported(ctx, resp.Private, false)...)
+	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
 }
 
 // Delete deletes the binding and waits until it is gone: until nothing is
@@ -224,15 +208,11 @@ func (r *clusterBindingResource) Delete(ctx context.Context, req resource.Delete
 	defer r.hub.forgetPlatform()
 	var state clusterBindingModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "delete the binding")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "delete the binding", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object, name := r.object(client).of(loadInstance(ctx, req.Private)), state.Name.ValueString()
 	if stays, err := object.takenOver(ctx, name); err != nil || stays {
 		appendError(&resp.Diagnostics, err)
@@ -241,9 +221,4 @@ func (r *clusterBindingResource) Delete(ctx context.Context, req resource.Delete
 	if err := object.remove(ctx, name, loadUID(ctx, req.Private)); err != nil {
 		appendError(&resp.Diagnostics, err)
 	}
-}
-
-// ImportState takes the name as the import id, or the identity.
-func (r *clusterBindingResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("name"), path.Root("name"), req, resp)
 }

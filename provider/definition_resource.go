@@ -32,9 +32,7 @@ var (
 )
 
 // definitionResource is fairlead_definition.
-type definitionResource struct {
-	hub *Hub
-}
+type definitionResource struct{ hubResource }
 
 // NewDefinitionResource returns the resource fairlead_definition.
 func NewDefinitionResource() resource.Resource { return &definitionResource{} }
@@ -52,11 +50,6 @@ func (r *definitionResource) Schema(ctx context.Context, _ resource.SchemaReques
 // IdentitySchema describes the identity: kind, namespace and name.
 func (r *definitionResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
 	resp.IdentitySchema = definitionIdentity()
-}
-
-// Configure takes the Hub over.
-func (r *definitionResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
 }
 
 // object returns the life of the definition.
@@ -240,15 +233,11 @@ func (m *definitionModel) replaced(state *definitionModel) path.Paths {
 func (r *definitionResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan definitionModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "create the definition")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "create the definition", plan.Timeouts.Create, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	plan.nameFromCUE(ctx, nil, &resp.Diagnostics)
 	instance := rand.Text()
 	desired := r.desired(ctx, &plan, instance, &resp.Diagnostics)
@@ -316,9 +305,7 @@ func (r *definitionResource) save(ctx context.Context, plan *definitionModel, li
 	plan.Ref = plan.ref(ctx)
 	diags.Append(state.Set(ctx, plan)...)
 	diags.Append(setDefinitionIdentity(ctx, identity, plan)...)
-	diags.Append(storeUID(ctx, private, live.GetUID())...)
-	diags.Append(storeInstance(ctx, private, instance)...)
-	diags.Append(storeImported(ctx, private, false)...)
+	diags.Append(r.object(nil, plan).of(instance).keepWritten(ctx, private, live)...)
 }
 
 // Read reads the definition. While the hub cannot be asked the state stays.
@@ -344,11 +331,7 @@ func (r *definitionResource) Read(ctx context.Context, req resource.ReadRequest,
 		resp.Diagnostics.AddWarning("The addon refuses the definition", fmt.Sprintf("%s %q: %s", live.GetKind(), live.GetName(), verdict.Message))
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(keepInstance(ctx, req.Private, resp.Private, live)...)
-	if importing {
-		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
-	}
+	resp.Diagnostics.Append(keepRead(ctx, req.Private, resp.Private, live, importing)...)
 }
 
 // Update writes the definition. One that is refused gives way to what was there
@@ -357,15 +340,11 @@ func (r *definitionResource) Update(ctx context.Context, req resource.UpdateRequ
 	var plan, state definitionModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "update the definition")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "update the definition", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	instance := instanceOf(ctx, req.Private)
 	desired := r.desired(ctx, &plan, instance, &resp.Diagnostics)
 	// What the state holds may be what somebody broke by hand.
@@ -394,15 +373,11 @@ func (r *definitionResource) Update(ctx context.Context, req resource.UpdateRequ
 func (r *definitionResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state definitionModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "delete the definition")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "delete the definition", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object, name := r.object(client, &state).of(loadInstance(ctx, req.Private)), state.Name.ValueString()
 	if stays, err := object.takenOver(ctx, name); err != nil || stays {
 		appendError(&resp.Diagnostics, err)

@@ -37,9 +37,7 @@ const (
 )
 
 // environmentResource is fairlead_environment.
-type environmentResource struct {
-	hub *Hub
-}
+type environmentResource struct{ namedResource }
 
 // NewEnvironmentResource returns the resource fairlead_environment.
 func NewEnvironmentResource() resource.Resource { return &environmentResource{} }
@@ -64,11 +62,6 @@ func nameIdentity(description string) identityschema.Schema {
 	return identityschema.Schema{Attributes: map[string]identityschema.Attribute{
 		"name": identityschema.StringAttribute{RequiredForImport: true, Description: description},
 	}}
-}
-
-// Configure takes the Hub over.
-func (r *environmentResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
 }
 
 // object returns the life of environments over that client.
@@ -183,15 +176,11 @@ func (r *environmentResource) Create(ctx context.Context, req resource.CreateReq
 	defer r.hub.forgetPlatform()
 	var plan environmentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "create the environment")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "create the environment", plan.Timeouts.Create, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object := r.object(client).of(rand.Text())
 	environment := plan.expand(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -220,8 +209,7 @@ func (r *environmentResource) Create(ctx context.Context, req resource.CreateReq
 	plan.Ref = plan.ref()
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
+	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
 }
 
 // createNamespaces creates the namespaces that the environment names, if it is to.
@@ -259,11 +247,7 @@ func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest
 	}
 	model.AdoptExisting = types.BoolValue(state.AdoptExisting.ValueBool())
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(keepInstance(ctx, req.Private, resp.Private, live)...)
-	if state.ID.IsNull() {
-		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
-	}
+	resp.Diagnostics.Append(keepRead(ctx, req.Private, resp.Private, live, state.ID.IsNull())...)
 }
 
 // Update writes the environment.
@@ -271,15 +255,11 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	defer r.hub.forgetPlatform()
 	var plan environmentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "update the environment")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "update the environment", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object := r.object(client).of(instanceOf(ctx, req.Private))
 	environment := plan.expand(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -302,9 +282,7 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	plan.Ref = plan.ref()
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
-	resp.Diagnostics.Append(storeImported(ctx, resp.Private, false)...)
+	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
 }
 
 // Delete deletes the environment and waits until it is gone, then removes the
@@ -313,19 +291,15 @@ func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteReq
 	defer r.hub.forgetPlatform()
 	var state environmentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "delete the environment")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "delete the environment", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
 	if orZero(state.Deletion).Protection.ValueBool() {
 		resp.Diagnostics.AddError("Environment is protected", protectedDetail(state.Name.ValueString()))
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object, name := r.object(client).of(loadInstance(ctx, req.Private)), state.Name.ValueString()
 	if stays, err := object.takenOver(ctx, name); err != nil || stays {
 		appendError(&resp.Diagnostics, err)
@@ -340,9 +314,4 @@ func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteReq
 	}
 	names := stringsOf(ctx, state.ApplicationNamespaces.Names, &resp.Diagnostics)
 	hubNamespaces{client: client, hub: r.hub}.removeEmpty(ctx, names, &resp.Diagnostics)
-}
-
-// ImportState takes the name as the import id, or the identity.
-func (r *environmentResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("name"), path.Root("name"), req, resp)
 }

@@ -38,9 +38,7 @@ const (
 )
 
 // managedClusterResource is fairlead_managed_cluster.
-type managedClusterResource struct {
-	hub *Hub
-}
+type managedClusterResource struct{ namedResource }
 
 // NewManagedClusterResource returns the resource fairlead_managed_cluster.
 func NewManagedClusterResource() resource.Resource { return &managedClusterResource{} }
@@ -58,11 +56,6 @@ func (r *managedClusterResource) Schema(ctx context.Context, _ resource.SchemaRe
 // IdentitySchema describes the identity: the name.
 func (r *managedClusterResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
 	resp.IdentitySchema = nameIdentity("Name of the cluster.")
-}
-
-// Configure takes the Hub over.
-func (r *managedClusterResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
 }
 
 // object returns the life of managed clusters over that client.
@@ -113,15 +106,11 @@ func inUse(works fleet.Works) string {
 func (r *managedClusterResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan managedClusterModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "accept the cluster")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "accept the cluster", plan.Timeouts.Create, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object := r.object(client).of(rand.Text())
 	desired := r.desired(ctx, object, &plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -140,8 +129,7 @@ func (r *managedClusterResource) Create(ctx context.Context, req resource.Create
 	plan.ID = plan.Name
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
+	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
 }
 
 // desired makes the object with labels and owner, knowing what is there already.
@@ -182,26 +170,18 @@ func (r *managedClusterResource) Read(ctx context.Context, req resource.ReadRequ
 	}
 	state.take(cluster, lease, r.hub.DefaultLabels, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(keepInstance(ctx, req.Private, resp.Private, live)...)
-	if importing {
-		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
-	}
+	resp.Diagnostics.Append(keepRead(ctx, req.Private, resp.Private, live, importing)...)
 }
 
 // Update changes what the hub says of the cluster.
 func (r *managedClusterResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan managedClusterModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "change the cluster")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "change the cluster", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object := r.object(client).of(instanceOf(ctx, req.Private))
 	desired := r.desired(ctx, object, &plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -214,9 +194,7 @@ func (r *managedClusterResource) Update(ctx context.Context, req resource.Update
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
-	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
-	resp.Diagnostics.Append(storeInstance(ctx, resp.Private, object.instance)...)
-	resp.Diagnostics.Append(storeImported(ctx, resp.Private, false)...)
+	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
 }
 
 // Delete detaches the cluster once nothing is delivered to it any more: a
@@ -224,15 +202,11 @@ func (r *managedClusterResource) Update(ctx context.Context, req resource.Update
 func (r *managedClusterResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state managedClusterModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "detach the cluster")
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
+	ctx, client, cancel := r.begin(ctx, "detach the cluster", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
+	defer cancel()
+	if client == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	name, uid := state.Name.ValueString(), loadUID(ctx, req.Private)
 	object := r.object(client).of(loadInstance(ctx, req.Private))
 	if stays, err := object.takenOver(ctx, name); err != nil || stays {
@@ -290,9 +264,4 @@ func stillUsed(name string, works fleet.Works) error {
 			"Take it out of the bindings that choose it: change clusters or placement of fairlead_cluster_binding, or give it a taint with the effect NoSelect. "+
 			"Then destroy it again; works of an agent that is away go when it is back.", name, inUse(works)),
 	}
-}
-
-// ImportState takes the name as the import id, or the identity.
-func (r *managedClusterResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("name"), path.Root("name"), req, resp)
 }

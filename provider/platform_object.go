@@ -344,13 +344,25 @@ func storeUID(ctx context.Context, private privateWriter, uid types.UID) diag.Di
 	return private.SetKey(ctx, privateUID, encoded)
 }
 
-// keepInstance keeps the instance that wrote the object, where none was kept: after
-// an import.
-func keepInstance(ctx context.Context, before privateStore, private privateWriter, live *unstructured.Unstructured) diag.Diagnostics {
-	if loadInstance(ctx, before) != "" {
-		return nil
+// keepWritten keeps what tells the object that was written from any other.
+func (o platformObject) keepWritten(ctx context.Context, private privateWriter, live *unstructured.Unstructured) diag.Diagnostics {
+	diags := storeUID(ctx, private, live.GetUID())
+	diags.Append(storeInstance(ctx, private, o.instance)...)
+	diags.Append(storeImported(ctx, private, false)...)
+	return diags
+}
+
+// keepRead keeps what tells the object that was read from any other, and whether that
+// was an import. The instance that wrote it is kept where none was kept before.
+func keepRead(ctx context.Context, before privateStore, private privateWriter, live *unstructured.Unstructured, importing bool) diag.Diagnostics {
+	diags := storeUID(ctx, private, live.GetUID())
+	if loadInstance(ctx, before) == "" {
+		diags.Append(storeInstance(ctx, private, live.GetAnnotations()[annotationInstance])...)
 	}
-	return storeInstance(ctx, private, live.GetAnnotations()[annotationInstance])
+	if importing {
+		diags.Append(storeImported(ctx, private, true)...)
+	}
+	return diags
 }
 
 // instanceOf returns the instance that was kept, or a new one.

@@ -39,7 +39,7 @@ const stallGrace = 5 * time.Second
 
 // rolloutResource is fairlead_rollout.
 type rolloutResource struct {
-	hub   *Hub
+	hubResource
 	clock clock.WithTicker
 }
 
@@ -56,11 +56,6 @@ func (r *rolloutResource) Metadata(_ context.Context, req resource.MetadataReque
 // Schema describes the resource.
 func (r *rolloutResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = rolloutSchema(ctx)
-}
-
-// Configure takes the Hub over.
-func (r *rolloutResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
 }
 
 // ModifyPlan keeps the endpoints unless another revision is rolled out: how long

@@ -1,0 +1,49 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+)
+
+// hubResource is what resources have in common: they act on the hub.
+type hubResource struct {
+	hub *Hub
+}
+
+// Configure takes the Hub over.
+func (r *hubResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// begin begins an operation that cannot do without the hub, and bounds it as the
+// resource's timeouts say. With an error the client is nil.
+func (r *hubResource) begin(
+	ctx context.Context, action string, timeout func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), preset time.Duration, diags *diag.Diagnostics,
+) (context.Context, *hub.Client, context.CancelFunc) {
+	limit, problems := timeout(ctx, preset)
+	diags.Append(problems...)
+	client, problems := r.hub.require(ctx, action)
+	diags.Append(problems...)
+	if diags.HasError() {
+		return ctx, nil, func() {}
+	}
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	return bounded, client, cancel
+}
+
+// namedResource is a hubResource whose objects are known by their name alone.
+type namedResource struct{ hubResource }
+
+// ImportState takes the name as the import id, or the identity.
+func (r *namedResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("name"), path.Root("name"), req, resp)
+}
