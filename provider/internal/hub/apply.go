@@ -100,7 +100,7 @@ func (c *Client) applyOnce(ctx context.Context, obj *unstructured.Unstructured, 
 	what := attempt{verb: "write", kind: gvk, namespace: obj.GetNamespace(), name: obj.GetName()}
 	objects, err := c.objects(ctx, gvk, obj.GetNamespace())
 	if err != nil {
-		return nil, c.explain(err, what)
+		return nil, c.failed(ctx, err, what)
 	}
 	options := metav1.PatchOptions{FieldManager: FieldManager, Force: &opts.Force, FieldValidation: metav1.FieldValidationStrict}
 	if opts.DryRun {
@@ -110,7 +110,7 @@ func (c *Client) applyOnce(ctx context.Context, obj *unstructured.Unstructured, 
 	defer cancel()
 	applied, err := objects.Patch(bounded, obj.GetName(), types.ApplyPatchType, body, options)
 	if err != nil {
-		return nil, c.failed(err, what)
+		return nil, c.failed(ctx, err, what)
 	}
 	return applied, nil
 }
@@ -149,9 +149,17 @@ func gaveUp(ctx context.Context, err error, patience time.Duration) error {
 	told := *failure
 	told.Detail += fmt.Sprintf("\nWaited %s for it to appear.", patience)
 	if ctx.Err() != nil {
-		told.Detail = failure.Detail + "\nStopped waiting for it to appear: " + ctx.Err().Error() + "."
+		told.Detail = failure.Detail + "\nStopped waiting for it to appear: " + endOf(ctx) + "."
 	}
 	return &told
+}
+
+// endOf says why ctx is over.
+func endOf(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return "interrupted"
+	}
+	return "the time is over that timeouts allow"
 }
 
 // pause waits for the duration and says whether ctx is still alive.

@@ -5,6 +5,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -177,13 +178,13 @@ func (c *Client) get(ctx context.Context, gvk schema.GroupVersionKind, key types
 	what := attempt{verb: "read", kind: gvk, namespace: key.Namespace, name: key.Name}
 	objects, err := c.objects(ctx, gvk, key.Namespace)
 	if err != nil {
-		return nil, c.explain(err, what)
+		return nil, c.failed(ctx, err, what)
 	}
 	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	object, err := objects.Get(bounded, key.Name, metav1.GetOptions{})
 	if err != nil {
-		return nil, c.failed(err, what)
+		return nil, c.failed(ctx, err, what)
 	}
 	return object, nil
 }
@@ -197,14 +198,14 @@ func (c *Client) List(ctx context.Context, gvk schema.GroupVersionKind, namespac
 	what := attempt{verb: "list", kind: gvk, namespace: namespace}
 	objects, err := c.objects(ctx, gvk, namespace)
 	if err != nil {
-		return nil, c.explain(err, what)
+		return nil, c.failed(ctx, err, what)
 	}
 	var items []unstructured.Unstructured
 	options := metav1.ListOptions{LabelSelector: labelSelector, Limit: pageSize}
 	for {
 		page, err := listPage(ctx, objects, options)
 		if err != nil {
-			return nil, c.failed(err, what)
+			return nil, c.failed(ctx, err, what)
 		}
 		items = append(items, page.Items...)
 		if page.GetContinue() == "" {
@@ -234,8 +235,12 @@ func (c *Client) objects(ctx context.Context, gvk schema.GroupVersionKind, names
 	return c.dynamic.Resource(kind.resource), nil
 }
 
-// failed explains err and forgets how the kind is served if it is not any more.
-func (c *Client) failed(err error, what attempt) error {
+// failed explains err and forgets how the kind is served if it is not any more. That
+// the caller's time is over says nothing of the hub.
+func (c *Client) failed(ctx context.Context, err error, what attempt) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return stopped(ctx, what)
+	}
 	explained := c.explain(err, what)
 	if IsNoMatch(explained) {
 		c.kinds.forget(what.kind)

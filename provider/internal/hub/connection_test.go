@@ -132,6 +132,37 @@ func TestMissingKindNamesWhoBringsIt(t *testing.T) {
 	golden(t, "missing_kinds.txt", strings.Join(texts, "\n"))
 }
 
+// TestMissingNamespaceNamesWhoMakesIt checks that nobody is told to make the namespace of
+// a system by an environment.
+func TestMissingNamespaceNamesWhoMakesIt(t *testing.T) {
+	for namespace, want := range map[string]string{
+		"shop":                        "application_namespaces = { create = true }",
+		"fairlead-system":             "with the resource fairlead_addon",
+		"open-cluster-management":     "clusteradm init",
+		"open-cluster-management-hub": "clusteradm init",
+	} {
+		status := metav1.Status{Details: &metav1.StatusDetails{Kind: "namespaces", Name: namespace}}
+		failure := notFound(status, attempt{verb: "write", kind: secretKind, namespace: namespace, name: "a"})
+		if failure.Reason != NamespaceMissing || !strings.Contains(failure.Detail, want) {
+			t.Errorf("%s: got %s, want %q in it", namespace, failure, want)
+		}
+	}
+}
+
+// TestCallersTimeIsOver checks that a hub which is slower than a resource's timeouts is
+// not said to be unreachable.
+func TestCallersTimeIsOver(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer server.Close()
+	client := clientOf(t, Settings{Host: server.URL, Token: "t", Insecure: "true"})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := client.Get(ctx, secretKind, types.NamespacedName{Namespace: "a", Name: "b"})
+	if ReasonOf(err) != TimedOut || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the time is over", err)
+	}
+}
+
 // TestErrorTexts checks what failures look like, and that none shows the token.
 func TestErrorTexts(t *testing.T) {
 	certificate, key := testPair(t)

@@ -22,7 +22,7 @@ func (c *Client) Delete(ctx context.Context, gvk schema.GroupVersionKind, key ty
 	what := attempt{verb: "delete", kind: gvk, namespace: key.Namespace, name: key.Name}
 	objects, err := c.objects(ctx, gvk, key.Namespace)
 	if err != nil {
-		return ignoreGone(c.explain(err, what))
+		return ignoreGone(c.failed(ctx, err, what))
 	}
 	propagation := metav1.DeletePropagationBackground
 	options := metav1.DeleteOptions{PropagationPolicy: &propagation}
@@ -35,7 +35,7 @@ func (c *Client) Delete(ctx context.Context, gvk schema.GroupVersionKind, key ty
 	if apierrors.IsConflict(err) {
 		return c.replaced(ctx, gvk, key, uid, err)
 	}
-	return ignoreGone(c.failed(err, what))
+	return ignoreGone(c.failed(ctx, err, what))
 }
 
 // replaced decides what a conflict of a delete means: nothing if the object is

@@ -276,10 +276,20 @@ func notFound(status metav1.Status, what attempt) *Error {
 	}
 	if status.Details.Kind == "namespaces" && what.kind.Kind != "Namespace" {
 		return &Error{Reason: NamespaceMissing, Summary: "Namespace not found",
-			Detail: fmt.Sprintf("Could not %s: the hub has no namespace %q. Create it, for example with application_namespaces = { create = true } of a fairlead_environment, and let this resource depend on it.",
-				what, what.namespace)}
+			Detail: fmt.Sprintf("Could not %s: the hub has no namespace %q. %s", what, what.namespace, makerOf(what.namespace))}
 	}
 	return &Error{Reason: NotFound, Summary: "Not found on the hub", Detail: fmt.Sprintf("Could not %s: it does not exist.", what)}
+}
+
+// makerOf says how a namespace that is missing comes to be.
+func makerOf(namespace string) string {
+	switch {
+	case strings.HasPrefix(namespace, "open-cluster-management"):
+		return "It comes with the hub of Open Cluster Management. Install that on the hub, such as by clusteradm init, or check that the provider points at the right hub."
+	case namespace == "fairlead-system":
+		return "It comes with the Fairlead addon. Install that with the resource fairlead_addon and let this resource depend on it (depends_on = [fairlead_addon.hub])."
+	}
+	return "Create it, for example with application_namespaces = { create = true } of a fairlead_environment, and let this resource depend on it."
 }
 
 // unexpectedAnswer says whether the answer did not come from a handler of objects:

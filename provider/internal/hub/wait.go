@@ -128,7 +128,7 @@ func stopped(ctx context.Context, what attempt) error {
 	failure := &Error{
 		Reason:  TimedOut,
 		Summary: "Timed out",
-		Detail:  fmt.Sprintf("The time ran out while trying to %s.", what),
+		Detail:  fmt.Sprintf("The time that timeouts allow ran out while trying to %s.", what),
 		cause:   ctx.Err(),
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {

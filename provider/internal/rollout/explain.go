@@ -32,15 +32,19 @@ type Failure struct {
 	Limit time.Duration
 	// Interrupted says that the user stopped the wait.
 	Interrupted bool
+	// Absent says that the hub had no such application when the wait began.
+	Absent bool
 }
 
 // Summary is the explanation in one line.
 func (f *Failure) Summary() string {
 	name := fmt.Sprintf("application %q", f.Target.Name)
-	switch f.Progress.Outcome {
-	case Gone:
+	switch {
+	case f.Progress.Outcome == Gone && f.Absent:
+		return name + " does not exist"
+	case f.Progress.Outcome == Gone:
 		return name + " does not exist any more"
-	case Superseded:
+	case f.Progress.Outcome == Superseded:
 		return name + " was changed while its rollout was waited for"
 	}
 	if f.paused() {
@@ -85,6 +89,8 @@ func (f *Failure) ending() string {
 	switch {
 	case f.Interrupted:
 		return fmt.Sprintf("Stopped waiting after %s: interrupted.", short(waited))
+	case f.Progress.Outcome == Gone && f.Absent:
+		return fmt.Sprintf("Did not wait: the hub has no Application %q.", f.Target.Namespace+"/"+f.Target.Name)
 	case f.Progress.Outcome == Gone:
 		return fmt.Sprintf("Stopped waiting after %s: it was deleted, or is being deleted.", short(waited))
 	case f.Progress.Outcome == Superseded:
@@ -104,6 +110,8 @@ func (f *Failure) remedy() string {
 	switch {
 	case f.Interrupted:
 		return "The application was accepted and is in the state; apply again to go on waiting."
+	case f.Progress.Outcome == Gone && f.Absent:
+		return "Give application as fairlead_application.x.id, so that it is made before it is waited for, and check that the provider points at the right hub."
 	case f.Progress.Outcome == Gone:
 		return "Apply again: the plan shows what has to be created."
 	case f.Progress.Outcome == Superseded:

@@ -97,4 +97,6 @@ func TestFailureOfAnApplicationThatIsGone(t *testing.T) {
 	}
 	failure := &Failure{Target: Target{Namespace: "shop", Name: "shop", Revision: "0123456789ab"}, Progress: progress, Waited: time.Second, Limit: time.Minute}
 	checkGolden(t, "gone", failure.Error()+"\n")
+	failure.Absent = true
+	checkGolden(t, "absent", failure.Error()+"\n")
 }

@@ -72,7 +72,7 @@ func (w *Waiter) Wait(ctx context.Context, target Target) (Progress, error) {
 	go w.report(reporting, target, seen)
 
 	err := w.settled(bounded, target, seen, started)
-	return seen.get(), w.result(err, target, seen.get(), w.Clock.Since(started))
+	return seen.get(), w.result(err, target, seen, w.Clock.Since(started))
 }
 
 const (
@@ -151,7 +151,8 @@ func (w *Waiter) watch(ctx context.Context, target Target, seen *sighting, outco
 }
 
 // result turns the end of a wait into what it means.
-func (w *Waiter) result(err error, target Target, last Progress, waited time.Duration) error {
+func (w *Waiter) result(err error, target Target, seen *sighting, waited time.Duration) error {
+	last := seen.get()
 	ended := hub.ReasonOf(err) == hub.TimedOut || hub.ReasonOf(err) == hub.Canceled
 	if err != nil && (!ended || last.Outcome == "") {
 		return err
@@ -165,6 +166,7 @@ func (w *Waiter) result(err error, target Target, last Progress, waited time.Dur
 		Waited:      waited,
 		Limit:       w.Limit,
 		Interrupted: err != nil && hub.ReasonOf(err) == hub.Canceled,
+		Absent:      !seen.ever(),
 	}
 }
 
@@ -192,12 +194,21 @@ func (w *Waiter) report(ctx context.Context, target Target, seen *sighting) {
 type sighting struct {
 	mutex sync.Mutex
 	last  Progress
+	// exists says that the application was there once.
+	exists bool
 }
 
 func (s *sighting) set(progress Progress) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.last = progress
+	s.last, s.exists = progress, s.exists || progress.App != nil
+}
+
+// ever says whether the application was there once.
+func (s *sighting) ever() bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.exists
 }
 
 func (s *sighting) get() Progress {

@@ -64,11 +64,13 @@ func TestWait(t *testing.T) {
 		end     error
 		want    Outcome
 		failure bool
+		absent  bool
 		err     error
 	}{
 		{reason: "healthy after a while", objects: []*unstructured.Unstructured{loadApplication(t, "unseen"), slow, healthy}},
 		{reason: "stops as soon as it is stalled", objects: []*unstructured.Unstructured{slow, stalled, healthy}, want: Stalled, failure: true},
 		{reason: "stops when it is deleted", objects: []*unstructured.Unstructured{slow, nil, healthy}, want: Gone, failure: true},
+		{reason: "stops when it never was", objects: []*unstructured.Unstructured{nil}, want: Gone, failure: true, absent: true},
 		{reason: "the time is over", objects: []*unstructured.Unstructured{slow}, end: &hub.Error{Reason: hub.TimedOut}, want: Waiting, failure: true},
 		{reason: "the user interrupts", objects: []*unstructured.Unstructured{slow}, end: &hub.Error{Reason: hub.Canceled}, want: Waiting, failure: true},
 		{reason: "the hub never answered in time: nothing is known of the application", end: &hub.Error{Reason: hub.TimedOut}, err: &hub.Error{Reason: hub.TimedOut}},
@@ -84,6 +86,9 @@ func TestWait(t *testing.T) {
 			}
 			if c.failure && failure.Progress.Outcome != c.want {
 				t.Errorf("got outcome %s, want %s", failure.Progress.Outcome, c.want)
+			}
+			if c.failure && failure.Absent != c.absent {
+				t.Errorf("got absent %t", failure.Absent)
 			}
 			if c.failure && failure.Interrupted != (hub.ReasonOf(c.end) == hub.Canceled) {
 				t.Errorf("got interrupted %t", failure.Interrupted)
