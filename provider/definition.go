@@ -35,16 +35,27 @@ func definitionObjectKind(kind definition.Kind) schema.GroupVersionKind {
 }
 
 // withinTime does what may take for ever, and gives up waiting for it after a
-// while. The process of the provider ends soon, and what was given up with it.
-func withinTime(ctx context.Context, do func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- do() }()
+// while. The process of the provider ends soon, and what was given up with it: until
+// then it goes on, so that it must not touch what its caller goes on with.
+func withinTime[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	var none T
+	limit := time.NewTimer(checkTimeout)
+	defer limit.Stop()
+	done := make(chan outcome, 1)
+	go func() {
+		value, err := do()
+		done <- outcome{value, err}
+	}()
 	select {
-	case err := <-done:
-		return err
+	case found := <-done:
+		return found.value, found.err
 	case <-ctx.Done():
-		return fmt.Errorf("the definition was not understood within %s: its CUE multiplies or refers to itself", checkTimeout)
+		return none, fmt.Errorf("the definition was not looked at to the end: %w", ctx.Err())
+	case <-limit.C:
+		return none, fmt.Errorf("the definition was not understood within %s: its CUE multiplies or refers to itself", checkTimeout)
 	}
 }

@@ -151,12 +151,12 @@ func (d *definitionDataSource) Read(ctx context.Context, req datasource.ReadRequ
 			return
 		}
 	}
-	err := withinTime(ctx, func() error { return model.take(library, places) })
+	read, err := withinTime(ctx, func() (*definitionReadModel, error) { return &model, model.take(library, places) })
 	if err != nil {
 		appendDefinitionError(&resp.Diagnostics, err)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, read)...)
 }
 
 // hubLibrary reads the definitions of that kind which applications of the

@@ -72,12 +72,18 @@ func (r *definitionResource) ValidateConfig(ctx context.Context, req resource.Va
 		return
 	}
 	config.validateForm(&resp.Diagnostics)
-	if resp.Diagnostics.HasError() || !config.known() || (config.CUE.IsNull() && config.Template.IsNull()) {
+	if resp.Diagnostics.HasError() || !config.known() || !config.vettable() {
 		return
 	}
 	if wrong, _ := config.vet(ctx, &resp.Diagnostics); len(wrong) > 0 {
 		resp.Diagnostics.AddAttributeError(config.sourcePath(), "Invalid definition", inLines(wrong))
 	}
+}
+
+// vettable says whether there is a definition of a kind that there is; what is wrong
+// otherwise has been said.
+func (m *definitionModel) vettable() bool {
+	return !m.CUE.IsNull() || !m.Template.IsNull() && slices.Contains(definitionKindNames(), m.Kind.ValueString())
 }
 
 // sourcePath is the attribute with the definition. The snippet that engines print
@@ -173,18 +179,20 @@ func (m *definitionModel) nameFromCUE(ctx context.Context, state *definitionMode
 	switch {
 	case m.CUE.IsNull():
 	case !m.CUE.IsUnknown():
-		if err := withinTime(ctx, func() error {
-			d, err := m.definition(ctx, diags)
-			if err == nil {
-				m.Kind, m.Name = types.StringValue(string(d.Kind)), types.StringValue(d.Name)
-			}
-			return err
-		}); err != nil {
+		d, err := parseCUE(ctx, m.CUE.ValueString())
+		if err != nil {
 			diags.AddAttributeError(path.Root("cue"), "Invalid definition", err.Error())
+			return
 		}
+		m.Kind, m.Name = types.StringValue(string(d.Kind)), types.StringValue(d.Name)
 	case state != nil:
 		m.Kind, m.Name = state.Kind, state.Name
 	}
+}
+
+// parseCUE reads a CUE file.
+func parseCUE(ctx context.Context, source string) (*definition.Definition, error) {
+	return withinTime(ctx, func() (*definition.Definition, error) { return definition.Parse("cue", []byte(source)) })
 }
 
 // means says whether the two would be written alike.

@@ -11,12 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
@@ -33,49 +35,60 @@ const (
 
 // known says whether all that is needed to check the definition is known.
 func (m *definitionModel) known() bool {
-	for _, value := range []interface{ IsUnknown() bool }{
+	for _, value := range []attr.Value{
 		m.CUE, m.Kind, m.Name, m.Description, m.Version, m.Labels, m.Workload, m.AppliesTo, m.ConflictsWith, m.Stage, m.PodDisruptive,
 		m.ManageWorkload, m.ManageHealthCheck, m.WorkloadRefPath, m.Template, m.HealthPolicy, m.CustomStatus, m.Details,
 	} {
-		if value.IsUnknown() {
+		if hclvalue.HasUnknown(value) {
 			return false
 		}
 	}
 	return true
 }
 
+// vetting is what is to be said of a definition.
+type vetting struct {
+	wrong, remarks []string
+	diags          diag.Diagnostics
+}
+
 // vet returns what is wrong with the definition, and what is to be said of it
 // beside that. It needs no hub.
 func (m *definitionModel) vet(ctx context.Context, diags *diag.Diagnostics) (wrong, remarks []string) {
-	err := withinTime(ctx, func() error {
-		d, err := m.definition(ctx, diags)
-		if err != nil {
-			return err
-		}
-		if d.Kind == definition.Policy && policy.IsBuiltin(d.Name) {
-			return fmt.Errorf("policies of the type %q are part of the addon: give the definition another name", d.Name)
-		}
-		object, err := objectOfDefinition(d, m.Namespace.ValueString())
-		if err != nil {
-			return err
-		}
-		read, err := definition.FromObject(object.Object)
-		if err != nil {
-			return err
-		}
-		for _, remark := range definition.Vet(read, definition.Builtin()) {
-			if remark.Fatal {
-				wrong = append(wrong, remarkText(remark))
-				continue
-			}
-			remarks = append(remarks, remarkText(remark))
-		}
-		return nil
-	})
+	model := *m
+	found, err := withinTime(ctx, func() (vetting, error) { return model.vetted(ctx) })
 	if err != nil {
 		return []string{err.Error()}, nil
 	}
-	return wrong, remarks
+	diags.Append(found.diags...)
+	return found.wrong, found.remarks
+}
+
+// vetted is what vet finds, however long it takes.
+func (m *definitionModel) vetted(ctx context.Context) (found vetting, err error) {
+	d, err := m.definition(ctx, &found.diags)
+	if err != nil {
+		return found, err
+	}
+	if d.Kind == definition.Policy && policy.IsBuiltin(d.Name) {
+		return found, fmt.Errorf("policies of the type %q are part of the addon: give the definition another name", d.Name)
+	}
+	object, err := objectOfDefinition(d, m.Namespace.ValueString())
+	if err != nil {
+		return found, err
+	}
+	read, err := definition.FromObject(object.Object)
+	if err != nil {
+		return found, err
+	}
+	for _, remark := range definition.Vet(read, definition.Builtin()) {
+		if remark.Fatal {
+			found.wrong = append(found.wrong, remarkText(remark))
+			continue
+		}
+		found.remarks = append(found.remarks, remarkText(remark))
+	}
+	return found, nil
 }
 
 // remarkText is a remark in a line.

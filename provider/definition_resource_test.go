@@ -4,6 +4,8 @@
 package provider
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -32,6 +34,35 @@ func (e *engine) validate(typeName string, config map[string]tftypes.Value) []*t
 	return resp.Diagnostics
 }
 
+// TestWithinTimeIsInterrupted checks that who interrupts is not told that CUE is to
+// blame, and gets nothing of what goes on.
+func TestWithinTimeIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, end := make(chan struct{}), make(chan struct{})
+	defer close(end)
+	go func() {
+		<-begun
+		cancel()
+	}()
+	value, err := withinTime(ctx, func() (string, error) {
+		close(begun)
+		<-end
+		return "late", nil
+	})
+	if value != "" || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %q and %v, want nothing and that it was interrupted", value, err)
+	}
+}
+
+// TestDefinitionOfAnUnknownKind checks that a kind that is none is told of once.
+func TestDefinitionOfAnUnknownKind(t *testing.T) {
+	e, _ := newEngine(t, nil, nil)
+	diagnostics := e.validate("fairlead_definition", map[string]tftypes.Value{"kind": text("komponent"), "name": text("a"), "template": text("output: {}")})
+	if len(diagnostics) != 1 || !strings.Contains(diagnostics[0].Detail, `"component"`) {
+		t.Errorf("got %s, want one error that tells the kinds", summaries(diagnostics, tfprotov6.DiagnosticSeverityError))
+	}
+}
+
 // TestDefinitionValidate checks what is found without a hub.
 func TestDefinitionValidate(t *testing.T) {
 	e, _ := newEngine(t, nil, nil)
@@ -43,6 +74,8 @@ func TestDefinitionValidate(t *testing.T) {
 	}{
 		{"a whole file", map[string]tftypes.Value{"cue": text(header + "template: {\n\tparameter: {}\n\toutput: {}\n}")}, ""},
 		{"what is unknown is not checked", map[string]tftypes.Value{"cue": tftypes.NewValue(tftypes.String, tftypes.UnknownValue)}, ""},
+		{"an element that is unknown", map[string]tftypes.Value{"kind": text("trait"), "name": text("a"), "template": text("parameter: {}\npatch: {}"),
+			"applies_to": tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, []tftypes.Value{tftypes.NewValue(tftypes.String, tftypes.UnknownValue)})}, ""},
 		{"a file that is no CUE", map[string]tftypes.Value{"cue": text(header + "template: {")}, "Invalid definition: parse definition cue:"},
 		{"a reference to nothing, with its line", map[string]tftypes.Value{"cue": text(header + "template: {\n\tparameter: {}\n\toutput: {a: parameterx.b}\n}")},
 			"Invalid definition: template, line 3: "},
