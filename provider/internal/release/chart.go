@@ -4,6 +4,7 @@
 package release
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,7 +49,7 @@ func Validate(values map[string]any) error {
 		return fmt.Errorf("merging the values with the chart's: %w", err)
 	}
 	if err := chartutil.ValidateAgainstSchema(loaded, merged); err != nil {
-		return fmt.Errorf("values: %s", schemaProblems(err))
+		return errors.New(schemaProblems(err))
 	}
 	return nil
 }
@@ -71,13 +72,24 @@ func schemaProblems(err error) string {
 	var problems []string
 	for line := range strings.Lines(err.Error()) {
 		if problem, ok := strings.CutPrefix(strings.TrimSpace(line), "- "); ok {
-			problems = append(problems, problem)
+			problems = append(problems, attributeAt(problem))
 		}
 	}
 	if len(problems) == 0 {
-		return err.Error()
+		return "values: " + err.Error()
 	}
 	return strings.Join(problems, "; ")
+}
+
+// attributeAt begins a problem with the attribute, values.resources.limits, for
+// where the schema finds it: at '/resources/limits'.
+func attributeAt(problem string) string {
+	rest, ok := strings.CutPrefix(problem, "at '")
+	pointer, what, found := strings.Cut(rest, "': ")
+	if !ok || !found {
+		return "values: " + problem
+	}
+	return "values" + strings.ReplaceAll(pointer, "/", ".") + ": " + what
 }
 
 // load returns the embedded chart without its CRDs: they are applied on their

@@ -268,13 +268,13 @@ func TestValidate(t *testing.T) {
 	}{
 		"Nothing":       {reason: "the chart's own values fit", values: nil, want: ""},
 		"Fits":          {reason: "what the schema allows", values: map[string]any{"goMemoryLimit": "200MiB"}, want: ""},
-		"Unknown":       {reason: "a misspelt value is named", values: map[string]any{"extraArg": []any{}}, want: "values: at '': additional properties 'extraArg' not allowed"},
-		"NestedUnknown": {reason: "so is one further down, with its path", values: map[string]any{"resources": map[string]any{"limit": map[string]any{}}}, want: "values: at '/resources': additional properties 'limit' not allowed"},
-		"Type":          {reason: "a wrong type is named with the right one", values: map[string]any{"defaultEnvironment": map[string]any{"enabled": "no"}}, want: "values: at '/defaultEnvironment/enabled': got string, want boolean"},
+		"Unknown":       {reason: "a misspelt value is named", values: map[string]any{"extraArg": []any{}}, want: "values: additional properties 'extraArg' not allowed"},
+		"NestedUnknown": {reason: "so is one further down, with its path", values: map[string]any{"resources": map[string]any{"limit": map[string]any{}}}, want: "values.resources: additional properties 'limit' not allowed"},
+		"Type":          {reason: "a wrong type is named with the right one", values: map[string]any{"defaultEnvironment": map[string]any{"enabled": "no"}}, want: "values.defaultEnvironment.enabled: got string, want boolean"},
 		"Attribute":     {reason: "one place for each setting", values: map[string]any{"replicas": int64(2)}, want: "values.replicas: use the attribute replicas instead"},
 		"Mode":          {reason: "the mode is a fact of the hub", values: map[string]any{"oam": map[string]any{"mode": "shared"}}, want: "values.oam: follows from the CRDs on the hub and cannot be set"},
-		"Admin":         {reason: "tenants never get the whole cluster", values: map[string]any{"deployer": map[string]any{"extraRoles": []any{"cluster-admin"}}}, want: "values: at '/deployer/extraRoles/0': 'not' failed"},
-		"Secrets":       {reason: "secrets are never watched", values: map[string]any{"local": map[string]any{"watchedKinds": []any{map[string]any{"apiGroup": "", "resources": []any{"secrets"}}}}}, want: "values: at '/local/watchedKinds/0/resources/0': 'not' failed"},
+		"Admin":         {reason: "tenants never get the whole cluster", values: map[string]any{"deployer": map[string]any{"extraRoles": []any{"cluster-admin"}}}, want: "values.deployer.extraRoles.0: 'not' failed"},
+		"Secrets":       {reason: "secrets are never watched", values: map[string]any{"local": map[string]any{"watchedKinds": []any{map[string]any{"apiGroup": "", "resources": []any{"secrets"}}}}}, want: "values.local.watchedKinds.0.resources.0: 'not' failed"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
