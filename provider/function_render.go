@@ -81,6 +81,9 @@ func applicationArgument(ctx context.Context, argument types.Dynamic) (*applicat
 			return nil, fmt.Errorf("%s is no attribute of fairlead_application%s", name, meant(name, allowed))
 		}
 	}
+	if components := bare(fields["components"]); components == nil || components.IsNull() {
+		return nil, errors.New("components is required, such as { components = { web = { type = \"webservice\", properties = { image = \"...\" } } } }")
+	}
 	dynamic := func(name string) types.Dynamic {
 		value := bare(fields[name])
 		if value == nil {

@@ -216,6 +216,8 @@ func TestRenderMasksSecrets(t *testing.T) {
 func TestRenderRefuses(t *testing.T) {
 	cases := map[string]struct{ argument, want string }{
 		"Text":      {`"x"`, "must be an object with attributes of fairlead_application"},
+		"Nothing":   {`{ name = "a" }`, "components is required"},
+		"Null":      {`{ components = null }`, "components is required"},
 		"Misspelt":  {`{ component = {} }`, "component is no attribute of fairlead_application (did you mean components?)"},
 		"Labels":    {`{ components = {}, labels = { a = [] } }`, "labels must be a map of strings"},
 		"Name":      {`{ components = {}, name = [] }`, "name must be a string"},
