@@ -7,11 +7,16 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -96,6 +101,55 @@ func nonEmptySet() []validator.Set {
 	return []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))}
 }
 
+// withoutNulls makes the lists and sets among the attributes, also nested ones, refuse
+// null as an element: a hub has nothing that would stand for it.
+func withoutNulls(attributes map[string]schema.Attribute) map[string]schema.Attribute {
+	for name, attribute := range attributes {
+		switch a := attribute.(type) {
+		case schema.SetAttribute:
+			a.Validators = append(a.Validators, noNulls{})
+			attributes[name] = a
+		case schema.ListAttribute:
+			a.Validators = append(a.Validators, noNulls{})
+			attributes[name] = a
+		case schema.ListNestedAttribute:
+			a.Validators = append(a.Validators, noNulls{})
+			attributes[name] = a
+			withoutNulls(a.NestedObject.Attributes)
+		case schema.SingleNestedAttribute:
+			withoutNulls(a.Attributes)
+		}
+	}
+	return attributes
+}
+
+// noNulls refuses null as an element.
+type noNulls struct{}
+
+// Description says what is refused.
+func (noNulls) Description(context.Context) string { return "no element may be null" }
+
+// MarkdownDescription says what is refused.
+func (n noNulls) MarkdownDescription(ctx context.Context) string { return n.Description(ctx) }
+
+// ValidateSet checks the elements of a set.
+func (n noNulls) ValidateSet(_ context.Context, req validator.SetRequest, resp *validator.SetResponse) {
+	n.check(req.Path, req.ConfigValue.Elements(), &resp.Diagnostics)
+}
+
+// ValidateList checks the elements of a list.
+func (n noNulls) ValidateList(_ context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+	n.check(req.Path, req.ConfigValue.Elements(), &resp.Diagnostics)
+}
+
+// check adds an error if an element is null.
+func (noNulls) check(at path.Path, elements []attr.Value, diags *diag.Diagnostics) {
+	if slices.ContainsFunc(elements, attr.Value.IsNull) {
+		diags.AddAttributeError(at, "Invalid "+lastName(at),
+			fmt.Sprintf("%s: an element is null. Leave it out, such as with [for e in all : e if e != null].", at))
+	}
+}
+
 // checked validates text with a function.
 type checked struct {
 	description string
@@ -114,13 +168,18 @@ func (c checked) ValidateString(_ context.Context, req validator.StringRequest, 
 		return
 	}
 	if err := c.check(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid "+lastStep(req.Path.String()),
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid "+lastName(req.Path),
 			fmt.Sprintf("%s: %s. Allowed: %s.", req.Path, err, c.description))
 	}
 }
 
-// lastStep returns the attribute at the end of a path.
-func lastStep(path string) string {
-	text, _, _ := strings.Cut(path, "[")
-	return text[strings.LastIndex(text, ".")+1:]
+// lastName returns the attribute at the end of a path.
+func lastName(at path.Path) string {
+	name := ""
+	for _, step := range at.Steps() {
+		if attribute, ok := step.(path.PathStepAttributeName); ok {
+			name = string(attribute)
+		}
+	}
+	return name
 }

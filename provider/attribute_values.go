@@ -136,20 +136,25 @@ func stringValues(texts []string) []attr.Value {
 	return values
 }
 
-// keepMap returns live as a map of strings, where empty and absent are one.
+// keepMap returns live as a map of strings, where empty, null and absent are one.
 func keepMap(live map[string]string, prior types.Map) types.Map {
 	if len(live) == 0 && prior.IsNull() {
 		return types.MapNull(types.StringType)
 	}
 	values := make(map[string]attr.Value, len(live))
+	for key, value := range prior.Elements() {
+		if value.IsNull() {
+			values[key] = value
+		}
+	}
 	for key, text := range live {
 		values[key] = types.StringValue(text)
 	}
 	return types.MapValueMust(types.StringType, values)
 }
 
-// stringsOf returns the elements of a set or list; sets come sorted, so that
-// equal configurations write equal objects.
+// stringsOf returns the elements of a set or list, without those that are null or
+// unknown; sets come sorted, so that equal configurations write equal objects.
 func stringsOf(ctx context.Context, value interface {
 	IsNull() bool
 	IsUnknown() bool
@@ -158,8 +163,14 @@ func stringsOf(ctx context.Context, value interface {
 	if value.IsNull() || value.IsUnknown() {
 		return nil
 	}
-	var texts []string
-	diags.Append(value.ElementsAs(ctx, &texts, false)...)
+	var elements []types.String
+	diags.Append(value.ElementsAs(ctx, &elements, false)...)
+	texts := make([]string, 0, len(elements))
+	for _, element := range elements {
+		if !element.IsNull() && !element.IsUnknown() {
+			texts = append(texts, element.ValueString())
+		}
+	}
 	if _, isSet := value.(types.Set); isSet {
 		slices.Sort(texts)
 	}

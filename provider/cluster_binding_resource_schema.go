@@ -65,7 +65,7 @@ func clusterBindingSchema(ctx context.Context) schema.Schema {
 	maps.Copy(attributes, commonAttributes("binding"))
 	return schema.Schema{
 		MarkdownDescription: "Gives clusters to an environment, by name or by an Open Cluster Management placement. The platform team owns it.",
-		Attributes:          attributes,
+		Attributes:          withoutNulls(attributes),
 	}
 }
 

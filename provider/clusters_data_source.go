@@ -78,13 +78,13 @@ func (d *clustersDataSource) Schema(_ context.Context, _ datasource.SchemaReques
 			"names": schema.SetAttribute{
 				Optional:            true,
 				ElementType:         types.StringType,
-				Validators:          []validator.Set{setvalidator.ValueStringsAre(nameValidators()...)},
+				Validators:          []validator.Set{noNulls{}, setvalidator.ValueStringsAre(nameValidators()...)},
 				MarkdownDescription: "Names of clusters. One that does not exist is an error.",
 			},
 			"cluster_sets": schema.SetAttribute{
 				Optional:            true,
 				ElementType:         types.StringType,
-				Validators:          []validator.Set{setvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 253))},
+				Validators:          []validator.Set{noNulls{}, setvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 253))},
 				MarkdownDescription: "Cluster sets, one of which a cluster must be in, such as `global`. One that does not exist is an error.",
 			},
 			"match_labels": schema.MapAttribute{
@@ -95,7 +95,7 @@ func (d *clustersDataSource) Schema(_ context.Context, _ datasource.SchemaReques
 			"match_expressions": schema.ListNestedAttribute{
 				Optional:            true,
 				MarkdownDescription: "Expressions over labels that must all hold.",
-				Validators:          []validator.List{listvalidator.SizeAtMost(32)},
+				Validators:          []validator.List{noNulls{}, listvalidator.SizeAtMost(32)},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"key": schema.StringAttribute{Required: true, MarkdownDescription: "Label."},
 					"operator": schema.StringAttribute{
@@ -103,7 +103,9 @@ func (d *clustersDataSource) Schema(_ context.Context, _ datasource.SchemaReques
 						Validators:          []validator.String{stringvalidator.OneOf("In", "NotIn", "Exists", "DoesNotExist")},
 						MarkdownDescription: "`In`, `NotIn`, `Exists` or `DoesNotExist`.",
 					},
-					"values": schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Values for `In` and `NotIn`."},
+					"values": schema.SetAttribute{
+						Optional: true, ElementType: types.StringType, Validators: []validator.Set{noNulls{}}, MarkdownDescription: "Values for `In` and `NotIn`.",
+					},
 				}},
 			},
 			"available": schema.BoolAttribute{Optional: true, MarkdownDescription: "Leave out clusters that are away. Default: `false`."},

@@ -76,7 +76,7 @@ func environmentSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "An environment: which applications may be delivered to it, to which namespace, and what holds there. The platform team owns it; " +
 			"clusters are given to it by `fairlead_cluster_binding`.",
-		Attributes: attributes,
+		Attributes: withoutNulls(attributes),
 	}
 }
 

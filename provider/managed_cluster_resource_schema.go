@@ -101,7 +101,7 @@ func managedClusterSchema(ctx context.Context) schema.Schema {
 			"The agent joins with a token that lives for an hour and is never stored: see the ephemeral resource `fairlead_cluster_join`.\n\n" +
 			"A destroy detaches the cluster and never empties it: it waits until nothing is delivered to the cluster any more, and ends with an error that names the applications if there is. " +
 			"Take it out of its bindings first.\n\nThe guide \"Clusters of the fleet\" lists the rights that it needs on the hub: no role of the addon has them.",
-		Attributes: attributes,
+		Attributes: withoutNulls(attributes),
 	}
 }
 

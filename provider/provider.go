@@ -132,8 +132,8 @@ func (p *fairleadProvider) hub(ctx context.Context, model providerModel, resp *p
 	configured.DefaultNamespace = namespaceOr(model.DefaultNamespace, "default")
 	configured.namespaceUnknown = model.DefaultNamespace.IsUnknown()
 	configured.labelsUnknown = hclvalue.HasUnknown(model.DefaultLabels)
-	if !configured.labelsUnknown && !model.DefaultLabels.IsNull() {
-		resp.Diagnostics.Append(model.DefaultLabels.ElementsAs(ctx, &configured.DefaultLabels, false)...)
+	if !configured.labelsUnknown {
+		configured.DefaultLabels = stringMap(ctx, model.DefaultLabels, &resp.Diagnostics)
 	}
 	return configured
 }
