@@ -5,11 +5,13 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
@@ -31,6 +33,10 @@ func (r *hubResource) begin(
 ) (context.Context, *hub.Client, context.CancelFunc) {
 	limit, problems := timeout(ctx, preset)
 	diags.Append(problems...)
+	if limit <= 0 {
+		diags.AddAttributeError(path.Root("timeouts"), "Invalid timeouts",
+			fmt.Sprintf("timeouts: %s leaves no time to %s. Give more than zero, such as %s.", limit, action, shortDuration(preset)))
+	}
 	client, problems := r.hub.require(ctx, action)
 	diags.Append(problems...)
 	if diags.HasError() {
@@ -45,5 +51,9 @@ type namedResource struct{ hubResource }
 
 // ImportState takes the name as the import id, or the identity.
 func (r *namedResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	if req.ID != "" && len(validation.IsDNS1123Label(req.ID)) > 0 {
+		resp.Diagnostics.AddError("Invalid import id", fmt.Sprintf("The id is the name of the object on the hub, such as eu-1, and not %q.", req.ID))
+		return
+	}
 	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("name"), path.Root("name"), req, resp)
 }
