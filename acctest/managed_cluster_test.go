@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/echoprovider"
@@ -85,6 +86,7 @@ func TestManagedCluster(t *testing.T) {
 	tainted := step(config(taints, ""))
 	tainted.ConfigPlanChecks = resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(thisCluster, plancheck.ResourceActionUpdate)}}
 	tainted.Check = taintsOf(t, f, "edge", "gpu")
+	untimed := strings.Replace(config("", ""), `timeouts = { delete = "5s" }`, "", 1)
 	used := config("", edgeInUse)
 	refused := step(withProvider(f.env.Hub(), edgeInUse))
 	refused.ExpectError = regexp.MustCompile(`(?s)Cluster in use.*edge/on-edge`)
@@ -98,6 +100,8 @@ func TestManagedCluster(t *testing.T) {
 			empty(config("", joining)), // the agent has added labels, an address and a lease of its own
 			step(config("", "")),
 			{ResourceName: thisCluster, ImportState: true, ImportStateId: "edge", ImportStateVerify: true, ImportStateVerifyIgnore: []string{"timeouts"}},
+			// The hub knows no timeouts: configured ones are a change after any import.
+			{ResourceName: thisCluster, ImportState: true, ImportStateKind: resource.ImportBlockWithID, ImportStateId: "edge", Config: untimed},
 			tainted, empty(config(taints, "")),
 			step(used), empty(used), refused, step(used), last,
 		},
