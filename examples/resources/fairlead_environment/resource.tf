@@ -23,6 +23,13 @@ resource "fairlead_environment" "production" {
         metadata   = { name = "team" }
         spec       = { hard = { "requests.cpu" = "20", "requests.memory" = "64Gi" } }
       },
+      # With such a quota, pods that ask for nothing are refused: these ask for something by default.
+      {
+        apiVersion = "v1"
+        kind       = "LimitRange"
+        metadata   = { name = "team" }
+        spec       = { limits = [{ type = "Container", defaultRequest = { cpu = "100m", memory = "128Mi" } }] }
+      },
     ]
   }
   constraints = {
