@@ -185,7 +185,7 @@ func TestExamplesOfConfigurations(t *testing.T) {
 	for _, entry := range entries {
 		// What is there besides are no configurations: a test of their own renders or applies them. No engine
 		// of these tests can parse an action block: those are checked beside the guides, and TestPause invokes the action itself.
-		if entry.IsDir() && !slices.Contains([]string{"resources", "data-sources", "ephemeral-resources", "list-resources", "actions", "functions", "definitions", "types"}, entry.Name()) {
+		if entry.IsDir() && !slices.Contains([]string{"resources", "data-sources", "ephemeral-resources", "list-resources", "actions", "functions", "definitions", "types", "modules"}, entry.Name()) {
 			found[entry.Name()] = true
 		}
 	}
