@@ -19,11 +19,12 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/yaml"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 )
 
-// guideConfiguration is a block of HCL of a guide, or of the README of a module, and what it takes to apply it.
+// guideConfiguration is a block of HCL of a guide, or of a README, and what it takes to apply it.
 type guideConfiguration struct {
 	// fragment says why a block cannot be applied: it is then the only field.
 	fragment string
@@ -38,7 +39,9 @@ type guideConfiguration struct {
 	files map[string]string
 	// objects are on the hub before, as kubectl makes them.
 	objects []guideObject
-	// env are variables of the environment, beside those by which hubOfRun is found.
+	// application is on the hub before, in the environment of the platform team, as kubectl makes it from YAML.
+	application string
+	// env are variables of the environment.
 	env []string
 	// secrets makes the account as which Secrets of the namespace shop are read, as the guide on cloud databases says.
 	secrets bool
@@ -108,7 +111,7 @@ resource "fairlead_application" "shop" {
 }
 `
 
-// applicationFile is the manifest that the guide from kubernetes_manifest reads.
+// applicationFile is the manifest that the guides of those who come from elsewhere read.
 const applicationFile = `
 apiVersion: core.oam.dev/v1beta1
 kind: Application
@@ -133,12 +136,13 @@ const moduleSource = "github.com/fairlead-io/terraform-provider-fairlead//exampl
 // guideConfigurations are all blocks of HCL, by the file and their number in it.
 func guideConfigurations(platformTeam string) map[string]guideConfiguration {
 	dev, prod := guideProvider+guideEnvironment("dev", "shop", ""), guideProvider+guideEnvironment("prod", "shop", "")
+	inProd := prod + strings.Replace(fmt.Sprintf(guideApplication, `namespace = "shop"`), `["dev"]`, `["prod"]`, 1)
 	local := []string{moduleSource, "./modules/"}
 	return map[string]guideConfiguration{
 		"backup-and-loss-of-the-hub 1": {platform: dev, more: fmt.Sprintf(guideApplication, `namespace = "shop"`) + guideRollout("shop")},
 		"backup-and-loss-of-the-hub 2": {
-			platform: prod + strings.Replace(fmt.Sprintf(guideApplication, `namespace = "shop"`), `["dev"]`, `["prod"]`, 1),
-			more: prod + strings.Replace(fmt.Sprintf(guideApplication, `namespace = "shop"`), `["dev"]`, `["prod"]`, 1) + addonConfig +
+			platform: inProd,
+			more: inProd + addonConfig +
 				"import {\n  to = fairlead_cluster_binding.prod\n  id = \"prod\"\n}\n",
 			kept: "fairlead_addon.hub",
 		},
@@ -156,19 +160,23 @@ func guideConfigurations(platformTeam string) map[string]guideConfiguration {
 			more:     strings.Replace(guideProvider, "\n}", "\n  default_namespace = \"shop\"\n}", 1) + guideEnvironment("prod", "shop", "") + guideRollout("shop"),
 			replaced: []string{"# ...", `components = { web = { type = "webservice", properties = { image = "ghcr.io/stefanprodan/podinfo:6.9.0" } } }`},
 		},
-		"environments 3":    {more: guideProvider + "resource \"fairlead_environment\" \"prod\" {\n  name                   = \"prod\"\n  application_namespaces = { names = [\"shop\"] }\n}\n"},
+		"environments 3":    {more: guideProvider + "resource \"fairlead_environment\" \"prod\" {\n  name = \"prod\"\n}\n"},
 		"getting-started 1": {fragment: "it installs the addon, and so needs a hub of its own: TestGettingStarted"},
 		"hcp-terraform 1":   {platform: dev, more: fmt.Sprintf(guideApplication, "") + guideRollout("shop"), inRun: true},
 		"hcp-terraform 2": {
 			platform: dev,
 			more: fmt.Sprintf(guideApplication, `namespace = "shop"`) + guideRollout("shop") +
 				"variable \"host\" {}\nvariable \"authority\" {}\nresource \"terraform_data\" \"hub\" {\n  input = { host = var.host, authority = var.authority }\n}\n",
-			replaced: []string{"aws_eks_cluster.hub.endpoint", "terraform_data.hub.output.host", "aws_eks_cluster.hub.certificate_authority[0].data", "terraform_data.hub.output.authority"},
-			inRun:    true,
+			replaced: []string{
+				"aws_eks_cluster.hub.endpoint", "terraform_data.hub.output.host",
+				"aws_eks_cluster.hub.certificate_authority[0].data", "terraform_data.hub.output.authority",
+			},
+			inRun: true,
 		},
 		"hcp-terraform 3": {
 			platform: dev,
-			more: fmt.Sprintf(guideApplication, "namespace = \"shop\"\n  provider = fairlead.eu") + strings.Replace(guideRollout("shop"), "  timeouts", "  provider = fairlead.eu\n  timeouts", 1) +
+			more: fmt.Sprintf(guideApplication, "namespace = \"shop\"\n  provider = fairlead.eu") +
+				strings.Replace(guideRollout("shop"), "  timeouts", "  provider = fairlead.eu\n  timeouts", 1) +
 				"variable \"eu_host\" {}\nvariable \"eu_authority\" {}\n",
 			inRun: true,
 		},
@@ -182,25 +190,33 @@ func guideConfigurations(platformTeam string) map[string]guideConfiguration {
 				{deployments, "guide-taken", takenDeployment}, {services, "guide-taken", takenService},
 			},
 		},
-		"migrating-from-oam 1": {fragment: "a moved block alone: the guide from kubernetes_manifest has the whole"},
+		"migrating-from-oam 1": {
+			platform: prod, more: guideProvider + guideRollout("shop"),
+			application: applicationFile, files: map[string]string{"shop.yaml": applicationFile},
+		},
+		"migrating-from-oam 2": {fragment: "a moved block alone: the guide from kubernetes_manifest has the whole"},
 		"platform-team 1":      {more: guideProvider},
 		"platform-team 2":      {platform: guideProvider + platformTeam, more: guideProvider + guideRollout("shop")},
 		"versions 1":           {fragment: "a file for `terraform query`, which no engine of these tests has; its schema is tested by TestListApplications"},
-		"platform/README 1":    {replaced: append(local, "addon = { replicas = 2 }", "")},
-		"team-app/README 1": {platform: guideProvider + guideEnvironment("dev", "shop", "") + guideEnvironment("prod", "shop", ""),
+		"README 1": {platform: dev + guideEnvironment("prod", "shop", ""), more: guideProvider + guideStandIn,
+			replaced: []string{"aws_db_instance.shop.address", "terraform_data.stand_in.output"}},
+		"platform/README 1": {replaced: append(local, "addon = { replicas = 2 }", "")},
+		"team-app/README 1": {platform: dev + guideEnvironment("prod", "shop", ""),
 			secrets: true, env: []string{"TF_VAR_token=only-an-example"}, replaced: local},
-		"team-app-workspace/README 1": {platform: guideProvider + guideEnvironment("prod", "shop-prod", ""), env: []string{"TF_VAR_environment=prod"}, replaced: local},
+		"team-app-workspace/README 1": {
+			platform: guideProvider + guideEnvironment("prod", "shop-prod", ""), env: []string{"TF_VAR_environment=prod"}, replaced: local,
+		},
 	}
 }
 
 // guideBlock is a block of HCL.
 var guideBlock = regexp.MustCompile("(?ms)^```hcl\n(.*?)^```")
 
-// guideBlocks reads the blocks of the guides and of the READMEs of modules.
+// guideBlocks reads the blocks of the guides and of the READMEs.
 func guideBlocks(t *testing.T) map[string]string {
 	t.Helper()
 	blocks := map[string]string{}
-	for _, pattern := range []string{"../templates/guides/*.md", moduleFolder + "/*/README.md"} {
+	for _, pattern := range []string{"../templates/guides/*.md", "../README.md", moduleFolder + "/*/README.md"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%d files %s (error: %v)", len(files), pattern, err)
@@ -211,7 +227,7 @@ func guideBlocks(t *testing.T) map[string]string {
 				t.Fatal(err)
 			}
 			name := strings.TrimPrefix(strings.TrimSuffix(file, ".md"), moduleFolder+"/")
-			name = strings.TrimPrefix(name, "../templates/guides/")
+			name = strings.TrimPrefix(strings.TrimPrefix(name, "../templates/guides/"), "../")
 			for i, block := range guideBlock.FindAllStringSubmatch(string(content), -1) {
 				blocks[fmt.Sprintf("%s %d", name, i+1)] = block[1]
 			}
@@ -220,7 +236,7 @@ func guideBlocks(t *testing.T) map[string]string {
 	return blocks
 }
 
-// TestGuidesAreApplied applies each configuration that guides and READMEs of modules show, plans it again without a change, and
+// TestGuidesAreApplied applies each configuration that guides and READMEs show, plans it again without a change, and
 // destroys it.
 func TestGuidesAreApplied(t *testing.T) {
 	blocks := guideBlocks(t)
@@ -230,8 +246,8 @@ func TestGuidesAreApplied(t *testing.T) {
 	}
 	f := sharedFleet(t)
 	f.label(t, "cluster1", "region", "eu") // the guides choose by this label and from this set
-	create(t, hubObjects(t, f.env.Hub()), clusterSets, "", object(`{"apiVersion":"cluster.open-cluster-management.io/v1beta2","kind":"ManagedClusterSet","metadata":{"name":"production"},
-		"spec":{"clusterSelector":{"selectorType":"LabelSelector","labelSelector":{"matchLabels":{"region":"eu"}}}}}`))
+	create(t, hubObjects(t, f.env.Hub()), clusterSets, "", object(`{"apiVersion":"cluster.open-cluster-management.io/v1beta2",
+		"kind":"ManagedClusterSet","metadata":{"name":"production"},"spec":{"clusterSelector":{"selectorType":"LabelSelector","labelSelector":{"matchLabels":{"region":"eu"}}}}}`))
 	for _, name := range slices.Sorted(maps.Keys(configurations)) {
 		if configurations[name].fragment != "" {
 			continue
@@ -266,6 +282,13 @@ func (g guideConfiguration) apply(t *testing.T, f *fleet, block string) {
 	}
 	if g.platform != "" {
 		guideWorkspace(t, f.env.Hub(), g.platform, "").keepApplied(t, nil, "")
+	}
+	if g.application != "" {
+		text, err := yaml.YAMLToJSON([]byte(g.application))
+		if err != nil {
+			t.Fatal(err)
+		}
+		create(t, hubObjects(t, f.env.Hub()), applications, "shop", object(string(text)))
 	}
 	if g.secrets {
 		hub := hubObjects(t, f.env.Hub())
