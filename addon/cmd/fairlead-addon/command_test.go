@@ -148,7 +148,7 @@ func TestLog(t *testing.T) {
 		{hclog.Error, []string{"error failed"}},
 		{hclog.Info, []string{"info at 0", "info below 0", "error failed"}},
 		{hclog.Debug, []string{"info at 0", "info below 0", "debug at 1", "error failed"}},
-		{hclog.Trace, []string{"info at 0", "info below 0", "debug at 1", "trace at 2", "trace at 9", "error failed"}},
+		{hclog.Trace, []string{"info at 0", "info below 0", "debug at 1", "trace at 2", "trace at 6", "error failed"}},
 	}
 	for _, test := range tests {
 		var out bytes.Buffer
@@ -157,7 +157,8 @@ func TestLog(t *testing.T) {
 		log.V(-3).Info("below 0")
 		log.V(1).Info("at 1")
 		log.V(2).Info("at 2")
-		log.V(9).Info("at 9")
+		log.V(6).Info("at 6")
+		log.V(8).Info("at 8, as client-go logs what Secrets hold")
 		log.Error(errors.New("no"), "failed")
 		var got []string
 		for line := range strings.Lines(out.String()) {

@@ -15,6 +15,10 @@ func logrFrom(logger hclog.Logger) logr.Logger {
 	return logr.New(&logSink{logger: logger})
 }
 
+// mostVerbose is the highest verbosity that is logged: client-go logs whole
+// requests and answers beyond, and with them Secrets.
+const mostVerbose = 6
+
 // logSink is hclog behind logr's interface.
 type logSink struct {
 	logger hclog.Logger
@@ -25,9 +29,9 @@ var _ logr.LogSink = (*logSink)(nil)
 // Init does nothing: hclog finds no caller.
 func (s *logSink) Init(logr.RuntimeInfo) {}
 
-// Enabled maps logr's verbosity: 0 is info, 1 debug, more is trace.
+// Enabled maps logr's verbosity: 0 is info, 1 debug, more is trace, up to mostVerbose.
 func (s *logSink) Enabled(level int) bool {
-	return s.logger.GetLevel() <= hclogLevel(level)
+	return level <= mostVerbose && s.logger.GetLevel() <= hclogLevel(level)
 }
 
 // Info logs a message.
