@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 )
 
 const (
@@ -142,10 +143,10 @@ func replicaFailure(workload *unstructured.Unstructured) string {
 // because joins a reason and a message. The name of a pod that is refused is
 // made up anew at each try, and would make a change of each.
 func because(reason, message string) string {
-	if _, refusal, ok := strings.Cut(message, " is forbidden: "); ok {
-		message = "forbidden: " + refusal
+	if _, rest, ok := strings.Cut(message, " is forbidden: "); ok {
+		message = "forbidden: " + rest
 	}
-	return strings.TrimSuffix(reason+": "+message, ": ")
+	return strings.TrimSuffix(reason+": "+refusal.WithoutValues(message), ": ")
 }
 
 // pods are those that a workload selects, by name; none when they may not be read.

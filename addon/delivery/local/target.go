@@ -42,6 +42,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 )
 
 // FieldManager is what objects on the hub are applied as.
@@ -347,16 +348,16 @@ func (t *Target) failed(key objectKey, verb string, err error) (*unstructured.Un
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || undecodable(err) {
 		return nil, &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
-			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), refusal(key, err))}, nil
+			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), said(key, err))}, nil
 	}
 	return nil, nil, fmt.Errorf("%s %s: %w", verb, describe(key), err)
 }
 
-// refusal is what the API server says of an object: of a Secret only which
-// fields it does not take, since its texts hold values.
-func refusal(key objectKey, err error) string {
+// said is what the API server says of an object that it refuses, without values: of a
+// Secret only which fields it does not take, since other texts may hold some too.
+func said(key objectKey, err error) string {
 	if key.gvk != secretKind() {
-		return delivery.Bounded(err)
+		return delivery.Bounded(errors.New(refusal.WithoutValues(err.Error())))
 	}
 	var status apierrors.APIStatus
 	var fields []string

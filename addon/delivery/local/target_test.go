@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/rest"
 	clocktesting "k8s.io/utils/clock/testing"
 
@@ -511,6 +512,11 @@ func TestFailed(t *testing.T) {
 		{
 			"forbidden yet", "the API server learns of a new binding a little later", apierrors.NewForbidden(resource, "web", errors.New("no")), true,
 			`Deployment.apps shop/web: account shop/fairlead-deployer may not apply it: deployments.apps "web" is forbidden: no; ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out`, delivery.Waiting, 250 * time.Millisecond,
+		},
+		{
+			"invalid value", "the value may be secret", apierrors.NewInvalid(schema.GroupKind{Group: "apps", Kind: "Deployment"}, "web",
+				field.ErrorList{field.Invalid(field.NewPath("metadata", "labels"), "C4N4RY", "must be short")}), false,
+			`Deployment.apps shop/web: the API server refuses it: Deployment.apps "web" is invalid: metadata.labels: Invalid value: must be short`, delivery.Refused, 0,
 		},
 		{
 			"invalid", "the same object gets the same answer, of bounded length", apierrors.NewBadRequest(strings.Repeat("x", 2000)), false,

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -53,7 +54,7 @@ func notApplied(work *workv1.ManifestWork) delivery.Observation {
 			continue
 		}
 		message := fmt.Sprintf("%s %s: the cluster cannot apply it: %s", bounded(manifest.ResourceMeta.Kind),
-			bounded(manifest.ResourceMeta.Namespace+"/"+manifest.ResourceMeta.Name), bounded(applied.Message))
+			bounded(manifest.ResourceMeta.Namespace+"/"+manifest.ResourceMeta.Name), bounded(refusal.WithoutValues(applied.Message)))
 		if strings.Contains(applied.Message, "not allowed to apply") {
 			return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, Message: message}
 		}

@@ -169,9 +169,9 @@ func TestObserve(t *testing.T) {
 			want:      "refused Forbidden: Deployment shop-prod/web: the cluster cannot apply it: Failed to apply manifest: not allowed to apply the resource apps deployments, shop-prod web, will try again in 1m0s",
 		},
 		{
-			name: "invalid", reason: "the API server's words are passed on", generation: 1, applied: "False",
-			manifests: []workv1.ManifestCondition{failed(web, "Deployment.apps \"web\" is invalid: spec.selector: Required value")},
-			want:      "refused ApplyFailed: Deployment shop-prod/web: the cluster cannot apply it: Deployment.apps \"web\" is invalid: spec.selector: Required value",
+			name: "invalid", reason: "the API server's words are passed on, without values, which may be secret", generation: 1, applied: "False",
+			manifests: []workv1.ManifestCondition{failed(web, "Deployment.apps \"web\" is invalid: spec.replicas: Invalid value: \"C4N4RY\": must be short")},
+			want:      "refused ApplyFailed: Deployment shop-prod/web: the cluster cannot apply it: Deployment.apps \"web\" is invalid: spec.replicas: Invalid value: must be short",
 		},
 		{
 			name: "not applied and no word why", reason: "the agent tells more with its next report", generation: 1, applied: "False",

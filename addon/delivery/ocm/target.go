@@ -24,6 +24,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 )
 
 const (
@@ -855,7 +856,7 @@ func (t *Target) write(ctx context.Context, update *workv1.ManifestWork, droppin
 func refusedOrError(verb string, key types.NamespacedName, err error) (delivery.Observation, error) {
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
-			Message: fmt.Sprintf("the hub refuses work %s: %s", key, bounded(err.Error()))}, nil
+			Message: fmt.Sprintf("the hub refuses work %s: %s", key, bounded(refusal.WithoutValues(err.Error())))}, nil
 	}
 	return delivery.Observation{}, fmt.Errorf("%s work %s: %w", verb, key, err)
 }

@@ -7,19 +7,19 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"sort"
-	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 )
 
 // Reason is the class of a failure.
@@ -214,7 +214,7 @@ func (c *Client) classifyStatus(err error, status metav1.Status, what attempt) *
 		return &Error{Reason: Outdated, Summary: "Refused by the hub", Fields: []string{field},
 			Detail: fmt.Sprintf("Could not %s: the addon on the hub does not know %s. It is older than this provider: upgrade it, for example with fairlead_addon, or leave the field out.", what, field)}
 	}
-	told := strings.TrimSuffix(status.Message, ".")
+	told := strings.TrimSuffix(refusal.WithoutValues(status.Message), ".")
 	return &Error{Reason: Failed, Summary: "Hub request failed", Detail: fmt.Sprintf("Could not %s at %s: %s.", what, c.Host(), told), told: told}
 }
 
@@ -358,56 +358,18 @@ func refused(status metav1.Status, what attempt) *Error {
 	var lines []string
 	for _, cause := range causesOf(status) {
 		failure.Fields = append(failure.Fields, cause.Field)
-		lines = append(lines, fmt.Sprintf("  %s: %s", cause.Field, withoutValue(cause.Message)))
+		lines = append(lines, fmt.Sprintf("  %s: %s", cause.Field, refusal.WithoutValues(cause.Message)))
 	}
 	// The API server gives them in no particular order.
 	sort.Strings(lines)
 	if len(lines) == 0 {
-		failure.told = strings.TrimSuffix(status.Message, ".")
+		failure.told = strings.TrimSuffix(refusal.WithoutValues(status.Message), ".")
 		failure.Detail = fmt.Sprintf("Could not %s: %s.", what, failure.told)
 		return failure
 	}
 	failure.told = strings.Join(lines, "\n")
 	failure.Detail = fmt.Sprintf("Could not %s:\n%s", what, failure.told)
 	return failure
-}
-
-// withoutValue takes the value that was sent out of what the API server says of a
-// field, such as `Invalid value: "x": must be a number`: it may be a secret, and
-// the path says which value is meant.
-func withoutValue(message string) string {
-	for _, kind := range []string{"Invalid value: ", "Unsupported value: ", "Duplicate value: ", "Not found: "} {
-		value, found := strings.CutPrefix(message, kind)
-		if !found {
-			continue
-		}
-		label := strings.TrimSuffix(kind, ": ")
-		if rest, ok := strings.CutPrefix(value[valueLength(value):], ": "); ok {
-			return label + ": " + rest
-		}
-		return label
-	}
-	return message
-}
-
-// valueLength is how much of a text is the value that it begins with: a quoted
-// text, JSON, or what has no colon in it.
-func valueLength(text string) int {
-	if quoted, err := strconv.QuotedPrefix(text); err == nil {
-		return len(quoted)
-	}
-	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
-		decoder := json.NewDecoder(strings.NewReader(text))
-		var value any
-		if decoder.Decode(&value) == nil {
-			return int(decoder.InputOffset())
-		}
-		return len(text) // no JSON: nothing tells where it ends
-	}
-	if end := strings.Index(text, ": "); end >= 0 {
-		return end
-	}
-	return len(text)
 }
 
 // causesOf returns the causes that name a field.

@@ -12,26 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestWithoutValue checks that what the API server says of a field shows no value.
-func TestWithoutValue(t *testing.T) {
-	tests := []struct{ reason, message, want string }{
-		{"a text", `Invalid value: "C4N4RY": must be a number`, `Invalid value: must be a number`},
-		{"a text with quotes and colons", `Invalid value: "C4\": N4RY": must be a number`, `Invalid value: must be a number`},
-		{"a number", `Invalid value: 12345: must be less`, `Invalid value: must be less`},
-		{"an object", `Invalid value: {"a":": C4N4RY"}: must be empty`, `Invalid value: must be empty`},
-		{"what is no JSON", `Invalid value: {a: C4N4RY}: must be empty`, `Invalid value`},
-		{"an enumeration", `Unsupported value: "C4N4RY": supported values: "a", "b"`, `Unsupported value: supported values: "a", "b"`},
-		{"a value alone", `Duplicate value: "C4N4RY"`, `Duplicate value`},
-		{"no value", `Required value: name it`, `Required value: name it`},
-		{"how many there are", `Too many: 5: must have at most 4 items`, `Too many: 5: must have at most 4 items`},
-	}
-	for _, test := range tests {
-		if diff := cmp.Diff(test.want, withoutValue(test.message)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
-		}
-	}
-}
-
 // TestAdmissionIsNoLackOfRights checks that admission is told from authorization,
 // which may both be answered with 403, as API servers and webhooks word it.
 func TestAdmissionIsNoLackOfRights(t *testing.T) {

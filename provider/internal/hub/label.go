@@ -40,5 +40,5 @@ func (c *Client) patchLabel(ctx context.Context, what attempt, name string, valu
 	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	_, err = objects.Patch(bounded, what.name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: ControlManager})
-	return c.failed(err, what)
+	return c.failed(ctx, err, what)
 }
