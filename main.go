@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
@@ -25,6 +26,8 @@ const (
 	gcPercent = 400
 	// memoryLimit makes the collector work harder before the process gets larger, in bytes.
 	memoryLimit = 208 << 20
+	// engineCheck is how often the provider looks whether its engine is still there.
+	engineCheck = time.Second
 )
 
 func main() {
@@ -36,9 +39,23 @@ func main() {
 	if *debugger {
 		options = append(options, tf6server.WithManagedDebug())
 	}
+	if !*debugger {
+		go endWithEngine(os.Getppid())
+	}
 	serve := func() tfprotov6.ProviderServer { return provider.Server(version, os.Getenv) }
 	if err := tf6server.Serve(provider.Address, serve, options...); err != nil {
 		log.Fatal(err)
+	}
+}
+
+// endWithEngine ends the process soon after the engine that started it is gone: an
+// engine that is killed ends no providers, and they would stay for ever. What it
+// was doing has ended with the connection.
+func endWithEngine(engine int) {
+	for range time.Tick(engineCheck) {
+		if os.Getppid() != engine {
+			os.Exit(1)
+		}
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider"
@@ -38,11 +38,7 @@ type actionAttribute struct {
 // actionSchemas are the schemas of the provider's actions. OpenTofu, which prints all
 // others, knows no actions, so that the provider itself is asked for these.
 func actionSchemas(ctx context.Context) (map[string]actionSchema, error) {
-	server, err := providerserver.NewProtocol6WithError(provider.New("docs")())()
-	if err != nil {
-		return nil, fmt.Errorf("starting the provider: %w", err)
-	}
-	known, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
+	known, err := provider.Server("docs", os.Getenv).GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("asking the provider for its schema: %w", err)
 	}
