@@ -4,7 +4,6 @@
 package acctest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -17,53 +16,92 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
-	demo "github.com/fairlead-io/terraform-provider-fairlead/acctest/demo/terraform"
 )
 
-// killed runs the engine, and kills it and the provider (SIGKILL) at the k-th write, after the hub has made it and before
-// the provider knows. It says whether there were as many writes.
-func (w *providerWorkspace) killed(t *testing.T, proxy *writeProxy, k int, args ...string) bool {
+// casualty is who is killed: all processes of a run, as when a machine or a container ends, or some of them.
+type casualty string
+
+const (
+	everybody    casualty = "engine and provider"
+	engineAlone  casualty = "engine"
+	providerOnly casualty = "provider"
+)
+
+// kill ends processes of a run at once (SIGKILL).
+func (v casualty) kill(run *engineRun) error {
+	// The providers are in the group of the engine that starts them.
+	group := run.cmd.Process.Pid
+	switch v {
+	case engineAlone:
+		return syscall.Kill(group, syscall.SIGKILL)
+	case everybody:
+		return syscall.Kill(-group, syscall.SIGKILL)
+	}
+	members, err := membersOf(group)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, pid := range members {
+		if pid != group {
+			errs = append(errs, syscall.Kill(pid, syscall.SIGKILL))
+		}
+	}
+	if len(errs) == 0 {
+		return errors.New("the engine has no provider")
+	}
+	return errors.Join(errs...)
+}
+
+// membersOf are the processes of a group that run.
+func membersOf(group int) ([]int, error) {
+	out, err := exec.Command("ps", "-A", "-o", "pid=,pgid=,stat=").Output()
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var members []int
+	for line := range strings.Lines(string(out)) {
+		var pid, pgid int
+		var state string
+		if _, err := fmt.Sscan(line, &pid, &pgid, &state); err != nil {
+			return nil, fmt.Errorf("read %q: %w", line, err)
+		}
+		if pgid == group && !strings.HasPrefix(state, "Z") {
+			members = append(members, pid)
+		}
+	}
+	return members, nil
+}
+
+// killed runs the engine and kills somebody at the k-th write, after the hub has made it and before the provider knows. It says
+// whether there were as many writes. What is left of the run comes to its end.
+func (w *workspace) killed(t *testing.T, proxy *writeProxy, k int, v casualty, args ...string) bool {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), w.Engine, args...)
-	cmd.Dir = w.Dir
-	cmd.Env = append(os.Environ(), demo.ConfigEnv+"="+w.CLIConfig, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	// The provider is in the group of the engine that starts it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var run *engineRun
 	started := make(chan struct{})
 	var reached atomic.Bool
 	proxy.arm(k, func() {
 		<-started
 		reached.Store(true)
-		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
-			t.Errorf("kill the engine: %v", err)
+		if err := v.kill(run); err != nil {
+			t.Errorf("kill the %s: %v", v, err)
 		}
 	})
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	run = w.start(t, nil, args...)
 	close(started)
-	err := cmd.Wait()
+	err := run.wait(t)
 	proxy.arm(0, nil)
-	if !reached.Load() && err != nil {
-		t.Fatalf("%s was to be killed at write %d, and failed before: %v\n%s", args[0], k, err, out.Bytes())
+	eventually(t, patience, "the processes of a run to end", func() error {
+		members, err := membersOf(run.cmd.Process.Pid)
+		if err == nil && len(members) > 0 {
+			err = fmt.Errorf("%v still run", members)
+		}
+		return err
+	})
+	if reached.Load() == (err == nil) {
+		t.Fatalf("%s was to be killed at write %d, was %t, and ended with %v:\n%s", args[0], k, reached.Load(), err, run)
 	}
 	return reached.Load()
-}
-
-// isSettled runs a plan and fails the test when it is not empty.
-func (w *providerWorkspace) isSettled(t *testing.T, when string) {
-	t.Helper()
-	err := w.Run(t.Context(), "plan", "-input=false", "-detailed-exitcode")
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 2 {
-		t.Errorf("%s: the plan is not empty:\n%s", when, w.out)
-		return
-	}
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", when, err, w.out)
-	}
 }
 
 // terraformAccount is an account with all rights, since a proxy cannot pass on a client certificate.
@@ -76,69 +114,87 @@ func terraformAccount(t *testing.T, plane *cluster.ControlPlane) {
 		"subjects":[{"kind":"ServiceAccount","name":"terraform","namespace":"default"}]}`))
 }
 
-// TestApplicationOfKilledEngine kills the engine and the provider at each write of a create, an update and a destroy. The same
-// command again does the rest: nothing asks for an import, and nothing is left over or done twice. No owner helps to tell
-// whose the application is.
+// lifePart is a part of the life of an application: of what is configured, a command, and what holds after it. Each makes three
+// writes: two Secrets and the application.
+type lifePart struct {
+	name, config string
+	args         []string
+	is           func() error
+	// begin makes what is there when the part begins.
+	begin func(t *testing.T)
+}
+
+// lifeWrites is how many writes a part makes.
+const lifeWrites = 3
+
+// lifeOf are the parts of the life of an application in a workspace. No owner helps to tell whose it is.
+func lifeOf(t *testing.T, w *workspace, plane *cluster.ControlPlane, kubeconfig, name string) []lifePart {
+	config := func(image, secrets string) string {
+		return fmt.Sprintf("provider \"fairlead\" {\n  hub = { config_path = %q }\n}\n", kubeconfig) +
+			application(name, web(image)+"\nsecrets_wo = {"+secrets+"}")
+	}
+	is := func(image string, want map[string]any) func() error {
+		return func() error {
+			return errors.Join(applicationIs(t, plane, name, webSpec(image))(nil), secretsAre(t, plane, name, want)(nil))
+		}
+	}
+	before := config("nginx:1", ` a = { password = "one" }, b = { password = "two" } `)
+	apply, destroy := []string{"apply", "-auto-approve"}, []string{"destroy", "-auto-approve"}
+	begin := func(args []string) func(*testing.T) {
+		return func(t *testing.T) {
+			t.Helper()
+			w.write(t, before)
+			w.run(t, nil, args...)
+		}
+	}
+	absent := func() error {
+		return errors.Join(applicationAbsent(t, plane, name)(&terraform.State{}), secretsAre(t, plane, name, map[string]any{})(nil))
+	}
+	return []lifePart{
+		{"create", before, apply, is("nginx:1", map[string]any{"a": data("b25l"), "b": data("dHdv")}), begin(destroy)},
+		{"update", config("nginx:2", ` a = { password = "three" } `), apply, is("nginx:2", map[string]any{"a": data("dGhyZWU=")}), begin(apply)},
+		{"destroy", before, destroy, absent, begin(apply)},
+	}
+}
+
+// TestApplicationOfKilledEngine kills the engine, the provider, and both, at writes of a create, an update and a destroy. The same
+// command again does the rest: nothing asks for an import, and nothing is left over or done twice. A provider whose engine is gone
+// goes too. The long test kills either alone at each write as well.
 func TestApplicationOfKilledEngine(t *testing.T) {
 	plane := sharedHub(t)
 	terraformAccount(t, plane)
 	proxy := newWriteProxyAs(t, plane, "default", "terraform")
-	w := newProviderWorkspace(t)
-	config := func(image, secrets string) string {
-		return fmt.Sprintf("provider \"fairlead\" {\n  hub = { config_path = %q }\n}\n", proxy.kubeconfig) +
-			application("murdered", web(image)+"\nsecrets_wo = {"+secrets+"}")
+	every := []int{1, 2, 3, 4}
+	alone := []int{2}
+	if os.Getenv("FAIRLEAD_TEST_LONG") != "" {
+		alone = every
 	}
-	before := config("nginx:1", ` a = { password = "one" }, b = { password = "two" } `)
-	after := config("nginx:2", ` a = { password = "three" } `)
-	apply := []string{"apply", "-input=false", "-auto-approve", "-no-color"}
-	destroy := []string{"destroy", "-input=false", "-auto-approve", "-no-color"}
-	is := func(when, image string, want map[string]any) {
-		t.Helper()
-		if err := errors.Join(applicationIs(t, plane, "murdered", webSpec(image))(nil), secretsAre(t, plane, "murdered", want)(nil)); err != nil {
-			t.Errorf("%s: %v", when, err)
-		}
+	for v, writes := range map[casualty][]int{everybody: every, engineAlone: alone, providerOnly: alone} {
+		t.Run(string(v), func(t *testing.T) {
+			w := newWorkspace(t, "")
+			for _, part := range lifeOf(t, w, plane, proxy.kubeconfig, strings.ReplaceAll("killed-"+string(v), " ", "-")) {
+				for _, k := range writes {
+					part.goesOn(t, w, proxy, k, v)
+				}
+			}
+		})
 	}
-	kills := map[string]int{}
-	for k := 1; ; k++ {
-		when := fmt.Sprintf("create, write %d", k)
-		w.configure(t, before, nil)
-		killed := w.killed(t, proxy, k, apply...)
-		w.must(t, apply...)
-		is(when, "nginx:1", map[string]any{"a": data("b25l"), "b": data("dHdv")})
+}
+
+// goesOn goes through a part, of which the k-th write kills somebody, and does it again.
+func (p lifePart) goesOn(t *testing.T, w *workspace, proxy *writeProxy, k int, v casualty) {
+	t.Helper()
+	when := fmt.Sprintf("%s, write %d", p.name, k)
+	p.begin(t)
+	w.write(t, p.config)
+	if killed := w.killed(t, proxy, k, v, p.args...); killed != (k <= lifeWrites) {
+		t.Errorf("%s: killed %t; the last writes: %s", when, killed, strings.Join(proxy.last(lifeWrites+1), ", "))
+	}
+	w.run(t, nil, p.args...)
+	if err := p.is(); err != nil {
+		t.Errorf("%s: %v", when, err)
+	}
+	if p.args[0] == "apply" {
 		w.isSettled(t, when)
-		if !killed {
-			break // and the application stands for what follows
-		}
-		kills["create"]++
-		w.must(t, destroy...)
-	}
-	for k := 1; ; k++ {
-		when := fmt.Sprintf("update, write %d", k)
-		w.configure(t, after, nil)
-		killed := w.killed(t, proxy, k, apply...)
-		w.must(t, apply...)
-		is(when, "nginx:2", map[string]any{"a": data("dGhyZWU=")})
-		w.isSettled(t, when)
-		w.configure(t, before, nil)
-		w.must(t, apply...)
-		if !killed {
-			break
-		}
-		kills["update"]++
-	}
-	for k := 1; ; k++ {
-		killed := w.killed(t, proxy, k, destroy...)
-		w.must(t, destroy...)
-		if err := errors.Join(applicationAbsent(t, plane, "murdered")(&terraform.State{}), secretsAre(t, plane, "murdered", map[string]any{})(nil)); err != nil {
-			t.Errorf("destroy, write %d: %v", k, err)
-		}
-		if !killed {
-			break
-		}
-		kills["destroy"]++
-		w.must(t, apply...)
-	}
-	if kills["create"] != 3 || kills["update"] != 3 || kills["destroy"] != 3 {
-		t.Errorf("killed at %v writes, want 3 each; the last: %s", kills, strings.Join(proxy.last(5), ", "))
 	}
 }

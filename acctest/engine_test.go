@@ -6,9 +6,11 @@ package acctest
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,14 +21,20 @@ import (
 )
 
 // engineLimit is when a run of the engine is taken to hang.
-const engineLimit = 3 * time.Minute
+const engineLimit = 10 * time.Minute
 
 // workspace is a folder in which the engine runs with the provider's binary, as
 // it does for a person: plan and apply are processes of their own, and what they
-// read of the environment is given.
+// read of the environment is given. It is for tests of what resource.TestCase does
+// not show: what is printed and logged, exit statuses, interrupts and kills. What
+// the engine says to programs is read in engine_results_test.go.
 type workspace struct {
+	// dir has the configuration, the state, and plans; it is the engine's home too.
 	dir string
+	// cli is the engine's own configuration, which says where the provider is.
 	cli string
+	// env are variables of the environment of every run, beside those of one run.
+	env []string
 }
 
 // newWorkspace writes the configuration to a new folder.
@@ -70,7 +78,8 @@ func (r *engineRun) String() string {
 	return r.out.String()
 }
 
-// start starts the engine with variables of the environment beside PATH.
+// start starts the engine with variables of the environment beside PATH. Its
+// process group holds its providers as well.
 func (w *workspace) start(t *testing.T, env []string, args ...string) *engineRun {
 	t.Helper()
 	r := &engineRun{}
@@ -80,7 +89,7 @@ func (w *workspace) start(t *testing.T, env []string, args ...string) *engineRun
 	r.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir(), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
 		terraform.ConfigEnv + "=" + w.cli,
-	}, env...)
+	}, append(slices.Clone(w.env), env...)...)
 	r.cmd.Stdout, r.cmd.Stderr = r, r
 	// The engine interrupts its providers itself.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -113,6 +122,20 @@ func (w *workspace) run(t *testing.T, env []string, args ...string) string {
 		t.Fatalf("%s: %v\n%s", args[0], err, r)
 	}
 	return r.String()
+}
+
+// isSettled plans, and fails the test when something is to be done.
+func (w *workspace) isSettled(t *testing.T, when string) {
+	t.Helper()
+	r := w.start(t, nil, "plan", "-input=false", "-detailed-exitcode")
+	err := r.wait(t)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 2 {
+		t.Errorf("%s: the plan is not empty:\n%s", when, r)
+		return
+	}
+	if err != nil {
+		t.Fatalf("%s: plan: %v\n%s", when, err, r)
+	}
 }
 
 // fails runs the engine, which must fail, and returns what it prints as one line.

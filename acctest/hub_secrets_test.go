@@ -4,11 +4,9 @@
 package acctest
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,47 +74,4 @@ func TestNoCredentialIsWritten(t *testing.T) {
 			}
 		})
 	}
-}
-
-// everything is the content of all files below a folder, archives unpacked.
-func everything(t *testing.T, folder string) map[string][]byte {
-	t.Helper()
-	found := map[string][]byte{}
-	err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		name, err := filepath.Rel(folder, path)
-		if err != nil {
-			return err
-		}
-		if found[name], err = os.ReadFile(path); err != nil {
-			return err
-		}
-		return unpack(name, found)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
-
-// unpack adds what the file of that name holds if it is an archive.
-func unpack(name string, found map[string][]byte) error {
-	archive, err := zip.NewReader(bytes.NewReader(found[name]), int64(len(found[name])))
-	if err != nil {
-		return nil // it is none
-	}
-	for _, entry := range archive.File {
-		reader, err := entry.Open()
-		if err != nil {
-			return err
-		}
-		content, err := io.ReadAll(reader)
-		if err != nil {
-			return err
-		}
-		found[name+"/"+entry.Name] = content
-	}
-	return nil
 }

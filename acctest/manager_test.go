@@ -118,8 +118,9 @@ type manager struct {
 	ended      chan error
 }
 
-// startManager starts the manager for a hub on which the addon is installed, and returns when it is ready.
-func startManager(ctx context.Context, plane *cluster.ControlPlane, binary, dir string) (*manager, error) {
+// startManager starts the manager for a hub on which the addon is installed, with arguments beside the usual ones, and returns
+// when it is ready.
+func startManager(ctx context.Context, plane *cluster.ControlPlane, binary, dir string, args ...string) (*manager, error) {
 	kubeconfig, err := plane.ServiceAccountKubeconfig(ctx, v1alpha1.SystemNamespace, addonAccount, managerToken)
 	if err != nil {
 		return nil, err
@@ -129,8 +130,8 @@ func startManager(ctx context.Context, plane *cluster.ControlPlane, binary, dir 
 		return nil, err
 	}
 	m := &manager{kubeconfig: kubeconfig, logPath: filepath.Join(dir, "manager.log"), ended: make(chan error, 1)}
-	if err := m.start(binary, "manager", "--kubeconfig", kubeconfig, "--leader-elect=false",
-		"--metrics-bind-address=0", "--health-probe-bind-address="+address); err != nil {
+	usual := []string{"manager", "--kubeconfig", kubeconfig, "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=" + address}
+	if err := m.start(binary, append(usual, args...)...); err != nil {
 		return nil, fmt.Errorf("start the manager: %w", err)
 	}
 	if err := m.waitReady(ctx, address); err != nil {

@@ -4,8 +4,9 @@
 package acctest
 
 import (
-	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
+	"github.com/fairlead-io/terraform-provider-fairlead/acctest/tools"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 )
 
@@ -99,7 +101,10 @@ resource "fairlead_application" "this" {
     web = {
       type       = "webservice"
       properties = { image = "%s" }
-      traits     = { hpa = { min = 2, max = 9, cpu = { type = "Utilization", value = 80 } } }
+      traits = {
+        scaler = { replicas = 1 }
+        hpa    = { min = 3, max = 9, cpu = { type = "Utilization", value = 80 } }
+      }
     }
   }
   depends_on = [fairlead_cluster_binding.this]
@@ -111,45 +116,70 @@ resource "fairlead_rollout" "this" {
 }
 `
 
-// TestPain05NobodyElsesChangesAreDrift plans twenty times while an autoscaler scales the workload and the hub labels what is
-// written: every plan is empty. Two plans of one change say the same.
+// autoscale runs the controller of autoscalers until the end of the test.
+func autoscale(t *testing.T, plane *cluster.ControlPlane) {
+	t.Helper()
+	store, err := tools.DefaultStore(os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubernetes, err := store.Ensure(t.Context(), "kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	controller := &manager{logPath: filepath.Join(t.TempDir(), "autoscaler.log"), ended: make(chan error, 1)}
+	if err := controller.start(kubernetes.Binary("kube-controller-manager"), "--kubeconfig="+plane.KubeconfigPath,
+		"--controllers=horizontal-pod-autoscaler-controller", "--horizontal-pod-autoscaler-sync-period=1s", "--leader-elect=false", "--secure-port=0"); err != nil {
+		t.Fatalf("start the controller of autoscalers: %v", err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the log of the controller of autoscalers:\n%s", controller.log(0))
+		}
+		_ = controller.cmd.Process.Kill()
+		_ = <-controller.ended // killed
+	})
+}
+
+// TestPain05NobodyElsesChangesAreDrift plans twenty times while an autoscaler, which wants more replicas than the Deployment has,
+// scales it, and the hub labels what is written: every plan is empty. Two plans of one change say the same.
 func TestPain05NobodyElsesChangesAreDrift(t *testing.T) {
 	f := sharedFleet(t)
 	create(t, hubObjects(t, f.env.Hub()), namespaces, "", object(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"pain05"}}`))
 	labelEverything(t, f.env.Hub(), "pain05", "pain05")
-	w := newProviderWorkspace(t)
 	config := func(image string) string { return withProvider(f.env.Hub(), fmt.Sprintf(scaledApplication, image)) }
-	w.configure(t, config("nginx:1"), nil)
-	w.apply(t)
+	w := newWorkspace(t, config("nginx:1"))
+	w.destroyAtTheEnd(t)
+	w.mustApply(t)
+	autoscale(t, f.env.Hub())
+	replicas := func() int64 {
+		return nested[int64](f.get(t, v1alpha1.LocalCluster, deployments, "pain05", "web"), "spec", "replicas")
+	}
+	eventually(t, patience, "the autoscaler to scale", func() error { return equal("replicas", int64(3), replicas()) })
 	workload := f.on(t, v1alpha1.LocalCluster, deployments).Namespace("pain05")
 	for i := range 20 {
-		patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, 2+i%7)
+		// There are no metrics here: this stands for what they make the autoscaler want.
+		patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, 3+i%7)
 		if _, err := workload.Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "horizontal-pod-autoscaler"}, "scale"); err != nil {
 			t.Fatal(err)
 		}
 		w.isSettled(t, fmt.Sprintf("plan %d", i+1))
 	}
-	live := f.get(t, v1alpha1.LocalCluster, deployments, "pain05", "web")
-	if live.GetLabels()["example.com/cost-centre"] != "shop" || nested[int64](live, "spec", "replicas") != 2+19%7 {
-		t.Errorf("the Deployment has labels %v and %d replicas", live.GetLabels(), nested[int64](live, "spec", "replicas"))
+	if got := replicas(); got != 3+19%7 {
+		t.Errorf("the Deployment has %d replicas, want what the autoscaler wanted last", got)
 	}
-	w.configure(t, config("nginx:2"), nil)
-	first, second := w.changes(t, "first.tfplan"), w.changes(t, "second.tfplan")
-	if diff := cmp.Diff(first, second); diff != "" || len(first) == 0 {
-		t.Errorf("two plans of one change, of %d resources (-first +second):\n%s", len(first), diff)
+	for name, kind := range map[string]schema.GroupVersionResource{"web": deployments, "pain05": applications} {
+		if labels := f.get(t, v1alpha1.LocalCluster, kind, "pain05", name).GetLabels(); labels["example.com/cost-centre"] != "shop" {
+			t.Errorf("%s %s has the labels %v, want that of the policy too", kind.Resource, name, labels)
+		}
 	}
-	w.must(t, "destroy", "-input=false", "-auto-approve")
-}
-
-// changes are the changes of a plan, as the engine shows them to programs.
-func (w *providerWorkspace) changes(t *testing.T, file string) []any {
-	t.Helper()
-	w.must(t, "plan", "-input=false", "-out="+file)
-	var plan struct {
-		ResourceChanges []any `json:"resource_changes"`
+	w.write(t, config("nginx:2"))
+	var first, second struct {
+		Changes []any `json:"resource_changes"`
 	}
-	if err := json.Unmarshal(w.output(t, "show", "-json", file), &plan); err != nil {
-		t.Fatal(err)
+	w.planned(t, "first.tfplan", &first)
+	w.planned(t, "second.tfplan", &second)
+	if diff := cmp.Diff(first, second); diff != "" || len(first.Changes) == 0 {
+		t.Errorf("two plans of one change, of %d resources (-first +second):\n%s", len(first.Changes), diff)
 	}
-	return plan.ResourceChanges
 }

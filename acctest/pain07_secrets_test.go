@@ -4,110 +4,82 @@
 package acctest
 
 import (
-	"archive/zip"
-	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 	"testing"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/discovery"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 )
 
-// canaries are the secrets that must not show, by the name of the variable.
-func canaries() map[string]any {
-	return map[string]any{"everywhere": "C4N4RY-everywhere-8d1f", "prod": "C4N4RY-prod-77aa", "next": "C4N4RY-next-19c0", "refused": "C4N4RY-refused-5e5e"}
+// secretCanaries are the secrets of an application, by the name of the variable that gives them, and what a Secret of its
+// namespace holds that a component refers to.
+func secretCanaries() canaries {
+	return canaries{
+		"everywhere": "C4N4RY-everywhere-8d1f", "prod": "C4N4RY-prod-77aa", "next": "C4N4RY-next-19c0", "refused": "C4N4RY-refused-5e5e",
+		"referred": "C4N4RY-referred-0b3c",
+	}
 }
 
-// needles are the forms in which a canary would show.
-func needles() []string {
-	var out []string
-	for _, canary := range canaries() {
-		text := canary.(string)
-		out = append(out, text, base64.StdEncoding.EncodeToString([]byte(text)))
+// traced makes every run of a workspace log all that it can beside the configuration, and gives it variables.
+func (w *workspace) traced(variables map[string]string) {
+	w.env = []string{"TF_LOG=TRACE", "TF_LOG_PATH=" + filepath.Join(w.dir, "trace.log")}
+	for name, value := range variables {
+		w.env = append(w.env, "TF_VAR_"+name+"="+value)
 	}
-	slices.Sort(out)
-	return out
-}
-
-// shows says which canaries a text shows.
-func shows(content []byte) (found []string) {
-	for _, needle := range needles() {
-		if bytes.Contains(content, []byte(needle)) {
-			found = append(found, needle)
-		}
-	}
-	return found
 }
 
 // TestPain07SecretsStaySecret delivers an application with secrets to the hub and to managed clusters, changes them, and has
-// one refused, while everything is logged. Afterwards the secrets are in Secrets and in the works that carry them to clusters,
-// and nowhere else: not in state or plan, in no log, diagnostic, event, condition or other object.
+// one refused, while everything is logged; another one refers to a Secret of somebody else. Afterwards the secrets are in Secrets
+// and in the works that carry them to clusters, and nowhere else: not in state or plan, in no log, diagnostic, metric, event,
+// condition or other object.
 func TestPain07SecretsStaySecret(t *testing.T) {
-	f := sharedFleet(t)
-	w := newProviderWorkspace(t)
-	logPath := filepath.Join(t.TempDir(), "trace.log")
-	t.Setenv("TF_LOG", "TRACE")
-	t.Setenv("TF_LOG_PATH", logPath)
+	f := sharedFleet(t).talk(t)
+	hidden := secretCanaries()
 	config := func(everywhere, more string) string {
 		return withProvider(f.env.Hub(), strings.NewReplacer("EVERYWHERE", everywhere, "MORE", more).Replace(secretApplication))
 	}
-	w.configure(t, config("everywhere", ""), canaries())
-	w.must(t, "plan", "-input=false", "-out=first.tfplan")
-	w.apply(t)
-	f.isSecret(t, v1alpha1.LocalCluster, "pain07", "db", "everywhere")
-	f.isSecret(t, "cluster1", "pain07-prod", "db", "prod")
-	w.configure(t, config("next", ""), canaries())
-	w.must(t, "plan", "-input=false", "-out=second.tfplan")
-	w.apply(t)
-	f.isSecret(t, v1alpha1.LocalCluster, "pain07", "db", "next")
-	f.isSecret(t, "cluster1", "pain07-prod", "db", "prod")
-	create(t, hubObjects(t, f.env.Hub()), secrets, "pain07", object(`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"theirs"}}`))
-	w.configure(t, config("next", `theirs = { password = var.refused }`), canaries())
-	if err := w.Run(t.Context(), "apply", "-input=false", "-auto-approve"); err == nil || !strings.Contains(w.out.String(), "Secret exists already") {
-		t.Errorf("a Secret of somebody else: %v\n%s", err, w.out)
+	create(t, hubObjects(t, f.env.Hub()), namespaces, "", object(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"pain07"}}`))
+	create(t, hubObjects(t, f.env.Hub()), secrets, "pain07", object(fmt.Sprintf(
+		`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"theirs"},"stringData":{"password":%q}}`, hidden["referred"])))
+	w := newWorkspace(t, config("everywhere", ""))
+	w.traced(hidden)
+	printed := w.run(t, nil, "plan", "-out=first.tfplan") + w.run(t, nil, "apply", "-auto-approve")
+	f.isSecret(t, v1alpha1.LocalCluster, "pain07", "db", hidden["everywhere"])
+	f.isSecret(t, "cluster1", "pain07-prod", "db", hidden["prod"])
+	f.isSecret(t, "cluster1", "pain07-prod", "theirs", hidden["referred"])
+	w.write(t, config("next", ""))
+	printed += w.run(t, nil, "plan", "-out=second.tfplan") + w.run(t, nil, "apply", "-auto-approve")
+	f.isSecret(t, v1alpha1.LocalCluster, "pain07", "db", hidden["next"])
+	f.isSecret(t, "cluster1", "pain07-prod", "db", hidden["prod"])
+	w.write(t, config("next", `theirs = { password = var.refused }`))
+	refused := w.fails(t, nil, "apply", "-auto-approve")
+	if !strings.Contains(refused, "Secret exists already") {
+		t.Errorf("a Secret of somebody else:\n%s", refused)
 	}
-	for name, content := range map[string][]byte{
-		"show -json of the state": w.output(t, "show", "-json"), "show -json of the plan": w.output(t, "show", "-json", "second.tfplan"),
-		"what the engine printed": w.out.Bytes(), "the manager's log": []byte(f.manager.log(0)),
-	} {
-		hidesSecrets(t, name, content)
+	shown := f.told(t)
+	shown["show -json of the state"] = []byte(w.run(t, nil, "show", "-json"))
+	shown["show -json of the plan"] = []byte(w.run(t, nil, "show", "-json", "second.tfplan"))
+	shown["what the engine printed"] = []byte(printed + refused)
+	for name, content := range shown {
+		hidden.hidden(t, name, content)
 	}
-	filesHideSecrets(t, w.Dir, logPath, filepath.Join(f.env.Dir, "logs"))
+	hidden.hiddenInFiles(t, w.dir)
+	hidden.hiddenInFiles(t, filepath.Join(f.env.Dir, "logs"))
 	for _, plane := range append([]*cluster.ControlPlane{f.env.Hub()}, f.env.Clusters()...) {
-		objectsHideSecrets(t, plane)
+		hidden.hiddenInObjects(t, plane, withoutSecrets)
 	}
-	w.configure(t, config("next", ""), canaries())
-	w.must(t, "destroy", "-input=false", "-auto-approve")
+	w.write(t, config("next", ""))
+	w.run(t, nil, "destroy", "-auto-approve")
 }
 
-const secretApplication = `
-variable "everywhere" {
-  type      = string
-  ephemeral = true
-}
-variable "prod" {
-  type      = string
-  ephemeral = true
-}
-variable "next" {
-  type      = string
-  ephemeral = true
-}
-variable "refused" {
-  type      = string
-  ephemeral = true
-}
+// pain07Platform is where the applications of these tests are delivered to: the hub itself, and managed clusters.
+const pain07Platform = `
 resource "fairlead_environment" "home" {
   name                   = "pain07-home"
   application_namespaces = { names = ["pain07"], create = true }
@@ -127,6 +99,26 @@ resource "fairlead_cluster_binding" "prod" {
   environment = fairlead_environment.prod.name
   placement   = { cluster_sets = ["default"] }
 }
+`
+
+const secretApplication = `
+variable "everywhere" {
+  type      = string
+  ephemeral = true
+}
+variable "prod" {
+  type      = string
+  ephemeral = true
+}
+variable "next" {
+  type      = string
+  ephemeral = true
+}
+variable "refused" {
+  type      = string
+  ephemeral = true
+}
+` + pain07Platform + `
 resource "fairlead_application" "this" {
   name         = "pain07"
   namespace    = "pain07"
@@ -153,116 +145,141 @@ resource "fairlead_rollout" "this" {
   revision    = fairlead_application.this.revision
   timeouts    = { create = "3m", update = "3m" }
 }
+resource "fairlead_application" "refers" {
+  name         = "pain07-refers"
+  namespace    = "pain07"
+  environments = ["pain07-prod"]
+  components = {
+    theirs = { type = "ref-objects", properties = { objects = [{ resource = "secret", name = "theirs" }] } }
+    reads = { type = "webservice", dependsOn = ["theirs"], properties = {
+      image = "nginx:1"
+      env   = [{ name = "PASSWORD", valueFrom = { secretKeyRef = { name = "theirs", key = "password" } } }]
+    } }
+  }
+  depends_on = [fairlead_cluster_binding.prod]
+}
+resource "fairlead_rollout" "refers" {
+  application = fairlead_application.refers.id
+  revision    = fairlead_application.refers.revision
+  timeouts    = { create = "3m", update = "3m" }
+}
 `
 
-// isSecret checks that a Secret holds a canary.
-func (f *fleet) isSecret(t *testing.T, clusterName, namespace, name, canary string) {
+// isSecret checks the password that a Secret holds.
+func (f *fleet) isSecret(t *testing.T, clusterName, namespace, name, password string) {
 	t.Helper()
 	live := f.get(t, clusterName, secrets, namespace, name)
-	if got := nested[string](live, "data", "password"); got != base64.StdEncoding.EncodeToString([]byte(canaries()[canary].(string))) {
-		t.Errorf("Secret %s/%s on %s does not hold %q", namespace, name, clusterName, canary)
+	if got := nested[string](live, "data", "password"); got != base64.StdEncoding.EncodeToString([]byte(password)) {
+		t.Errorf("Secret %s/%s on %s does not hold %q", namespace, name, clusterName, password)
 	}
 }
 
-// hidesSecrets fails when a content shows a canary.
-func hidesSecrets(t *testing.T, what string, content []byte) {
+// markedApplication has a value that is marked sensitive among those of pods, in place of BODY another one.
+const markedApplication = `
+variable "marked" {
+  type      = string
+  sensitive = true
+}
+` + pain07Platform + `
+resource "fairlead_application" "this" {
+  name         = "pain07-marked"
+  namespace    = "pain07"
+  environments = ["pain07-home", "pain07-prod"]
+  components   = { web = { type = "webservice", BODY } }
+  depends_on   = [fairlead_cluster_binding.home, fairlead_cluster_binding.prod]
+}
+`
+
+// TestPain07MarkedValuesAreNotRepeated delivers an application with a value that is marked sensitive, and then with such a value
+// where it is a mistake: of the wrong type, refused by the definition, refused by the API server. The value is in the components
+// and in the specs of what comes of them, where the user put it, and in nothing that is said or written beside.
+func TestPain07MarkedValuesAreNotRepeated(t *testing.T) {
+	f := sharedFleet(t).talk(t)
+	hidden := canaries{"marked": "C4N4RY_marked_4f2e_"}
+	config := func(body string) string {
+		return withProvider(f.env.Hub(), strings.Replace(markedApplication, "BODY", body, 1))
+	}
+	value := `properties = { image = "nginx:1", env = [{ name = "PASSWORD", value = var.marked }] }`
+	rollout := `
+resource "fairlead_rollout" "this" {
+  application = fairlead_application.this.id
+  revision    = fairlead_application.this.revision
+  timeouts    = { create = "3m", update = "3m" }
+}
+`
+	w := newWorkspace(t, config(value)+rollout)
+	w.traced(hidden)
+	printed := w.run(t, nil, "plan", "-out=first.tfplan") + w.run(t, nil, "apply", "-auto-approve")
+	live := f.get(t, "cluster1", deployments, "pain07-prod", "web")
+	if text := jsonOf(live.Object["spec"]); !strings.Contains(text, hidden["marked"]) {
+		t.Errorf("the value has not arrived: %s", text)
+	}
+	w.isSettled(t, "after the apply")
+	shown := map[string][]byte{"the log of the provider": withoutStates(everything(t, w.dir)["trace.log"])}
+	for name, content := range map[string]string{"the state": w.run(t, nil, "show", "-json"), "the plan": w.run(t, nil, "show", "-json", "first.tfplan")} {
+		shown[name] = withoutConfigured(t, content)
+	}
+
+	for reason, body := range map[string]string{
+		"a number is wanted": `properties = { image = "nginx:1" }, traits = { scaler = { replicas = var.marked } }`,
+		"one of few texts":   `properties = { image = "nginx:1", imagePullPolicy = var.marked }`,
+		"no such parameter":  `properties = { image = "nginx:1", envs = var.marked }`,
+		"a list is wanted":   `properties = { image = "nginx:1", cmd = var.marked }`,
+		"no quantity":        `properties = { image = "nginx:1", cpu = var.marked }`,
+	} {
+		w.write(t, config(body))
+		shown["what is said where "+reason] = []byte(w.fails(t, nil, "plan"))
+	}
+
+	// What only the API server of the place knows.
+	w.write(t, config(value+`, traits = { labels = { "example.com/owner" = var.marked } }`)+rollout)
+	shown["what is said where it is no value of a label"] = []byte(w.fails(t, nil, "apply", "-auto-approve"))
+
+	shown["what the engine printed"] = []byte(printed)
+	maps.Copy(shown, f.told(t))
+	for name, content := range shown {
+		hidden.hidden(t, name, content)
+	}
+	for _, plane := range append([]*cluster.ControlPlane{f.env.Hub()}, f.env.Clusters()...) {
+		hidden.hiddenInObjects(t, plane, withoutSpec)
+	}
+	w.write(t, config(value))
+	w.run(t, nil, "destroy", "-auto-approve")
+}
+
+// withoutStates leaves of a log what the provider says: engines print there what the state has of an attribute of any type.
+func withoutStates(log []byte) []byte {
+	return regexp.MustCompile(`(?m)^.*UpgradeResourceState: ignoring dynamic block.*$`).ReplaceAll(log, nil)
+}
+
+// withoutConfigured leaves of a state or plan in JSON what the user did not write: no configuration, variables and components.
+func withoutConfigured(t *testing.T, content string) []byte {
 	t.Helper()
-	if len(content) == 0 {
-		t.Errorf("%s is empty", what)
+	var decoded map[string]any
+	if err := json.Unmarshal([]byte(content), &decoded); err != nil {
+		t.Fatalf("read what the engine shows: %v", err)
 	}
-	for _, needle := range shows(content) {
-		t.Errorf("%s shows %s", what, needle)
-	}
-}
-
-// filesHideSecrets searches files, and what archives hold. The variables of the configuration are where the secrets come from.
-func filesHideSecrets(t *testing.T, paths ...string) {
-	t.Helper()
-	searched := 0
-	for _, root := range paths {
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.Type().IsRegular() || entry.Name() == "terraform.tfvars.json" {
-				return err
+	delete(decoded, "variables")
+	delete(decoded, "configuration")
+	left := 0
+	var walk func(value any)
+	walk = func(value any) {
+		switch typed := value.(type) {
+		case []any:
+			for _, item := range typed {
+				walk(item)
 			}
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			searched++
-			if filepath.Ext(path) == ".tfplan" {
-				return archiveHidesSecrets(t, path, content)
-			}
-			for _, needle := range shows(content) {
-				t.Errorf("%s shows %s", path, needle)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if searched < 4 {
-		t.Errorf("searched %d files only", searched)
-	}
-}
-
-func archiveHidesSecrets(t *testing.T, path string, content []byte) error {
-	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
-	if err != nil {
-		return err
-	}
-	for _, file := range archive.File {
-		reader, err := file.Open()
-		if err != nil {
-			return err
-		}
-		content, err := io.ReadAll(reader)
-		if err != nil {
-			return err
-		}
-		for _, needle := range shows(content) {
-			t.Errorf("%s in %s shows %s", file.Name, path, needle)
-		}
-	}
-	return nil
-}
-
-// objectsHideSecrets searches every object of every kind, but for Secrets, and on the hub the works.
-func objectsHideSecrets(t *testing.T, plane *cluster.ControlPlane) {
-	t.Helper()
-	client, err := discovery.NewDiscoveryClientForConfig(plane.RESTConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	lists, err := client.ServerPreferredResources()
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, kinds := hubObjects(t, plane), 0
-	for _, list := range lists {
-		version, err := schema.ParseGroupVersion(list.GroupVersion)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, resource := range list.APIResources {
-			if !slices.Contains(resource.Verbs, "list") || resource.Name == "secrets" || resource.Name == "manifestworks" {
-				continue
-			}
-			found, err := objects.Resource(version.WithResource(resource.Name)).List(t.Context(), metav1.ListOptions{})
-			if err != nil {
-				t.Fatalf("list %s: %v", resource.Name, err)
-			}
-			kinds++
-			content, err := found.MarshalJSON()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, needle := range shows(content) {
-				t.Errorf("%s of %s show %s", resource.Name, plane.Name, needle)
+		case map[string]any:
+			delete(typed, "components")
+			left += len(typed)
+			for _, item := range typed {
+				walk(item)
 			}
 		}
 	}
-	if kinds < 20 {
-		t.Errorf("searched %s of %s", fmt.Sprint(kinds, " kinds only"), plane.Name)
+	walk(decoded)
+	if left < 50 || !strings.Contains(jsonOf(decoded), "resources") {
+		t.Errorf("there is little left to search: %s", jsonOf(decoded))
 	}
+	return []byte(jsonOf(decoded))
 }

@@ -88,8 +88,7 @@ func TestPain12OneProviderForManyClusters(t *testing.T) {
 		}
 		balanced <- errors.Join(errs...)
 	}()
-	e := newEngine(t)
-	e.configure(t, config(""))
+	e := newWorkspace(t, config(""))
 	e.destroyAtTheEnd(t)
 	e.mustApply(t)
 	if err := <-balanced; err != nil {
@@ -106,7 +105,7 @@ func TestPain12OneProviderForManyClusters(t *testing.T) {
 		t.Errorf("the plan after the apply (-want +got):\n%s", diff)
 	}
 
-	e.configure(t, config(`on_failure = "warn"`))
+	e.write(t, config(`on_failure = "warn"`))
 	for _, change := range e.changes(t) {
 		if _, unknown := change.Change.Unknown["endpoints"]; unknown && change.Address == rollout {
 			t.Error("the endpoints are unknown though the same revision is waited for")

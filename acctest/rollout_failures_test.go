@@ -240,8 +240,7 @@ func TestPain08FailuresNameTheReason(t *testing.T) {
 	w := failing{fleet: f, name: "pain08"}
 	w.prepare(t)
 	f.leave(t, "cluster3")
-	e := newEngine(t)
-	e.configure(t, w.configuration(false))
+	e := newWorkspace(t, w.configuration(false))
 	e.destroyAtTheEnd(t)
 
 	code, found := e.apply(t)
@@ -264,7 +263,7 @@ func TestPain08FailuresNameTheReason(t *testing.T) {
 
 	before := w.identities(t)
 	f.come(t, "cluster3")
-	e.configure(t, w.configuration(true))
+	e.write(t, w.configuration(true))
 	if diff := cmp.Diff(updates, e.plan(t)); diff != "" {
 		t.Errorf("the plan of the fix (-want +got):\n%s", diff)
 	}
@@ -278,7 +277,7 @@ func TestPain08FailuresNameTheReason(t *testing.T) {
 }
 
 // isInState checks that the applications are in the state as they were written, and no rollout is.
-func (w failing) isInState(t *testing.T, e *engine) {
+func (w failing) isInState(t *testing.T, e *workspace) {
 	t.Helper()
 	state := e.state(t)
 	for _, key := range w.keys() {
@@ -331,14 +330,13 @@ func TestPain09FailedUpdates(t *testing.T) {
 			key, namespace := "web_"+place, w.name+"-"+place
 			application, rollout := "fairlead_application."+key, "fairlead_rollout."+key
 			limits := `timeouts = { create = "3m", update = "3m" }`
-			e := newEngine(t)
-			e.configure(t, w.web(place, "nginx:1", limits))
+			e := newWorkspace(t, w.web(place, "nginx:1", limits))
 			e.destroyAtTheEnd(t)
 			e.mustApply(t)
 			complete := e.state(t)[rollout].Attributes["revision"]
 			before := f.get(t, cluster, deployments, namespace, "web-"+place)
 
-			e.configure(t, w.web(place, "broken/image-pull:1", limits))
+			e.write(t, w.web(place, "broken/image-pull:1", limits))
 			code, found := e.apply(t)
 			if code != 1 || !strings.Contains(found[rollout].Summary, "is not healthy in 1 of 1 place") {
 				t.Fatalf("the apply ended with %d: %s", code, jsonOf(found))
@@ -362,7 +360,7 @@ func TestPain09FailedUpdates(t *testing.T) {
 				w.goesOn(t, e, place)
 			}
 
-			e.configure(t, w.web(place, "nginx:2", limits))
+			e.write(t, w.web(place, "nginx:2", limits))
 			e.mustApply(t)
 			if live := f.get(t, cluster, deployments, namespace, "web-"+place); live.GetUID() != before.GetUID() || imageOf(live) != "nginx:2" {
 				t.Errorf("the fix did not arrive in place: image %s, made anew %t", imageOf(live), live.GetUID() != before.GetUID())
@@ -375,10 +373,10 @@ func TestPain09FailedUpdates(t *testing.T) {
 }
 
 // goesOn checks that a failed rollout that is only warned of stays in the plan.
-func (w failing) goesOn(t *testing.T, e *engine, place string) {
+func (w failing) goesOn(t *testing.T, e *workspace, place string) {
 	t.Helper()
 	rollout := "fairlead_rollout.web_" + place
-	e.configure(t, w.web(place, "broken/image-pull:1", `on_failure = "warn"`))
+	e.write(t, w.web(place, "broken/image-pull:1", `on_failure = "warn"`))
 	if code, found := e.apply(t); code != 0 || found[rollout].Severity != "warning" {
 		t.Errorf("with a warning the apply ended with %d: %s", code, jsonOf(found))
 	}
@@ -396,15 +394,14 @@ func TestPain15InterruptEndsTheWait(t *testing.T) {
 	patient := func(image string) string {
 		return strings.ReplaceAll(w.web("local", image, limits), `stall_after = "15s"`, `stall_after = "1h"`)
 	}
-	e := newEngine(t)
-	e.configure(t, patient("broken/starting:1"))
+	e := newWorkspace(t, patient("broken/starting:1"))
 	e.destroyAtTheEnd(t)
-	code, found := e.interrupted(t, func(m message) bool {
-		return m.Type == "apply_progress" && m.Hook.Resource.Addr == rollout
-	}, "apply", "-auto-approve", "-json")
+	run := e.start(t, nil, "apply", "-auto-approve", "-json")
+	interrupt(t, run, rollout+": Still creating", func() error { return nil })
+	found := run.diagnostics()
 	got := found[rollout]
-	if code != 1 || !strings.Contains(got.Detail, "interrupted.\n  The application was accepted and is in the state; apply again to go on waiting.") {
-		t.Errorf("the interrupted apply ended with %d: %s", code, jsonOf(found))
+	if code := run.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(got.Detail, "interrupted.\n  The application was accepted and is in the state; apply again to go on waiting.") {
+		t.Errorf("the interrupted apply ended with %s: %s", run.cmd.ProcessState, jsonOf(found))
 	}
 	state := e.state(t)
 	if _, ok := state[rollout]; ok || state[application].Status != "" || state[application].Attributes == nil {
@@ -413,6 +410,6 @@ func TestPain15InterruptEndsTheWait(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{rollout: "create"}, e.plan(t)); diff != "" {
 		t.Errorf("the next plan (-want +got):\n%s", diff)
 	}
-	e.configure(t, patient("nginx:1"))
+	e.write(t, patient("nginx:1"))
 	e.mustApply(t)
 }
