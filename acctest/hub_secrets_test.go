@@ -75,3 +75,53 @@ func TestNoCredentialIsWritten(t *testing.T) {
 		})
 	}
 }
+
+// TestNoCredentialIsToldInFailures has credentials that do not work, each in its way: what is said and logged of it names no part
+// of them, and nothing of them is in a file.
+func TestNoCredentialIsToldInFailures(t *testing.T) {
+	plane := sharedHub(t)
+	const secret = "C4N4RY-credential-a71e"
+	hidden := canaries{"credential": secret}
+	address := fmt.Sprintf("host = %q, cluster_ca_certificate = file(%q)", plane.URL(), plane.CAPath())
+	kubeconfig := func(user string) string {
+		return fmt.Sprintf("{current-context: hub, clusters: [{name: hub, cluster: {server: %q, certificate-authority: %q}}], "+
+			"users: [{name: jane, user: {%s}}], contexts: [{name: hub, context: {cluster: hub, user: jane}}]}", plane.URL(), plane.CAPath(), user)
+	}
+	program := func(script string) string {
+		path := filepath.Join(t.TempDir(), "plugin")
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	tests := []struct{ name, hub, value, want string }{
+		{"unreachable", `host = "https://127.0.0.1:1", token = var.secret`, secret, "Hub unreachable"},
+		{"refused", address + ", token = var.secret", secret, "Hub refused the credential"},
+		{"unknown-authority", fmt.Sprintf("host = %q, token = var.secret", plane.URL()), secret, "certificate"},
+		{"bad-header", address + ", token = var.secret", secret + "\x01", "Error:"},
+		{"token-of-kubeconfig", "kubeconfig = var.secret", kubeconfig("token: " + secret), "Hub refused the credential"},
+		{"password-of-kubeconfig", "kubeconfig = var.secret", kubeconfig("username: jane, password: " + secret), "Error:"},
+		{"broken-kubeconfig", "kubeconfig = var.secret", "users: [{name: jane, user: {token: " + secret, "Error:"},
+		{"mistyped-kubeconfig", "kubeconfig = var.secret", "{apiVersion: v1, kind: Config, users: {token: " + secret + "}}", "Error:"},
+		{"text-as-kubeconfig", "kubeconfig = var.secret", secret, "Error:"},
+		{"no-such-context", `kubeconfig = var.secret, config_context = "other"`, kubeconfig("token: " + secret), "Error:"},
+		{"key-of-kubeconfig", "kubeconfig = var.secret", kubeconfig("client-certificate-data: " + base64.StdEncoding.EncodeToString([]byte(secret)) +
+			", client-key-data: " + base64.StdEncoding.EncodeToString([]byte(secret))), "Error:"},
+		{"no-key", address + ", client_certificate = var.secret, client_key = var.secret", secret, "Error:"},
+		{"plugin-prints-text", address + ", " + execHub(program("echo "+secret)), "", "Error:"},
+		{"plugin-prints-refused-token", address + ", " + execHub(program(`echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"`+secret+`"}}'`)), "", "Hub refused the credential"},
+		{"proxy", address + ", token = var.secret, proxy_url = \"http://jane:" + "${var.secret}@127.0.0.1:1\"", secret, "Hub unreachable"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorkspace(t, "variable \"secret\" {\n  type = string\n  ephemeral = true\n}\n"+oneEnvironment("hub = { "+test.hub+" }", "failing"))
+			w.traced(map[string]string{"secret": test.value})
+			output := w.fails(t, nil, "apply", "-auto-approve")
+			if !strings.Contains(output, test.want) {
+				t.Errorf("want it said: %s\n%s", test.want, output)
+			}
+			hidden.hidden(t, "what the engine printed", []byte(output))
+			hidden.hiddenInFiles(t, w.dir)
+		})
+	}
+}
