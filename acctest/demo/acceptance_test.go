@@ -339,7 +339,6 @@ func runOnOwnHub(t *testing.T) running {
 
 // TestSmokeRunWithoutOCM installs the addon on a hub that has no OCM, as `make run` does on a cluster of one's own, and delivers the
 // quickstart to it. OCM that is installed later is found without a restart.
-// `make test` runs it on a second engine as well.
 func TestSmokeRunWithoutOCM(t *testing.T) {
 	r := runOnOwnHub(t)
 	env, mine, out := r.env, r.layout, r.out
