@@ -137,7 +137,9 @@ func autoscale(t *testing.T, plane *cluster.ControlPlane) {
 			t.Logf("the log of the controller of autoscalers:\n%s", controller.log(0))
 		}
 		_ = controller.cmd.Process.Kill()
-		_ = <-controller.ended // killed
+		if err := <-controller.ended; err == nil {
+			t.Error("the controller of autoscalers ended by itself")
+		}
 	})
 }
 
