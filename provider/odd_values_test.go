@@ -59,13 +59,14 @@ func wholeConfigurations() map[string][]string {
 		"fairlead_rollout": {`{ application = "shop/web", revision = "0123456789ab", on_failure = "warn", timeouts = { create = "1m", update = "1m" } }`},
 		"fairlead_application": {`{ name = "shop", namespace = "shop", labels = { a = "b" }, annotations = { a = "b" }, adopt_existing = true, ` + timeouts + `,
 			ignore_fields = ["components.web.properties.image"], deletion = { protection = false },
+			definitions = [{ cue = "own: {\n\ttype: \"trait\"\n\tattributes: {}\n}\ntemplate: {\n\tparameter: {}\n\tpatch: {}\n}", namespace = "fairlead-system", kind = "trait", name = "own" }],
 			secrets_wo = { db = { password = "p" } }, environment_secrets_wo = { prod = { db = { password = "p" } } }, secrets_wo_version = "1",
 			components = {
 				web = { type = "webservice", properties = { image = "a", ports = [{ port = 8080, expose = true }], env = [{ name = "A", value = "b" }] },
 					traits = { scaler = { replicas = 2 }, labels = { a = "b" } }, dependsOn = ["job"] },
 				job = { type = "task", properties = { image = "a", cmd = ["x"] }, traits = [{ type = "labels", properties = { a = "b" } }] } },
 			environments = { prod = { selector = ["web"], components = { web = { properties = { cpu = "1" }, traits = { scaler = { replicas = 6 } } } },
-				ref = { name = "prod", target_namespace = { suffix = "-prod" }, after = ["dev"], defaults = { webservice = { traits = { scaler = { replicas = 3 } } } } } } },
+				ref = { name = "prod", target_namespace = { suffix = "-prod" }, after = ["dev"], constraints = { allowed_registries = ["ghcr.io"] }, defaults = { webservice = { traits = { scaler = { replicas = 3 } } } } } } },
 			policies = [{ name = "o", type = "override", properties = { components = [{ name = "web" }] } }],
 			workflow = { mode = { steps = "DAG" }, steps = [{ name = "s", type = "apply-component", properties = { component = "web" } }] } }`},
 	}
