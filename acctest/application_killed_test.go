@@ -14,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 )
@@ -41,16 +44,20 @@ func (v casualty) kill(run *engineRun) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	killed := 0
 	for _, pid := range members {
-		if pid != group {
-			errs = append(errs, syscall.Kill(pid, syscall.SIGKILL))
+		if pid == group {
+			continue
 		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+		killed++
 	}
-	if len(errs) == 0 {
+	if killed == 0 {
 		return errors.New("the engine has no provider")
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // membersOf are the processes of a group that run.
@@ -140,19 +147,29 @@ func lifeOf(t *testing.T, w *workspace, plane *cluster.ControlPlane, kubeconfig,
 	}
 	before := config("nginx:1", ` a = { password = "one" }, b = { password = "two" } `)
 	apply, destroy := []string{"apply", "-auto-approve"}, []string{"destroy", "-auto-approve"}
+	// old is the application as it was before a part began.
+	var old *unstructured.Unstructured
 	begin := func(args []string) func(*testing.T) {
 		return func(t *testing.T) {
 			t.Helper()
 			w.write(t, before)
 			w.run(t, nil, args...)
+			live, err := hubObjects(t, plane).Resource(applications).Namespace("default").Get(t.Context(), name, metav1.GetOptions{})
+			if err != nil && !apierrors.IsNotFound(err) {
+				t.Fatal(err)
+			}
+			old = live
 		}
+	}
+	same := func(check func() error) func() error {
+		return func() error { return errors.Join(check(), isStill(t, plane, old)(nil)) }
 	}
 	absent := func() error {
 		return errors.Join(applicationAbsent(t, plane, name)(&terraform.State{}), secretsAre(t, plane, name, map[string]any{})(nil))
 	}
 	return []lifePart{
 		{"create", before, apply, is("nginx:1", map[string]any{"a": data("b25l"), "b": data("dHdv")}), begin(destroy)},
-		{"update", config("nginx:2", ` a = { password = "three" } `), apply, is("nginx:2", map[string]any{"a": data("dGhyZWU=")}), begin(apply)},
+		{"update", config("nginx:2", ` a = { password = "three" } `), apply, same(is("nginx:2", map[string]any{"a": data("dGhyZWU=")})), begin(apply)},
 		{"destroy", before, destroy, absent, begin(apply)},
 	}
 }

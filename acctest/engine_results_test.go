@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 // diagnostic is an error or warning of the engine.
@@ -16,18 +17,42 @@ type diagnostic struct {
 	Summary  string `json:"summary"`
 	Detail   string `json:"detail"`
 	Address  string `json:"address"`
+	// FailedAt is when what it is about failed, in an apply.
+	FailedAt time.Time `json:"-"`
+}
+
+// failures are when resources failed in an apply with -json, by their address. All
+// diagnostics come at its end.
+func (r *engineRun) failures() map[string]time.Time {
+	failed := map[string]time.Time{}
+	for line := range strings.Lines(r.String()) {
+		var message struct {
+			Type string    `json:"type"`
+			At   time.Time `json:"@timestamp"`
+			Hook struct {
+				Resource struct {
+					Addr string `json:"addr"`
+				} `json:"resource"`
+			} `json:"hook"`
+		}
+		if json.Unmarshal([]byte(line), &message) == nil && message.Type == "apply_errored" {
+			failed[message.Hook.Resource.Addr] = message.At
+		}
+	}
+	return failed
 }
 
 // diagnostics are those of a run with -json, by the address that they are about,
 // or by their summary where they name none, as those of a destroy.
 func (r *engineRun) diagnostics() map[string]diagnostic {
-	found := map[string]diagnostic{}
+	found, failed := map[string]diagnostic{}, r.failures()
 	for line := range strings.Lines(r.String()) {
 		var message struct {
 			Type       string     `json:"type"`
 			Diagnostic diagnostic `json:"diagnostic"`
 		}
 		if json.Unmarshal([]byte(line), &message) == nil && message.Type == "diagnostic" {
+			message.Diagnostic.FailedAt = failed[message.Diagnostic.Address]
 			found[cmp.Or(message.Diagnostic.Address, message.Diagnostic.Summary)] = message.Diagnostic
 		}
 	}

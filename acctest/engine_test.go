@@ -96,6 +96,8 @@ func (w *workspace) start(t *testing.T, env []string, args ...string) *engineRun
 	if err := r.cmd.Start(); err != nil {
 		t.Fatalf("start the engine: %v", err)
 	}
+	// Whatever it leaves behind, such as a provider or a plugin that hangs, ends with the test.
+	t.Cleanup(func() { _ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL) })
 	return r
 }
 
@@ -108,7 +110,7 @@ func (r *engineRun) wait(t *testing.T) error {
 	case err := <-ended:
 		return err
 	case <-time.After(engineLimit):
-		_ = r.cmd.Process.Kill()
+		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
 		t.Fatalf("the engine does not end:\n%s", r)
 		return nil
 	}

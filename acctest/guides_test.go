@@ -154,6 +154,7 @@ func guideConfigurations(platformTeam string) map[string]guideConfiguration {
 		"cloud-database 2":  {platform: dev, secrets: true, more: guideProvider + guideRollout("orders"), env: []string{"TF_VAR_db_password=only-an-example"}},
 		"clusters 1":        {more: guideProvider},
 		"definitions 1":     {fragment: "an argument alone, beside the outline of a definition: examples/quickstart has the whole"},
+		"definitions 2":     {fragment: "names a definition and a file that the guide does not show: examples/resources/fairlead_definition is applied"},
 		"empty-a-cluster 1": {more: guideProvider},
 		"environments 1":    {more: guideProvider},
 		"environments 2": {
@@ -198,6 +199,8 @@ func guideConfigurations(platformTeam string) map[string]guideConfiguration {
 		"platform-team 1":      {more: guideProvider},
 		"platform-team 2":      {platform: guideProvider + platformTeam, more: guideProvider + guideRollout("shop")},
 		"versions 1":           {fragment: "a file for `terraform query`, which no engine of these tests has; its schema is tested by TestListApplications"},
+		"versions 2":           {fragment: "no engine of these tests parses an action: TestPause invokes it, TestGuides checks its schema"},
+		"versions 3":           {fragment: "an argument alone: TestPause applies it"},
 		"README 1": {platform: dev + guideEnvironment("prod", "shop", ""), more: guideProvider + guideStandIn,
 			replaced: []string{"aws_db_instance.shop.address", "terraform_data.stand_in.output"}},
 		"platform/README 1": {replaced: append(local, "addon = { replicas = 2 }", "")},
@@ -293,7 +296,11 @@ func (g guideConfiguration) apply(t *testing.T, f *fleet, block string) {
 	if g.secrets {
 		hub := hubObjects(t, f.env.Hub())
 		create(t, hub, serviceAccounts, "shop", object(`{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"fairlead-deployer"}}`))
-		create(t, hub, roleBindingKind, "shop", object(fmt.Sprintf(roleBinding, "fairlead-deployer", "fairlead-deployer", "fairlead-deployer", "shop")))
+		create(t, hub, roles, "shop", object(`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"fairlead-secrets"},
+			"rules":[{"apiGroups":[""],"resources":["secrets"],"verbs":["get"],"resourceNames":["db","shop"]}]}`))
+		create(t, hub, roleBindingKind, "shop", object(`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"fairlead-secrets"},
+			"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"fairlead-secrets"},
+			"subjects":[{"kind":"ServiceAccount","name":"fairlead-deployer","namespace":"shop"}]}`))
 	}
 	w := guideWorkspace(t, f.env.Hub(), strings.NewReplacer(g.replaced...).Replace(withoutClouds(t, block)), g.more)
 	for name, content := range g.files {

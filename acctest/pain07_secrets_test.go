@@ -215,7 +215,7 @@ resource "fairlead_rollout" "this" {
 		t.Errorf("the value has not arrived: %s", text)
 	}
 	w.isSettled(t, "after the apply")
-	shown := map[string][]byte{"the log of the provider": withoutStates(everything(t, w.dir)["trace.log"])}
+	shown := map[string][]byte{}
 	for name, content := range map[string]string{"the state": w.run(t, nil, "show", "-json"), "the plan": w.run(t, nil, "show", "-json", "first.tfplan")} {
 		shown[name] = withoutConfigured(t, content)
 	}
@@ -235,6 +235,7 @@ resource "fairlead_rollout" "this" {
 	w.write(t, config(value+`, traits = { labels = { "example.com/owner" = var.marked } }`)+rollout)
 	shown["what is said where it is no value of a label"] = []byte(w.fails(t, nil, "apply", "-auto-approve"))
 
+	shown["the log of the provider"] = withoutStates(everything(t, w.dir)["trace.log"])
 	shown["what the engine printed"] = []byte(printed)
 	maps.Copy(shown, f.told(t))
 	for name, content := range shown {

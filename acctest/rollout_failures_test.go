@@ -10,9 +10,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -256,6 +258,7 @@ func TestPain08FailuresNameTheReason(t *testing.T) {
 			updates["fairlead_application."+key] = "update"
 		}
 	}
+	w.isToldSoon(t, found)
 	w.isInState(t, e)
 	if diff := cmp.Diff(pending, e.plan(t)); diff != "" {
 		t.Errorf("the plan after the failure (-want +got):\n%s", diff)
@@ -274,6 +277,42 @@ func TestPain08FailuresNameTheReason(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{}, e.plan(t)); diff != "" {
 		t.Errorf("the plan after the fix (-want +got):\n%s", diff)
 	}
+}
+
+// toldWithin is how long after the addon has seen that an application does not get further the engine has the error.
+const toldWithin = 30 * time.Second
+
+// isToldSoon checks how long the errors took, from the condition of the application to the end of the rollout.
+func (w failing) isToldSoon(t *testing.T, found map[string]diagnostic) {
+	t.Helper()
+	list, err := w.fleet.on(t, v1alpha1.LocalCluster, applications).Namespace(w.name).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range list.Items {
+		name := list.Items[i].GetName()
+		failed := found["fairlead_rollout."+strings.ReplaceAll(name, "-", "_")].FailedAt
+		if failed.IsZero() {
+			t.Errorf("application %s: the engine does not say when its rollout failed", name)
+		}
+		since, ok := stalledSince(&list.Items[i])
+		if took := failed.Sub(since); ok && took > toldWithin {
+			t.Errorf("application %s: the error came %s after its condition Stalled, want at most %s", name, took, toldWithin)
+		}
+	}
+}
+
+// stalledSince is since when an application does not get further, if it does not.
+func stalledSince(app *unstructured.Unstructured) (time.Time, bool) {
+	for _, item := range nested[[]any](app, "status", "conditions") {
+		condition := &unstructured.Unstructured{Object: item.(map[string]any)}
+		if nested[string](condition, "type") != v1alpha1.ConditionStalled || nested[string](condition, "status") != "True" {
+			continue
+		}
+		since, err := time.Parse(time.RFC3339, nested[string](condition, "lastTransitionTime"))
+		return since, err == nil
+	}
+	return time.Time{}, false
 }
 
 // isInState checks that the applications are in the state as they were written, and no rollout is.

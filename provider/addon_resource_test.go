@@ -375,7 +375,7 @@ func TestAddonBadInput(t *testing.T) {
 		reason, attributes, want string
 	}{
 		"Misspelt":    {reason: "a misspelt value is named", attributes: "values = { replicaz = 1 }", want: `additional properties 'replicaz' not\s+allowed`},
-		"Type":        {reason: "a wrong type is named with the right one", attributes: "values = { networkPolicy = { enabled = \"often\" } }", want: `'/networkPolicy/enabled':\s+got\s+string,\s+want\s+boolean`},
+		"Type":        {reason: "a wrong type is named with the right one", attributes: "values = { networkPolicy = { enabled = \"often\" } }", want: `values\.networkPolicy\.enabled:\s+got\s+string,\s+want\s+boolean`},
 		"Text":        {reason: "text is not decoded behind the user's back", attributes: "values = \"replicas: 2\"", want: `must be an object such as[\s\S]*yamldecode`},
 		"Attribute":   {reason: "one place for each setting", attributes: "values = { image = \"a\" }", want: `use the attribute image instead`},
 		"Namespace":   {reason: "the addon knows one namespace", attributes: "namespace = \"elsewhere\"", want: `cannot run in the\s+namespace "elsewhere"[\s\S]*Allowed: fairlead-system`},

@@ -77,6 +77,9 @@ resource "fairlead_application" "this" {
 	if want := map[string]int{"get applications": count * planRuns}; !maps.Equal(want, reads) {
 		t.Errorf("requests of %d plans: %v, want %v", planRuns, reads, want)
 	}
+	if memory > providerGoal<<20 {
+		t.Errorf("a process of the provider took %d bytes of memory, want at most %d MiB", memory, providerGoal)
+	}
 	workload := fmt.Sprintf("%d applications of 3 components, a plan without changes", count)
 	figures.add(
 		figure{Workload: workload, Name: "floor: as many terraform_data", Value: least.Seconds(), Unit: "s"},

@@ -59,8 +59,8 @@ resource "fairlead_definition" "priority" {
 }
 
 # With the definition given, the plan checks the properties and lists the objects, before the hub has the type.
-resource "fairlead_application" "sessions" {
-  name        = "sessions"
+resource "fairlead_application" "carts" {
+  name        = "carts"
   namespace   = "default"
   definitions = [fairlead_definition.cache.ref]
 
