@@ -6,6 +6,8 @@ package health
 import (
 	"slices"
 	"strings"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 )
 
 // onDelete is the update strategy that leaves it to people to replace pods.
@@ -47,12 +49,9 @@ func whyDeployment(f fields) (text string, final bool) {
 	return strings.Join(texts, "; "), final
 }
 
-// forbidden leaves out the name of a pod that was refused, which is another one
-// at each try and would make a change of each.
+// forbidden leaves out the name of a pod that was refused, and what its refusal quotes.
 func forbidden(c condition) condition {
-	if _, refusal, ok := strings.Cut(c.message, " is forbidden: "); ok {
-		c.message = "forbidden: " + refusal
-	}
+	c.message = refusal.Forbidden(c.message)
 	return c
 }
 

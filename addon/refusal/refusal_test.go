@@ -46,6 +46,18 @@ func TestWithoutValues(t *testing.T) {
 			}
 		})
 	}
+	for message, want := range map[string]string{
+		`spec.a: Duplicate value: map[string]interface {}{"name":"a","v":"` + canary + `"}`:                                "spec.a: Duplicate value",
+		`spec.a: Invalid value: {"a":"}: ` + canary + `"}: must be empty`:                                                  "spec.a: Invalid value: must be empty",
+		`spec.a: Invalid value: ["a]: ` + canary + `"]: must be empty`:                                                     "spec.a: Invalid value: must be empty",
+		"spec.a: Invalid value: {\"a\":\n\"" + canary + "\"}: must be empty":                                               "spec.a: Invalid value: must be empty",
+		`failed to create typed patch object: .spec.env: expected list, got &{map[A:` + canary + `]}`:                      "failed to create typed patch object: .spec.env: expected list",
+		`failed to create typed patch object: .value: expected string, got &value.valueUnstructured{Value:` + canary + `}`: "failed to create typed patch object: .value: expected string",
+	} {
+		if got := WithoutValues(message); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", message, got, want)
+		}
+	}
 	if got := WithoutValues(`spec.a: Invalid value: "` + canary + " and then it was cut..."); got != "spec.a: Invalid value" {
 		t.Errorf("of a text that was cut: %s", got)
 	}

@@ -28,6 +28,9 @@ const (
 	maxPods      = 50
 	maxEvents    = 20
 	maxInquiries = 3
+	// maxNeighbours bounds the pods of a namespace among which those are looked for that
+	// are terminating.
+	maxNeighbours = 500
 	// maxCause bounds an answer, in bytes.
 	maxCause = 512
 )
@@ -97,7 +100,9 @@ func (q *inquiry) causeOfWorkload(ctx context.Context, workload *unstructured.Un
 	if len(pods) > 0 {
 		return mayPass(text) // events outlast what they tell of
 	}
-	return q.refused(ctx, text)
+	found := q.refused(ctx, text)
+	found.Passes = false // what the object itself says of its end holds
+	return found
 }
 
 // refused is why pods are not admitted. What is over a quota passes when pods that
@@ -106,7 +111,7 @@ func (q *inquiry) refused(ctx context.Context, text string) delivery.Cause {
 	if !strings.Contains(text, "exceeded quota") {
 		return final(text)
 	}
-	terminating := slices.ContainsFunc(q.list(ctx, "pods", metav1.ListOptions{Limit: maxPods}), func(pod unstructured.Unstructured) bool {
+	terminating := slices.ContainsFunc(q.list(ctx, "pods", metav1.ListOptions{Limit: maxNeighbours}), func(pod unstructured.Unstructured) bool {
 		return pod.GetDeletionTimestamp() != nil
 	})
 	return delivery.Cause{Text: text, Final: !terminating, Passes: terminating}
@@ -140,13 +145,9 @@ func replicaFailure(workload *unstructured.Unstructured) string {
 	return ""
 }
 
-// because joins a reason and a message. The name of a pod that is refused is
-// made up anew at each try, and would make a change of each.
+// because joins a reason and a message.
 func because(reason, message string) string {
-	if _, rest, ok := strings.Cut(message, " is forbidden: "); ok {
-		message = "forbidden: " + rest
-	}
-	return strings.TrimSuffix(reason+": "+refusal.WithoutValues(message), ": ")
+	return strings.TrimSuffix(reason+": "+refusal.Forbidden(message), ": ")
 }
 
 // pods are those that a workload selects, by name; none when they may not be read.

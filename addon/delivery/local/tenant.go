@@ -6,6 +6,7 @@ package local
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 )
 
 // tenantWrite remembers when a tenant was written, until the cache shows it.
@@ -268,7 +270,7 @@ func (t *Target) writeOwn(ctx context.Context, content map[string]any) (*deliver
 // forbidden waits for rights that are new, and reports those that are missing.
 func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Observation {
 	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s; ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out",
-		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(err))
+		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(errors.New(refusal.WithoutValues(err.Error()))))
 	t.mu.Lock()
 	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: key.key.Namespace}]
 	t.mu.Unlock()
