@@ -161,13 +161,14 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 
 // carry carries a plan out, or only looks at what there is while the application is paused.
 func (r *ApplicationReconciler) carry(ctx context.Context, app *v1beta1.Application, plan *delivery.Plan) (*delivery.Report, error) {
-	if app.Paused() {
-		return r.engine.Carry(delivery.Paused(ctx), plan)
-	}
-	if len(plan.Units) > 0 {
+	// Of what is paused from the start there is nothing that a deletion would have to find.
+	if len(plan.Units) > 0 && (!app.Paused() || app.Status.LatestRevision != nil) {
 		if err := hold(ctx, r.client, app); err != nil {
 			return nil, err
 		}
+	}
+	if app.Paused() {
+		ctx = delivery.Paused(ctx)
 	}
 	return r.engine.Carry(ctx, plan)
 }

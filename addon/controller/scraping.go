@@ -31,8 +31,8 @@ const (
 	maxToken = 16 << 10
 )
 
-// tokenForm is that of a bearer token after RFC 6750.
-var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+// tokenForm is that of a bearer token. API servers take whatever has no spaces, also what RFC 6750 does not admit.
+var tokenForm = regexp.MustCompile(`^[\x21-\x7e]+$`)
 
 // scrapers asks the API server, at each scrape, who it is and whether they may read
 // metrics: whether they have the verb "get" for the URL. controller-runtime has a

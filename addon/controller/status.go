@@ -94,7 +94,7 @@ func (o *outcome) status(app *v1beta1.Application, now metav1.Time) v1beta1.Appl
 	if o.report != nil {
 		status.Services, status.Summary = services(o.report)
 	}
-	if o.report != nil && o.heldBack() == nil {
+	if o.report != nil && o.heldBack() == nil && (!app.Paused() || o.delivered()) {
 		// What is held back is in no place: what is there is of the revision before.
 		status.LatestRevision = &revision
 		status.AppliedResources = appliedResources(o.report)
@@ -104,6 +104,11 @@ func (o *outcome) status(app *v1beta1.Application, now metav1.Time) v1beta1.Appl
 	setWarnings(&status, app.Generation, o.warnings, now)
 	fit(&status)
 	return status
+}
+
+// delivered says that every place has what the application says now.
+func (o *outcome) delivered() bool {
+	return !slices.ContainsFunc(o.report.Units, func(u delivery.UnitReport) bool { return u.Observe.State != delivery.Delivered })
 }
 
 // fit takes entries from the ends of services and appliedResources until the

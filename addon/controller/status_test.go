@@ -526,3 +526,25 @@ func TestCauseInMessage(t *testing.T) {
 		}
 	}
 }
+
+// TestRevisionOfAPausedApplication checks that no revision is told to be there of which a place waits.
+func TestRevisionOfAPausedApplication(t *testing.T) {
+	waits := at("c1", delivery.Waiting, "", "waits for component db")
+	for _, test := range []struct {
+		reason string
+		label  string
+		report *delivery.Report
+		want   int64
+	}{
+		{"it goes on: what waits comes", "", of(waits), 2},
+		{"it is paused: nothing comes that waits", "true", of(waits), 1},
+		{"it is paused, and everything had come before", "true", of(ill("c1")), 2},
+	} {
+		app := &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{Name: "web", Labels: map[string]string{v1beta1.LabelPause: test.label}}}
+		app.Status.LatestRevision = &v1beta1.Revision{Name: "web-v1", Revision: 1, RevisionHash: "old"}
+		status := (&outcome{report: test.report}).status(app, metav1.Now())
+		if got := status.LatestRevision.Revision; got != test.want {
+			t.Errorf("%s: revision %d, want %d", test.reason, got, test.want)
+		}
+	}
+}

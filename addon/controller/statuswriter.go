@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -31,6 +32,8 @@ type statusWriter struct {
 	paces map[types.UID]pace
 	// starts are of the applications whose generation is under way and not in their status yet.
 	starts map[types.UID]start
+	// swept is when starts were last looked through for those of applications that are gone.
+	swept time.Time
 }
 
 // start is when a generation of an application was first seen to be under way.
@@ -159,10 +162,20 @@ func (w *statusWriter) untilStarted(app *v1beta1.Application) time.Duration {
 	began, ok := w.starts[app.UID]
 	if !ok || began.generation != app.Generation {
 		began = start{generation: app.Generation, at: w.clock.Now()}
+		w.forgetStarts(began.at)
 		w.starts[app.UID] = began
 	}
 	gather := min(firstGather+time.Duration(len(w.starts)-1)*startPace, lastGather)
 	return gather - w.clock.Since(began.at)
+}
+
+// forgetStarts drops, now and then, those of applications that went before they were told of.
+func (w *statusWriter) forgetStarts(now time.Time) {
+	if now.Sub(w.swept) < fleetGather {
+		return
+	}
+	w.swept = now
+	maps.DeleteFunc(w.starts, func(_ types.UID, s start) bool { return now.Sub(s.at) > 2*fleetGather })
 }
 
 func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.ApplicationStatus) bool {

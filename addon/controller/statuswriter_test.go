@@ -194,13 +194,27 @@ func TestStartsAmongManyAreToldLater(t *testing.T) {
 	} {
 		w := &statusWriter{clock: clocktesting.NewFakePassiveClock(time.Now()), starts: map[types.UID]start{}}
 		for i := range test.others {
-			w.starts[types.UID(strconv.Itoa(i))] = start{}
+			w.starts[types.UID(strconv.Itoa(i))] = start{at: w.clock.Now()}
 		}
 		app := &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{UID: "u", Generation: 1}}
 		wanted := v1beta1.ApplicationStatus{Phase: v1beta1.PhaseRunningWorkflow, ObservedGeneration: 1}
 		if got := w.early(app, wanted, false); got != test.want {
 			t.Errorf("among %d others: told after %s, want %s: %s", test.others, got, test.want, test.reason)
 		}
+	}
+}
+
+// TestStartsOfGoneApplications checks that an application that went before it was told of holds nobody else up.
+func TestStartsOfGoneApplications(t *testing.T) {
+	clock := clocktesting.NewFakePassiveClock(time.Now())
+	w := &statusWriter{clock: clock, starts: map[types.UID]start{}}
+	for i := range 400 {
+		w.starts[types.UID(strconv.Itoa(i))] = start{at: clock.Now()}
+	}
+	clock.SetTime(clock.Now().Add(3 * fleetGather))
+	app := &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{UID: "u", Generation: 1}}
+	if got := w.early(app, v1beta1.ApplicationStatus{Phase: v1beta1.PhaseRunningWorkflow, ObservedGeneration: 1}, false); got != firstGather {
+		t.Errorf("told after %s, want %s", got, firstGather)
 	}
 }
 

@@ -5,6 +5,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,8 +57,10 @@ func (e *Engine) deliverStaged(ctx context.Context, unit Unit) (Observation, err
 		if len(later) > 0 && (len(part.Result.Objects) == 0 || all[i+1].same(unit, standing, part)) {
 			continue
 		}
-		e.memory.add(unit, part.Result.Objects)
 		observation, err := target.Deliver(ctx, part)
+		if !errors.Is(err, ErrPaused) {
+			e.memory.add(unit, part.Result.Objects) // it was written, or may have been
+		}
 		if err != nil || observation.State != Delivered {
 			return observation, err
 		}
