@@ -25,8 +25,9 @@ type ApplyOptions struct {
 	Force bool
 	// TakeFromPeople takes fields over that somebody edited by hand (with
 	// kubectl edit, patch, scale and the like): the plan showed the
-	// difference, and applying it means to undo the edit. Other managers, such
-	// as a GitOps tool, would set the field again and stay a conflict.
+	// difference, and applying it means to undo the edit. So it is with a label
+	// that the action has set. Other managers, such as a GitOps tool, would set
+	// the field again and stay a conflict.
 	TakeFromPeople bool
 	// DryRun changes nothing on the hub.
 	DryRun bool
@@ -193,9 +194,13 @@ func onlyPeople(err error) bool {
 	return len(managers) > 0
 }
 
-// isPerson says whether the manager is an imperative command of kubectl. Its
-// "kubectl" and "kubectl-client-side-apply" are left out: pipelines apply files.
+// isPerson says whether the manager is an imperative command of kubectl, or the
+// action, which is one as well. Kubectl's "kubectl" and "kubectl-client-side-apply"
+// are left out: pipelines apply files.
 func isPerson(manager string) bool {
+	if manager == ControlManager {
+		return true
+	}
 	verb, ok := strings.CutPrefix(manager, "kubectl-")
 	return ok && verb != "client-side-apply" && verb != "last-applied"
 }

@@ -219,6 +219,7 @@ func TestConflicts(t *testing.T) {
 		{"a GitOps tool keeps its fields", "argocd-controller", ApplyOptions{TakeFromPeople: true}, false},
 		{"so does a pipeline that applies files", "kubectl-client-side-apply", ApplyOptions{TakeFromPeople: true}, false},
 		{"what was edited by hand is undone", "kubectl-edit", ApplyOptions{TakeFromPeople: true}, true},
+		{"so is what the action did, at the command of a person", ControlManager, ApplyOptions{TakeFromPeople: true}, true},
 		{"an edit by hand is a conflict unless asked", "kubectl-edit", ApplyOptions{}, false},
 		{"force takes from everybody", "argocd-controller", ApplyOptions{Force: true}, true},
 	}
