@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,7 @@ type answers struct {
 
 	mutex  sync.Mutex
 	writes []string
+	asked  []string
 	tries  int
 }
 
@@ -46,8 +48,18 @@ func (a *answers) written() []string {
 	return a.writes
 }
 
+// requests are the paths that were asked for and have that text in them.
+func (a *answers) requests(part string) []string {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return slices.DeleteFunc(slices.Clone(a.asked), func(path string) bool { return !strings.Contains(path, part) })
+}
+
 // ServeHTTP answers as an API server does.
 func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mutex.Lock()
+	a.asked = append(a.asked, r.URL.Path)
+	a.mutex.Unlock()
 	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	isSecret := strings.Contains(r.URL.Path, "/secrets/")
 	const served = `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":%q,"resources":[{"name":%q,"kind":%q,"namespaced":true}]}`

@@ -49,10 +49,21 @@ func (r *applicationResource) tryOnHub(ctx context.Context, t trial, diags *diag
 	if ignored.HasError() {
 		return
 	}
-	r.reportTrial(object.try(ctx, desired, t), desired, diags)
-	if !diags.HasError() {
+	err := object.try(ctx, desired, t)
+	r.reportTrial(err, desired, diags)
+	if !diags.HasError() && answered(err) {
 		r.lookAtEnvironments(ctx, client, t.plan, desired, diags)
 	}
+}
+
+// answered says whether the hub is worth another question: one that gave no answer to
+// the first would make the plan wait again, for each application.
+func answered(err error) bool {
+	switch hub.ReasonOf(err) {
+	case hub.Unreachable, hub.Untrusted, hub.Unauthorized, hub.Canceled, hub.TimedOut:
+		return false
+	}
+	return true
 }
 
 // known says whether all that is written of an application is known.

@@ -150,3 +150,26 @@ func TestApplicationTrialUnreachable(t *testing.T) {
 		checkPrefix(t, mode+": warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), want.warning)
 	}
 }
+
+// TestNoSecondQuestion has a hub answer the dry run of an application with
+// environments: only one that answers is asked for these, too.
+func TestNoSecondQuestion(t *testing.T) {
+	config := configOf(attributes(t, map[string]string{"components": someWeb, "environments": `["prod"]`}))
+	tests := []struct {
+		reason  string
+		refusal *refusal
+		asked   bool
+	}{
+		{"it accepts", nil, true},
+		{"it has not what the same plan may bring", &refusal{http.StatusInternalServerError, "", ".spec.x: field not declared in schema"}, true},
+		{"it gives no answer", &refusal{http.StatusGatewayTimeout, "Timeout", "no"}, false},
+		{"it does not know the credential", &refusal{http.StatusUnauthorized, "Unauthorized", "no"}, false},
+	}
+	for _, test := range tests {
+		hub := &answers{refusal: test.refusal}
+		checkPrefix(t, test.reason, summaries(on(t, hub, nil).plan(applicationType, config).Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+		if asked := len(hub.requests("/apis/fairlead.dev/")) > 0; asked != test.asked || hub.tried() == 0 {
+			t.Errorf("%s: asked for environments: %t", test.reason, asked)
+		}
+	}
+}

@@ -58,23 +58,20 @@ func (c *Client) Apply(ctx context.Context, obj *unstructured.Unstructured, opts
 // without waiting for anything: a kind or namespace that is missing is an error at
 // once. Like ApplyExactly it finds fields of others that would stay.
 func (c *Client) Try(ctx context.Context, obj *unstructured.Unstructured, opts ApplyOptions) (*unstructured.Unstructured, error) {
-	began := time.Now()
-	if err := c.silence.broken(began); err != nil {
-		return nil, err
-	}
 	body, err := applyBody(obj)
 	if err != nil {
 		return nil, err
 	}
 	opts.DryRun = true
-	tried, err := c.applyOnce(ctx, obj, body, opts)
-	if opts.TakeFromPeople && !opts.Force && onlyPeople(err) {
-		opts.Force = true
+	var tried *unstructured.Unstructured
+	err = c.unlessSilent(ctx, func() error {
 		tried, err = c.applyOnce(ctx, obj, body, opts)
-	}
-	if ctx.Err() == nil {
-		c.silence.note(err, began, time.Now())
-	}
+		if opts.TakeFromPeople && !opts.Force && onlyPeople(err) {
+			opts.Force = true
+			tried, err = c.applyOnce(ctx, obj, body, opts)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

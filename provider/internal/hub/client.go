@@ -162,14 +162,11 @@ func (c *Client) RESTConfig() *rest.Config { return rest.CopyConfig(c.rest) }
 // Get reads an object. An object or a kind that does not exist is an error for
 // which IsNotFound holds; IsNoMatch tells the second from the first.
 func (c *Client) Get(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
-	began := time.Now()
-	if err := c.silence.broken(began); err != nil {
-		return nil, err
-	}
-	object, err := c.get(ctx, gvk, key)
-	if ctx.Err() == nil {
-		c.silence.note(err, began, time.Now())
-	}
+	var object *unstructured.Unstructured
+	err := c.unlessSilent(ctx, func() (err error) {
+		object, err = c.get(ctx, gvk, key)
+		return err
+	})
 	return object, err
 }
 
@@ -195,6 +192,16 @@ const pageSize = 500
 // List reads the objects of a kind in a namespace (all namespaces when empty)
 // that the label selector selects (all when empty).
 func (c *Client) List(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string) ([]unstructured.Unstructured, error) {
+	var items []unstructured.Unstructured
+	err := c.unlessSilent(ctx, func() (err error) {
+		items, err = c.list(ctx, gvk, namespace, labelSelector)
+		return err
+	})
+	return items, err
+}
+
+// list sends the requests of List.
+func (c *Client) list(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string) ([]unstructured.Unstructured, error) {
 	what := attempt{verb: "list", kind: gvk, namespace: namespace}
 	objects, err := c.objects(ctx, gvk, namespace)
 	if err != nil {

@@ -4,6 +4,7 @@
 package hub
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -33,6 +34,20 @@ func (s *silence) broken(now time.Time) error {
 		return s.err
 	}
 	return nil
+}
+
+// unlessSilent asks the hub, unless it is remembered not to answer.
+func (c *Client) unlessSilent(ctx context.Context, ask func() error) error {
+	began := time.Now()
+	if err := c.silence.broken(began); err != nil {
+		return err
+	}
+	err := ask()
+	// That the caller has no more time says nothing of the hub.
+	if ctx.Err() == nil {
+		c.silence.note(err, began, time.Now())
+	}
+	return err
 }
 
 // note remembers err if it was a long wait for nothing.

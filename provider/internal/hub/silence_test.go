@@ -5,6 +5,8 @@ package hub
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -32,6 +34,34 @@ func TestSilence(t *testing.T) {
 		s.note(test.err, began, noted)
 		if got := s.broken(noted.Add(test.later)) != nil; got != test.want {
 			t.Errorf("%s: remembered %t, want %t", test.reason, got, test.want)
+		}
+	}
+}
+
+// TestSilentHubIsSpared checks that nothing a plan asks is sent to a hub that did not
+// answer just now.
+func TestSilentHubIsSpared(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the hub was asked") }))
+	defer server.Close()
+	client := clientOf(t, Settings{Host: server.URL, Token: "t", Insecure: "true"})
+	now := time.Now()
+	client.silence.note(&Error{Reason: Unreachable}, now.Add(-slowFailure), now)
+	for reason, ask := range map[string]func() error{
+		"read": func() error {
+			_, err := client.Get(t.Context(), secretKind, anyKey)
+			return err
+		},
+		"list": func() error {
+			_, err := client.List(t.Context(), secretKind, "", "")
+			return err
+		},
+		"try": func() error {
+			_, err := client.Try(t.Context(), configMap("a", "b", nil), ApplyOptions{})
+			return err
+		},
+	} {
+		if err := ask(); ReasonOf(err) != Unreachable {
+			t.Errorf("%s: got %v", reason, err)
 		}
 	}
 }
