@@ -42,7 +42,6 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	plan.ID = applicationID(&plan)
 	plan.Revision = types.StringUnknown()
 	spec := newApplicationSpec(&plan)
-	warnOfForeignTypes(&resp.Diagnostics, r.foreignToHub(ctx, &plan, spec.foreign))
 	changed, open := true, false
 	if state != nil {
 		changed = !planUpdate(&plan, spec, state)
@@ -50,6 +49,9 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 		if !plan.Namespace.Equal(state.Namespace) {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
+	}
+	if changed {
+		warnOfForeignTypes(&resp.Diagnostics, r.foreignToHub(ctx, &plan, spec.foreign))
 	}
 	r.planResources(&plan, spec, state, loadSalt(ctx, req.Private), changed, &resp.Diagnostics)
 	if open {

@@ -173,3 +173,32 @@ func TestNoSecondQuestion(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignTypesAreAskedFor counts the requests of plans of types that are not built
+// in: the hub is asked for them where something changes, unless plans are to do without.
+func TestForeignTypesAreAskedFor(t *testing.T) {
+	custom := func(cmd string) map[string]tftypes.Value {
+		return attributes(t, map[string]string{"components": `{ web = { type = "custom", properties = { cmd = ` + cmd + ` } } }`})
+	}
+	const none = "Type is not built in: "
+	for _, test := range []struct {
+		reason, preview, after string
+		asks                   bool
+		warning                string
+	}{
+		{"only types of the configuration change", previewServer, `tolist(["a"])`, false, ""},
+		{"it changes", previewServer, `["b"]`, true, none},
+		{"it changes, offline", previewOffline, `["b"]`, false, none},
+		{"it changes, without any preview", previewOff, `["b"]`, false, none},
+	} {
+		hub := &answers{}
+		p := on(t, hub, map[string]tftypes.Value{"plan": planValue(t, map[string]string{"preview": test.preview})})
+		resp := p.change(stateOf(custom(`["a"]`)), configOf(custom(test.after)))
+		if got := hub.requests(""); (len(got) > 0) != test.asks {
+			t.Errorf("%s: requests %v", test.reason, got)
+		}
+		if got := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning); strings.Contains(got, none) != (test.warning != "") {
+			t.Errorf("%s: warnings %q", test.reason, got)
+		}
+	}
+}

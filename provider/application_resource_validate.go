@@ -125,10 +125,10 @@ func warnOfForeignTypes(diags *diag.Diagnostics, foreign []foreignType) {
 }
 
 // foreignToHub are the types that the hub has no definition of either, or of
-// which that cannot be found out.
+// which that cannot be found out, or is not to be.
 func (r *applicationResource) foreignToHub(ctx context.Context, plan *applicationModel, foreign []foreignType) []foreignType {
-	if len(foreign) == 0 {
-		return nil
+	if len(foreign) == 0 || r.hub == nil || r.hub.preview != previewServer {
+		return foreign
 	}
 	client, diags := r.hub.Client(ctx)
 	if client == nil || diags.HasError() || plan.Namespace.IsUnknown() {

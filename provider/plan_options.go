@@ -34,8 +34,9 @@ func planSchema() schema.Attribute {
 				Validators: []validator.String{stringvalidator.OneOf(previewServer, previewOffline, previewOff)},
 				MarkdownDescription: "How far a plan looks ahead of applications that change. `server`: `resources` lists the objects, and the hub is asked: a dry run of the Application " +
 					"shows what admission policies, webhooks, schemas and other field managers refuse, and environments that do not exist, do not admit the namespace or have no cluster " +
-					"are a warning. That writes nothing, and costs no request where nothing changes. `offline`: `resources` alone, without the hub. " +
-					"`off`: neither; `resources` is known after apply wherever an application changes. What the configuration alone shows to be wrong is an error in any case. Default: `server`.",
+					"are a warning. That writes nothing, and costs no request where nothing changes. `offline`: `resources` alone, without the hub, and types that are not built in are a warning. " +
+					"`off`: neither; `resources` is known after apply wherever an application changes. What the configuration alone shows to be wrong is an error in any case, and Secrets without `secrets_wo_version` " +
+					"are compared with those of the hub in any case. Default: `server`.",
 			},
 			"on_unreachable": schema.StringAttribute{
 				Optional:   true,
