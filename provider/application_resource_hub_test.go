@@ -111,6 +111,9 @@ func (a *answers) patch(w http.ResponseWriter, r *http.Request, name string, isS
 	}
 	if metadata, ok := object["metadata"].(map[string]any); ok {
 		metadata["uid"] = "1"
+		if a.application != "" {
+			metadata["resourceVersion"] = "1"
+		}
 	}
 	text, err := json.Marshal(object)
 	if err != nil {

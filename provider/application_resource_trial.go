@@ -80,7 +80,8 @@ type existsError struct{ error }
 func (o applicationObject) try(ctx context.Context, desired *unstructured.Unstructured, t trial) error {
 	options := hub.ApplyOptions{Force: t.force, TakeFromPeople: true}
 	tried, err := o.client.Try(ctx, desired, options)
-	if !t.creates || t.force || (err == nil && tried.GetResourceVersion() == "") || (err != nil && hub.ReasonOf(err) != hub.Conflict) {
+	// As in a creation: fields that are left to others adopt nothing.
+	if !t.creates || t.plan.AdoptExisting.ValueBool() || (err == nil && tried.GetResourceVersion() == "") || (err != nil && hub.ReasonOf(err) != hub.Conflict) {
 		return err
 	}
 	// Only what exists has a version, or fields of others.

@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -200,5 +201,32 @@ func TestForeignTypesAreAskedFor(t *testing.T) {
 		if got := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning); strings.Contains(got, none) != (test.warning != "") {
 			t.Errorf("%s: warnings %q", test.reason, got)
 		}
+	}
+}
+
+// TestTrialOfAnApplicationThatExists creates what exists: fields that are left to others
+// are no reason to adopt it, neither in the plan nor in the apply.
+func TestTrialOfAnApplicationThatExists(t *testing.T) {
+	hub := &answers{application: `{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":"shop","namespace":"default","uid":"1"},
+		"spec":{"components":[{"name":"web","type":"webservice","properties":{"image":"a"}}]}}`}
+	p := on(t, hub, nil)
+	config := configOf(attributes(t, map[string]string{"components": someWeb}))
+	ignoring := maps.Clone(config)
+	ignoring["ignore_fields"] = tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, []tftypes.Value{text("components.web.properties.ports")})
+	adopting := maps.Clone(ignoring)
+	adopting["adopt_existing"] = tftypes.NewValue(tftypes.Bool, true)
+	const exists = "Application exists already: "
+	for _, test := range []struct {
+		reason string
+		config map[string]tftypes.Value
+		want   string
+	}{
+		{"nothing is said of it", config, exists},
+		{"fields are left to others", ignoring, exists},
+		{"it is adopted", adopting, ""},
+	} {
+		planned := p.plan(applicationType, test.config)
+		checkPrefix(t, test.reason, summaries(planned.Diagnostics, tfprotov6.DiagnosticSeverityWarning), test.want)
+		checkPrefix(t, test.reason+": apply", summaries(p.apply(nil, test.config, planned).Diagnostics, tfprotov6.DiagnosticSeverityError), test.want)
 	}
 }
