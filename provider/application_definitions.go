@@ -64,7 +64,8 @@ type givenFile struct {
 }
 
 // givenFiles are the definitions of an application in ascending order of precedence.
-// open says that some are not known yet, so that any type may be one of them.
+// open says that some are not known yet, or whether the application finds them, so that
+// any type may be one of them.
 func givenFiles(m *applicationModel) (files []givenFile, open bool) {
 	if hclvalue.HasUnknown(m.Definitions) {
 		return nil, true
@@ -73,6 +74,9 @@ func givenFiles(m *applicationModel) (files []givenFile, open bool) {
 		given, _ := element.(types.Object)
 		cue, _ := given.Attributes()["cue"].(types.String)
 		namespace, _ := given.Attributes()["namespace"].(types.String)
+		if m.Namespace.IsUnknown() && !foundFromAnywhere(namespace.ValueString()) {
+			return nil, true
+		}
 		rank := rankOf(namespace.ValueString(), m.Namespace)
 		// Those of other namespaces are not for this application.
 		if rank > 0 {
@@ -81,6 +85,11 @@ func givenFiles(m *applicationModel) (files []givenFile, open bool) {
 	}
 	slices.SortStableFunc(files, func(a, b givenFile) int { return cmp.Compare(a.rank, b.rank) })
 	return files, false
+}
+
+// foundFromAnywhere says whether each application finds a definition of that namespace.
+func foundFromAnywhere(namespace string) bool {
+	return namespace == "" || namespace == v1alpha1.SystemNamespace || namespace == oamSystemNamespace
 }
 
 // rankOf is the place of a definition's namespace among those in which an application

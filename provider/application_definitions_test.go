@@ -179,3 +179,41 @@ func TestDefinitionRef(t *testing.T) {
 		t.Errorf("ref of what is not known yet: %s", open["ref"])
 	}
 }
+
+// TestGivenDefinitionsOfAnUnknownNamespace plans while the application's namespace is
+// not known, and again when it is: what the first plan lists holds in the second.
+func TestGivenDefinitionsOfAnUnknownNamespace(t *testing.T) {
+	p := newPlanner(t)
+	for _, test := range []struct {
+		reason, of string
+		known      bool
+	}{
+		{"a definition of a namespace that may be the application's", "other", false},
+		{"one that each application finds", "fairlead-system", true},
+		{"one of the application's own namespace, whichever that is", "", true},
+	} {
+		given := map[string]tftypes.Value{"cue": text(ledgerCUE("ConfigMap"))}
+		if test.of != "" {
+			given["namespace"] = text(test.of)
+		}
+		plan := func(namespace tftypes.Value) map[string]string {
+			config := configOf(attributes(t, map[string]string{"components": someLedger}))
+			config["definitions"], config["namespace"] = definitionsValue(p, given), namespace
+			checkPrefix(t, test.reason, summaries(p.validate(applicationType, config), tfprotov6.DiagnosticSeverityError), "")
+			planned := p.decodeValue(applicationType, p.plan(applicationType, config).PlannedState)
+			if !planned["resources"].IsKnown() {
+				return nil
+			}
+			return resourcesOf(t, planned)
+		}
+		first := plan(tftypes.NewValue(tftypes.String, tftypes.UnknownValue))
+		if (first != nil) != test.known {
+			t.Errorf("%s: the first plan has %v", test.reason, first)
+		}
+		for _, namespace := range []string{"default", "other"} {
+			if problem := inconsistent(first, plan(text(namespace))); problem != "" {
+				t.Errorf("%s, then %s: %s", test.reason, namespace, problem)
+			}
+		}
+	}
+}

@@ -40,11 +40,14 @@ func resourcesSchema() schema.Attribute {
 // previewOf says which objects an application becomes.
 func (r *applicationResource) previewOf(m *applicationModel, spec *applicationSpec) preview.Preview {
 	renderer, wrong := rendererOf(m)
-	if len(wrong) > 0 {
+	_, open := givenFiles(m)
+	switch {
+	case len(wrong) > 0:
 		return preview.Preview{Unknown: wrong[0].String()}
-	}
-	if _, open := givenFiles(m); open {
+	case hclvalue.HasUnknown(m.Definitions):
 		return preview.Preview{Unknown: "definitions is not known yet, and says what becomes of their types"}
+	case open:
+		return preview.Preview{Unknown: "namespace is not known yet, and says which of definitions the application finds"}
 	}
 	return renderer.Preview(previewed(m, spec, r.hub))
 }

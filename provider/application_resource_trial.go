@@ -70,7 +70,9 @@ func answered(err error) bool {
 func (r *applicationResource) known(plan *applicationModel) bool {
 	spec := newApplicationSpec(plan)
 	return len(spec.findings) == 0 && !spec.unknown() && !plan.ID.IsUnknown() && !plan.AdoptExisting.IsUnknown() && !r.hub.labelsUnknown &&
-		!hclvalue.HasUnknown(plan.Labels) && !hclvalue.HasUnknown(plan.Annotations) && !hclvalue.HasUnknown(plan.IgnoreFields)
+		!hclvalue.HasUnknown(plan.Labels) && !hclvalue.HasUnknown(plan.Annotations) && !hclvalue.HasUnknown(plan.IgnoreFields) &&
+		// They say of which type a property is, and so what is written of it.
+		!hclvalue.HasUnknown(plan.Definitions)
 }
 
 // existsError says that what is to be created exists and is somebody else's.

@@ -91,6 +91,11 @@ func TestApplicationTrialCounts(t *testing.T) {
 		{"a Secret more", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, secret) }, 1},
 		{"a create", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.plan(applicationType, other) }, 1},
 		{"a change that is not known yet", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, unknown) }, 0},
+		{"a change while definitions are not known yet, which say what is written", "", func(p *planner) *tfprotov6.PlanResourceChangeResponse {
+			open := maps.Clone(other)
+			open["definitions"] = definitionsValue(p, nil)
+			return p.change(state, open)
+		}, 0},
 		{"a change, offline", previewOffline, func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, other) }, 0},
 		{"a change, without any preview", previewOff, func(p *planner) *tfprotov6.PlanResourceChangeResponse { return p.change(state, other) }, 0},
 	}
