@@ -222,13 +222,14 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	// Of what is configured, as in the plan: what is left to others is not in it.
 	r.settleResources(&plan, newApplicationSpec(&plan), salt)
 	live, err := object.write(ctx, desired, secrets, takesOver(&plan) || wasImported(ctx, req.Private))
-	if err == nil {
-		// After the application, which does not name them any more. An error keeps the
-		// prior state, so that the next apply tries again.
-		err = object.removeSecrets(ctx, digestsOf(&state), digestsOf(&plan))
-	}
 	if err != nil {
 		appendApplicationError(&resp.Diagnostics, err, desired)
+		return
+	}
+	// After the application, which does not name them any more. An error keeps the
+	// prior state, so that the next apply tries again.
+	if err := object.removeSecrets(ctx, digestsOf(&state), digestsOf(&plan)); err != nil {
+		appendError(&resp.Diagnostics, maskError(err, maskOf(desired)))
 		return
 	}
 	object.warnPaused(live, desired, &resp.Diagnostics)

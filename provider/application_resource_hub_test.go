@@ -28,6 +28,10 @@ type answers struct {
 	conflicts bool
 	// refusal is the answer to a dry run of the application, as code, reason and message.
 	refusal *refusal
+	// secret is the content of each Secret, empty while secrets is what is answered.
+	secret string
+	// denials are the answers to writes, by method and name, dry runs aside.
+	denials map[string]*refusal
 
 	mutex  sync.Mutex
 	writes []string
@@ -55,6 +59,11 @@ func (a *answers) requests(part string) []string {
 	return slices.DeleteFunc(slices.Clone(a.asked), func(path string) bool { return !strings.Contains(path, part) })
 }
 
+// answer is the answer of the API server.
+func (r *refusal) answer(w http.ResponseWriter) {
+	answer(w, r.code, fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":%q,"details":{"name":"shop","kind":"applications"}}`, r.code, r.reason, r.message))
+}
+
 // ServeHTTP answers as an API server does.
 func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mutex.Lock()
@@ -68,8 +77,12 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, fmt.Sprintf(served, "v1", "secrets", "Secret"))
 	case r.URL.Path == "/apis/core.oam.dev/v1beta1":
 		answer(w, http.StatusOK, fmt.Sprintf(served, "core.oam.dev/v1beta1", "applications", "Application"))
+	case a.denials[r.Method+" "+name] != nil && r.URL.Query().Get("dryRun") == "":
+		a.denials[r.Method+" "+name].answer(w)
 	case r.Method == http.MethodPatch:
 		a.patch(w, r, name, isSecret)
+	case isSecret && a.secret != "":
+		answer(w, http.StatusOK, a.secret)
 	case isSecret:
 		refuse(w, a.secrets)
 	case a.application == "":
@@ -92,7 +105,7 @@ func (a *answers) patch(w http.ResponseWriter, r *http.Request, name string, isS
 		a.tries++
 		a.mutex.Unlock()
 		if no := a.refusal; no != nil {
-			answer(w, no.code, fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":%q,"details":{"name":"shop","kind":"applications"}}`, no.code, no.reason, no.message))
+			no.answer(w)
 			return
 		}
 	}
@@ -282,5 +295,65 @@ func TestApplicationRefusedWritesNoSecret(t *testing.T) {
 		if diff := cmp.Diff(c.want, hub.written()); diff != "" {
 			t.Errorf("%s: writes (-want +got):\n%s", c.reason, diff)
 		}
+	}
+}
+
+// TestDenialsShowNoValue has a webhook deny each write but the dry run, and quote what
+// it denies: no value is shown, and that nothing was written is said where it is so.
+func TestDenialsShowNoValue(t *testing.T) {
+	quoting := &refusal{http.StatusForbidden, "Forbidden", `admission webhook "w.example.com" denied the request: C4N4RY or QzRONFJZ is bad`}
+	const live = `{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":"shop","namespace":"default","uid":"1"},
+		"spec":{"components":[{"name":"web","type":"webservice","properties":{"image":"C4N4RY","cmd":["QzRONFJZ"]}}]}}`
+	const secret = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"db","namespace":"default","uid":"2","labels":{"fairlead.dev/secret-of":"shop"}},"data":{"password":"QzRONFJZ"}}`
+	plain := configOf(attributes(t, map[string]string{"components": someWeb}))
+	secrets := configOf(attributes(t, map[string]string{"components": someWeb}))
+	secrets["secrets_wo"] = secretsValue("db")
+	holding := stateOf(attributes(t, map[string]string{"components": someWeb}))
+	holding["secrets"] = resourcesValue(map[string]string{"db": someDigest})
+	const path, key = "(the value of components.web.properties.image)", "(the value of data.password)"
+	cases := []struct {
+		reason, denied string
+		do             func(p *planner) []*tfprotov6.Diagnostic
+		want           string
+		nothing        bool
+	}{
+		{"a Secret", "PATCH db", func(p *planner) []*tfprotov6.Diagnostic {
+			return p.apply(nil, secrets, p.plan(applicationType, secrets)).Diagnostics
+		}, key, false},
+		{"a Secret that goes, after the application was written", "DELETE db", func(p *planner) []*tfprotov6.Diagnostic {
+			return p.apply(holding, plain, p.change(holding, plain)).Diagnostics
+		}, key, false},
+		{"the label of a pause", "PATCH shop", func(p *planner) []*tfprotov6.Diagnostic {
+			_, diagnostics := p.control("default/shop", commandPause)
+			return diagnostics
+		}, path, true},
+		{"a deletion", "DELETE shop", func(p *planner) []*tfprotov6.Diagnostic {
+			resp, err := p.server.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+				TypeName: applicationType, PriorState: p.dynamic(p.schema, holding), PlannedState: p.null(applicationType), Config: p.null(applicationType),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp.Diagnostics
+		}, path, false},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			hub := &answers{secrets: http.StatusNotFound, application: live, denials: map[string]*refusal{c.denied: quoting}}
+			if c.denied == "DELETE db" {
+				hub.secret = secret
+			}
+			if c.denied == "PATCH db" {
+				hub.application = ""
+			}
+			failed := summaries(c.do(on(t, hub, nil)), tfprotov6.DiagnosticSeverityError)
+			checkPrefix(t, "error", failed, "Refused by the hub: ")
+			if strings.Contains(failed, "C4N4RY") || strings.Contains(failed, "QzRONFJZ") || !strings.Contains(failed, c.want) {
+				t.Errorf("got %s, want %s in place of the value", failed, c.want)
+			}
+			if strings.Contains(failed, "Nothing was written.") != c.nothing {
+				t.Errorf("what is said of writes: %s", failed)
+			}
+		})
 	}
 }

@@ -437,7 +437,7 @@ func (o applicationObject) remove(ctx context.Context, uid k8stypes.UID, secrets
 		uid = live.GetUID()
 	}
 	if err := o.client.Delete(ctx, rollout.Kind(), o.key(), uid); err != nil {
-		return err
+		return maskError(err, maskOf(live))
 	}
 	if err := o.waitGone(ctx, uid); err != nil {
 		return err
@@ -491,6 +491,11 @@ func appendApplicationError(diags *diag.Diagnostics, err error, sent *unstructur
 		return
 	}
 	failure = failure.Masked(maskOf(sent))
+	var midway midwayError
+	if errors.As(err, &midway) {
+		diags.AddError(failure.Summary, failure.Detail)
+		return
+	}
 	switch failure.Reason {
 	case hub.Invalid, hub.Outdated, hub.Exhausted, hub.Terminating, hub.NoDryRun:
 		diags.AddError(failure.Summary, failure.Detail+"\nNothing was written.")

@@ -132,11 +132,18 @@ func (o applicationObject) foreignSecret(live *unstructured.Unstructured, key st
 	}
 }
 
+// midwayError is an error of a write of several objects after which some of them may be written.
+type midwayError struct{ error }
+
+// Unwrap returns the error.
+func (e midwayError) Unwrap() error { return e.error }
+
 // writeSecrets writes Secrets, before the application that names them.
 func (o applicationObject) writeSecrets(ctx context.Context, writes []secretWrite) error {
 	for _, write := range writes {
-		if _, err := o.client.Apply(ctx, o.secret(write), hub.ApplyOptions{Force: true}); err != nil {
-			return err
+		secret := o.secret(write)
+		if _, err := o.client.Apply(ctx, secret, hub.ApplyOptions{Force: true}); err != nil {
+			return midwayError{maskError(err, maskOfSecret(secret))}
 		}
 	}
 	return nil
@@ -157,7 +164,11 @@ func (o applicationObject) write(ctx context.Context, desired *unstructured.Unst
 	if err := o.writeSecrets(ctx, secrets); err != nil {
 		return nil, err
 	}
-	return o.client.ApplyExactly(ctx, desired, options)
+	live, err := o.client.ApplyExactly(ctx, desired, options)
+	if err != nil && len(secrets) > 0 {
+		err = midwayError{err}
+	}
+	return live, err
 }
 
 // secret is a Secret as it is written.
@@ -223,5 +234,5 @@ func (o applicationObject) removeSecret(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	return o.client.Delete(ctx, secretKind(), at, live.GetUID())
+	return maskError(o.client.Delete(ctx, secretKind(), at, live.GetUID()), maskOfSecret(live))
 }

@@ -5,7 +5,9 @@ package provider
 
 import (
 	"cmp"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
 const (
@@ -33,19 +36,50 @@ type configuredValue struct{ text, path string }
 // an application may be sensitive, which a provider is never told, so each value
 // gives way to its path.
 func maskOf(sent *unstructured.Unstructured) func(string) string {
-	return func(told string) string {
-		for _, value := range configuredValues(sent) {
-			told = replaceWord(told, value.text, "(the value of "+value.path+")")
-		}
-		if len(told) <= longestTold {
-			return told
-		}
-		cut := longestTold
-		for !utf8.RuneStart(told[cut]) {
-			cut--
-		}
-		return told[:cut] + "..."
+	return func(told string) string { return withoutValues(told, configuredValues(sent)) }
+}
+
+// maskOfSecret is maskOf for a Secret, whose values are told plain or encoded.
+func maskOfSecret(secret *unstructured.Unstructured) func(string) string {
+	return func(told string) string { return withoutValues(told, valuesOfSecret(secret)) }
+}
+
+// maskError is err without what the hub quotes in it.
+func maskError(err error, mask func(string) string) error {
+	var failure *hub.Error
+	if errors.As(err, &failure) {
+		return failure.Masked(mask)
 	}
+	return err
+}
+
+// withoutValues has the paths of values in place of them.
+func withoutValues(told string, values []configuredValue) string {
+	for _, value := range values {
+		told = replaceWord(told, value.text, "(the value of "+value.path+")")
+	}
+	if len(told) <= longestTold {
+		return told
+	}
+	cut := longestTold
+	for !utf8.RuneStart(told[cut]) {
+		cut--
+	}
+	return told[:cut] + "..."
+}
+
+// valuesOfSecret are the values of a Secret.
+func valuesOfSecret(secret *unstructured.Unstructured) []configuredValue {
+	var c valueCollector
+	data, _, _ := unstructured.NestedStringMap(secret.Object, "data")
+	for key, encoded := range data {
+		at := hclvalue.Key("data", key)
+		c.add(encoded, at)
+		if plain, err := base64.StdEncoding.DecodeString(encoded); err == nil {
+			c.addLines(string(plain), at)
+		}
+	}
+	return c.longestFirst()
 }
 
 // configuredValues are the values that may be sensitive, the longest first, since one
@@ -65,17 +99,22 @@ func configuredValues(sent *unstructured.Unstructured) []configuredValue {
 	}
 	spec, _ := sent.Object["spec"].(map[string]any)
 	c.walk(spec, "", false)
-	found := slices.DeleteFunc(c.found, func(v configuredValue) bool { return slices.Contains(c.names, v.text) })
-	slices.SortFunc(found, func(a, b configuredValue) int {
-		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text), cmp.Compare(a.path, b.path))
-	})
-	return found
+	return c.longestFirst()
 }
 
 // valueCollector collects the values of an application.
 type valueCollector struct {
 	names []string
 	found []configuredValue
+}
+
+// longestFirst are the values in the order in which they are masked, without names.
+func (c *valueCollector) longestFirst() []configuredValue {
+	found := slices.DeleteFunc(c.found, func(v configuredValue) bool { return slices.Contains(c.names, v.text) })
+	slices.SortFunc(found, func(a, b configuredValue) int {
+		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text), cmp.Compare(a.path, b.path))
+	})
+	return found
 }
 
 // walk collects what is below properties; the names of components, traits and the
@@ -128,11 +167,19 @@ func itemPath(at string, i int, item any, inside bool) string {
 	return hclvalue.Key(at, name)
 }
 
-// addLines adds a text and, since a message may quote a part of it, each of its lines.
+// addLines adds a text, as it is and as messages quote it, and, since they may quote
+// a part of it, each of its lines.
 func (c *valueCollector) addLines(text, at string) {
 	c.add(text, at)
-	if quoted := strings.Trim(strconv.Quote(text), `"`); quoted != text {
-		c.add(quoted, at)
+	forms := []string{strconv.Quote(text)}
+	if raw, err := json.Marshal(text); err == nil {
+		forms = append(forms, string(raw))
+	}
+	for _, form := range forms {
+		// A quote next to the outer ones belongs to the text.
+		if inner := form[1 : len(form)-1]; inner != text {
+			c.add(inner, at)
+		}
 	}
 	if !strings.Contains(text, "\n") {
 		return

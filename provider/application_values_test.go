@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestMask(t *testing.T) {
 				"properties": map[string]any{
 					"image": "ghcr.io/acme/web:1", "cmd": []any{"--token", "C4N4RY"}, "port": int64(80), "pin": int64(123456),
 					"env":  []any{map[string]any{"name": "DB", "value": "shop"}, map[string]any{"name": "KEY", "value": "begin\nL1NE-ONE\nend"}},
-					"hash": `q"uote`, "long": "C4N4RY-LONG"},
+					"hash": `q"uote`, "json": "a&b<c1", "ends": `say "QU0TED"`, "long": "C4N4RY-LONG"},
 				"traits": []any{map[string]any{"type": "labels", "properties": map[string]any{"a": "TR41T"}}},
 			}},
 			"policies": []any{map[string]any{"name": "env-prod", "type": "environment", "properties": map[string]any{"environment": "prod",
@@ -41,6 +42,8 @@ func TestMask(t *testing.T) {
 		{"names are no values", `applications "shop" of team in prod: web, webservice`, `applications "shop" of team in prod: web, webservice`},
 		{"a line of a text", "found L1NE-ONE", "found (the value of " + web + "env[1].value)"},
 		{"an escaped text", `got q\"uote`, "got (the value of " + web + "hash)"},
+		{"a text as JSON of Go", `got "a\u0026b\u003cc1"`, `got "(the value of ` + web + `json)"`},
+		{"a text that ends with a quote", `got "say \"QU0TED\""`, `got "(the value of ` + web + `ends)"`},
 		{"a number, but for short ones", "123456 or 80", "(the value of " + web + "pin) or 80"},
 		{"a trait", "TR41T", "(the value of components.web.traits.labels.properties.a)"},
 		{"a policy", "other:2", "(the value of policies.env-prod.properties.components[0].properties.image)"},
@@ -55,5 +58,23 @@ func TestMask(t *testing.T) {
 	}
 	if got := maskOf(nil)("as it is"); got != "as it is" {
 		t.Errorf("without an application: %q", got)
+	}
+}
+
+// TestMaskOfSecret checks that what a webhook quotes of a Secret gives way to its key.
+func TestMaskOfSecret(t *testing.T) {
+	secret := &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{
+		"password": "QzRONFJZ", "tls.key": base64.StdEncoding.EncodeToString([]byte("begin\nL1NE-ONE\nend")), "pin": "MTIz"}}}
+	tests := []struct{ reason, told, want string }{
+		{"nothing of it", "the hub is full", "the hub is full"},
+		{"plain", `password "C4N4RY" is weak`, `password "(the value of data.password)" is weak`},
+		{"encoded", `{"password":"QzRONFJZ"}`, `{"password":"(the value of data.password)"}`},
+		{"a line", "found L1NE-ONE", `found (the value of data["tls.key"])`},
+		{"what is too short is no secret, but encoded", "123, MTIz", "123, (the value of data.pin)"},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(test.want, maskOfSecret(secret)(test.told)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
 	}
 }

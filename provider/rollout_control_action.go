@@ -134,7 +134,7 @@ func (c *control) run(ctx context.Context) {
 		return
 	}
 	if err := c.label(ctx, live); err != nil {
-		appendError(c.diags, err)
+		appendApplicationError(c.diags, err, live)
 		return
 	}
 	c.warnOfConfiguration(live)
