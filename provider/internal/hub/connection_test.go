@@ -157,9 +157,21 @@ func TestCallersTimeIsOver(t *testing.T) {
 	client := clientOf(t, Settings{Host: server.URL, Token: "t", Insecure: "true"})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := client.Get(ctx, secretKind, types.NamespacedName{Namespace: "a", Name: "b"})
-	if ReasonOf(err) != TimedOut || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want that the time is over", err)
+	for reason, ask := range map[string]func() error{
+		"read": func() error {
+			_, err := client.Get(ctx, secretKind, anyKey)
+			return err
+		},
+		"contents": func() error {
+			_, err := client.Contents(ctx, "a")
+			return err
+		},
+		"managers": func() error { return client.setManagers(ctx, configMap("a", "b", nil), nil) },
+		"label":    func() error { return client.SetLabel(ctx, secretKind, anyKey, "a", "b") },
+	} {
+		if err := ask(); ReasonOf(err) != TimedOut || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: got %v, want that the time is over", reason, err)
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ func (c *Client) contentsNow(ctx context.Context, namespace string) (lasting, le
 	what := attempt{verb: "list the contents of", kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, name: namespace}
 	lists, err := c.discovery.ServerPreferredNamespacedResourcesWithContext(ctx)
 	if err != nil {
-		return nil, nil, c.explain(err, what)
+		return nil, nil, c.failed(ctx, err, what)
 	}
 	for _, list := range lists {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
@@ -60,7 +60,7 @@ func (c *Client) contentsNow(ctx context.Context, namespace string) (lasting, le
 			}
 			objects, err := c.contentsOf(ctx, version.WithResource(resource.Name), namespace)
 			if err != nil {
-				return nil, nil, c.explain(err, what)
+				return nil, nil, c.failed(ctx, err, what)
 			}
 			stay, leave := sortOut(resource.Kind, objects)
 			lasting, leaving = append(lasting, stay...), append(leaving, leave...)

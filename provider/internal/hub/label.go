@@ -35,7 +35,7 @@ func (c *Client) patchLabel(ctx context.Context, what attempt, name string, valu
 	}
 	objects, err := c.objects(ctx, what.kind, what.namespace)
 	if err != nil {
-		return c.explain(err, what)
+		return c.failed(ctx, err, what)
 	}
 	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -172,12 +172,12 @@ func (c *Client) setManagers(ctx context.Context, live *unstructured.Unstructure
 	}
 	objects, err := c.objects(ctx, gvk, live.GetNamespace())
 	if err != nil {
-		return c.explain(err, what)
+		return c.failed(ctx, err, what)
 	}
 	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	_, err = objects.Patch(bounded, live.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
-	return c.explain(err, what)
+	return c.failed(ctx, err, what)
 }
 
 // checkLeftovers fails when others own spec fields that the object does not name:
