@@ -63,11 +63,11 @@ func (r *Renderer) With(files []string) (*Renderer, error) {
 // get makes what is not known yet, once.
 func (d *derived) get(key string, create func() (*Renderer, error)) (*Renderer, error) {
 	d.mutex.Lock()
-	if d.known == nil || len(d.known) >= maxDerived {
-		d.known = map[string]func() (*Renderer, error){}
-	}
 	found, ok := d.known[key]
 	if !ok {
+		if d.known == nil || len(d.known) >= maxDerived {
+			d.known = map[string]func() (*Renderer, error){}
+		}
 		found = sync.OnceValues(create)
 		d.known[key] = found
 	}

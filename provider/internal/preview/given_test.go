@@ -54,3 +54,16 @@ func TestWith(t *testing.T) {
 		t.Errorf("%d sets are kept, at most %d", kept, maxDerived)
 	}
 }
+
+// TestKnownSetsStay checks that a set which is known already costs no other one its place.
+func TestKnownSetsStay(t *testing.T) {
+	var full derived
+	create := func() (*Renderer, error) { return nil, nil }
+	for i := range maxDerived {
+		_, _ = full.get(fmt.Sprint(i), create)
+	}
+	_, _ = full.get("0", create)
+	if len(full.known) != maxDerived {
+		t.Errorf("%d sets are left, want %d", len(full.known), maxDerived)
+	}
+}
