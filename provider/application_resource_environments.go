@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ func (r *applicationResource) lookAtEnvironments(ctx context.Context, client *hu
 	if len(names) == 0 {
 		return
 	}
-	err := r.hub.platform.look(ctx, client)
+	view, err := r.hub.platform.look(ctx, client)
 	var failure *hub.Error
 	if errors.As(err, &failure) && failure.Reason == hub.Forbidden {
 		r.noteOnce(notTried, failure.Detail+"\n\nWhether environments exist, admit the application and have clusters is not checked by the plan.", diags)
@@ -40,7 +41,7 @@ func (r *applicationResource) lookAtEnvironments(ctx context.Context, client *hu
 	var lines []string
 	for _, name := range names {
 		_, managed := refs[name]
-		lines = append(lines, r.obstacles(ctx, client, name, desired.GetNamespace(), managed)...)
+		lines = append(lines, r.obstacles(ctx, client, view, name, desired.GetNamespace(), managed)...)
 	}
 	if len(lines) > 0 {
 		diags.AddWarning("Not delivered everywhere yet", strings.Join(lines, "\n")+"\n\nThe application is written all the same, "+
@@ -70,13 +71,13 @@ func environmentsIn(desired *unstructured.Unstructured) []string {
 
 // obstacles are what is in the way of a delivery to an environment. Of one that the
 // same configuration manages only what it does not decide is said.
-func (r *applicationResource) obstacles(ctx context.Context, client *hub.Client, name, namespace string, managed bool) []string {
-	environment, bindings := r.hub.platform.environment(name)
+func (r *applicationResource) obstacles(ctx context.Context, client *hub.Client, view *platformView, name, namespace string, managed bool) []string {
+	environment, bindings := view.environments[name], view.bindings[name]
 	if environment == nil {
 		if managed {
 			return nil
 		}
-		return []string{fmt.Sprintf("environment %q does not exist on the hub yet%s", name, strings.TrimSuffix(hub.Known(name, r.hub.platform.names()), "."))}
+		return []string{fmt.Sprintf("environment %q does not exist on the hub yet%s", name, strings.TrimSuffix(hub.Known(name, slices.Collect(maps.Keys(view.environments))), "."))}
 	}
 	if environment.DeletionTimestamp != nil {
 		return []string{fmt.Sprintf("environment %q is being deleted", name)}

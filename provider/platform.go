@@ -17,37 +17,45 @@ import (
 // for all applications, and again after this run has changed one.
 type platform struct {
 	mutex sync.Mutex
-	read  bool
-	err   error
+	// last is what was read; nil while nothing was.
+	last *platformView
+	// labels of namespaces by name; nil of one that could not be read.
+	labels map[string]map[string]string
+}
+
+// platformView is what was read of environments at one time. It does not change: what
+// a change on the hub makes the platform forget stays whole for whoever looks at it.
+type platformView struct {
+	err error
 	// environments by name, and the bindings by the name of their environment.
 	environments map[string]*v1alpha1.Environment
 	bindings     map[string][]*v1alpha1.ClusterBinding
-	// labels of namespaces by name; nil of one that could not be read.
-	labels map[string]map[string]string
 }
 
 // forget makes the next plan read again.
 func (p *platform) forget() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.read, p.err, p.environments, p.bindings, p.labels = false, nil, nil, nil, nil
+	p.last, p.labels = nil, nil
 }
 
 // look reads all environments and bindings, unless that was done.
-func (p *platform) look(ctx context.Context, client *hub.Client) error {
+func (p *platform) look(ctx context.Context, client *hub.Client) (*platformView, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.read {
-		return p.err
+	if p.last != nil {
+		return p.last, p.last.err
 	}
-	p.environments, p.bindings = map[string]*v1alpha1.Environment{}, map[string][]*v1alpha1.ClusterBinding{}
-	p.err = p.list(ctx, client)
+	view := &platformView{environments: map[string]*v1alpha1.Environment{}, bindings: map[string][]*v1alpha1.ClusterBinding{}}
+	view.err = view.list(ctx, client)
 	// What may have been an accident is tried again.
-	p.read = p.err == nil || hub.ReasonOf(p.err) == hub.Forbidden
-	return p.err
+	if view.err == nil || hub.ReasonOf(view.err) == hub.Forbidden {
+		p.last = view
+	}
+	return view, view.err
 }
 
-func (p *platform) list(ctx context.Context, client *hub.Client) error {
+func (v *platformView) list(ctx context.Context, client *hub.Client) error {
 	environments, err := client.List(ctx, v1alpha1.GroupVersion.WithKind(v1alpha1.EnvironmentKind), "", "")
 	if err != nil {
 		return err
@@ -57,7 +65,7 @@ func (p *platform) list(ctx context.Context, client *hub.Client) error {
 		if err := decode(&environments[i], environment); err != nil {
 			return err
 		}
-		p.environments[environment.Name] = environment
+		v.environments[environment.Name] = environment
 	}
 	bindings, err := client.List(ctx, v1alpha1.GroupVersion.WithKind(v1alpha1.ClusterBindingKind), "", "")
 	if err != nil {
@@ -68,27 +76,9 @@ func (p *platform) list(ctx context.Context, client *hub.Client) error {
 		if err := decode(&bindings[i], binding); err != nil {
 			return err
 		}
-		p.bindings[binding.Spec.Environment] = append(p.bindings[binding.Spec.Environment], binding)
+		v.bindings[binding.Spec.Environment] = append(v.bindings[binding.Spec.Environment], binding)
 	}
 	return nil
-}
-
-// environment returns an environment that was read, nil when there is none, with its bindings.
-func (p *platform) environment(name string) (*v1alpha1.Environment, []*v1alpha1.ClusterBinding) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	return p.environments[name], p.bindings[name]
-}
-
-// names are those of all environments.
-func (p *platform) names() []string {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	names := make([]string, 0, len(p.environments))
-	for name := range p.environments {
-		names = append(names, name)
-	}
-	return names
 }
 
 // labelsOf are the labels of a namespace, and whether they could be read.
