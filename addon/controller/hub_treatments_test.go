@@ -129,8 +129,10 @@ func testHeldImage(t *testing.T, h *hub) {
 		}
 		return ""
 	})
+	// A patch, since the Deployment's own controller writes at the same time.
+	before := live.DeepCopy()
 	live.Spec.Template.Spec.Containers[0].Image = "others:1"
-	if err := h.Update(t.Context(), live, client.FieldOwner("others")); err != nil {
+	if err := h.Patch(t.Context(), live, client.MergeFrom(before), client.FieldOwner("others")); err != nil {
 		t.Fatal(err)
 	}
 	change(t, h, app, func(a *v1beta1.Application) { a.Spec.Components[0] = component("web", "nginx:1", `,"cpu":"0.1"`) })
