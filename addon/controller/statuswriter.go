@@ -165,7 +165,7 @@ func (w *statusWriter) untilStarted(app *v1beta1.Application) time.Duration {
 		w.forgetStarts(began.at)
 		w.starts[app.UID] = began
 	}
-	gather := min(firstGather+time.Duration(len(w.starts)-1)*startPace, lastGather)
+	gather := min(firstGather+time.Duration(len(w.starts)-1)*startPace, fleetGather)
 	return gather - w.clock.Since(began.at)
 }
 

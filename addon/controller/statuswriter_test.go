@@ -190,7 +190,7 @@ func TestStartsAmongManyAreToldLater(t *testing.T) {
 	}{
 		{"it is alone", 0, firstGather},
 		{"what runs the workloads has as much more to do", 100, 2 * firstGather},
-		{"somebody waits for each of any number", 10000, lastGather},
+		{"somebody waits for each of any number", 10000, fleetGather},
 	} {
 		w := &statusWriter{clock: clocktesting.NewFakePassiveClock(time.Now()), starts: map[types.UID]start{}}
 		for i := range test.others {
