@@ -207,6 +207,8 @@ func (c *Client) classifyStatus(err error, status metav1.Status, what attempt) *
 		return conflicting(status, what)
 	case apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
 		return refused(status, what)
+	case apierrors.IsServiceUnavailable(err) && isNewKind(status):
+		return kindMissing(what)
 	case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), apierrors.IsServiceUnavailable(err), apierrors.IsTooManyRequests(err):
 		return c.unreachable(err, what)
 	}
@@ -216,6 +218,14 @@ func (c *Client) classifyStatus(err error, status metav1.Status, what attempt) *
 	}
 	told := strings.TrimSuffix(refusal.WithoutValues(status.Message), ".")
 	return &Error{Reason: Failed, Summary: "Hub request failed", Detail: fmt.Sprintf("Could not %s at %s: %s.", what, c.Host(), told), told: told}
+}
+
+// isNewKind says that mutating admission policies do not know the kind yet. For some
+// seconds after its CustomResourceDefinition was made an API server refuses to create
+// what such a policy matches, whatever the policy's failurePolicy is; the words are
+// those of Kubernetes 1.36.
+func isNewKind(status metav1.Status) bool {
+	return strings.HasPrefix(status.Message, "Resource kind ") && strings.Contains(status.Message, " not found. There can be a delay")
 }
 
 // admissionReason tells a refusal by admission from one by the rights of the

@@ -44,6 +44,33 @@ func TestAdmissionIsNoLackOfRights(t *testing.T) {
 	}
 }
 
+// TestKindThatPoliciesDoNotKnowYet checks that what admission policies cannot change yet
+// is waited for like a kind that is missing, and is not taken for a hub that is away.
+func TestKindThatPoliciesDoNotKnowYet(t *testing.T) {
+	for _, test := range []struct {
+		reason, message string
+		want            Reason
+	}{
+		{"its definition was made a moment ago", "Resource kind core.oam.dev/v1beta1, Kind=Application not found. There can be a delay between when CustomResourceDefinitions are created and when they are available.", KindMissing},
+		{"the API server has too much to do", "the server is currently unable to handle the request", Unreachable},
+	} {
+		server := httptest.NewTLSServer(&answers{status: http.StatusServiceUnavailable, body: statusBody("503", "ServiceUnavailable", test.message)})
+		config, err := Resolve(Settings{Host: server.URL, Token: "t", Insecure: "true"}, func(string) string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Try(t.Context(), configMap("default", "a", nil), ApplyOptions{})
+		if got := ReasonOf(err); got != test.want {
+			t.Errorf("%s: %v is %q, want %q", test.reason, err, got, test.want)
+		}
+		server.Close()
+	}
+}
+
 // TestMasked checks that only what the hub said is masked.
 func TestMasked(t *testing.T) {
 	failure := &Error{Summary: "Refused", Detail: "Could not write a: no a here.", told: "no a here"}

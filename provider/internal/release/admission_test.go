@@ -325,16 +325,21 @@ func (f *fixture) finalizersAreGiven(t *testing.T, shared bool) {
 	}
 }
 
-// finalizersOf are those that an application would be created with, by a dry run.
+// finalizersOf are those that an application would be created with, by a dry run. The API server refuses that until policies know
+// the schema of a CustomResourceDefinition that was made a moment ago.
 func (f *fixture) finalizersOf(t *testing.T, metadata string) []string {
 	t.Helper()
 	manifest := object(t, fmt.Sprintf("{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: held, namespace: default%s}, "+
 		"spec: {components: [{name: a, type: webservice, properties: {image: a}}]}}", metadata))
-	created, err := f.objects.Resource(applicationResource).Namespace("default").Create(t.Context(), manifest, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-	if err != nil {
-		t.Fatal(err)
+	for ctx := bounded(t); ; {
+		created, err := f.objects.Resource(applicationResource).Namespace("default").Create(ctx, manifest, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if err == nil {
+			return created.GetFinalizers()
+		}
+		if !apierrors.IsServiceUnavailable(err) || !pause(ctx, 100*time.Millisecond) {
+			t.Fatal(err)
+		}
 	}
-	return created.GetFinalizers()
 }
 
 // tenantsAreHeld checks what an application may not contain, whoever writes it. The controller refuses the same.
