@@ -21,10 +21,11 @@ type diagnostic struct {
 	FailedAt time.Time `json:"-"`
 }
 
-// failures are when resources failed in an apply with -json, by their address. All
-// diagnostics come at its end.
-func (r *engineRun) failures() map[string]time.Time {
-	failed := map[string]time.Time{}
+// diagnostics are those of a run with -json, by the address that they are about,
+// or by their summary where they name none, as those of a destroy. All of an apply
+// come at its end.
+func (r *engineRun) diagnostics() map[string]diagnostic {
+	found, failed := map[string]diagnostic{}, map[string]time.Time{}
 	for line := range strings.Lines(r.String()) {
 		var message struct {
 			Type string    `json:"type"`
@@ -34,24 +35,15 @@ func (r *engineRun) failures() map[string]time.Time {
 					Addr string `json:"addr"`
 				} `json:"resource"`
 			} `json:"hook"`
-		}
-		if json.Unmarshal([]byte(line), &message) == nil && message.Type == "apply_errored" {
-			failed[message.Hook.Resource.Addr] = message.At
-		}
-	}
-	return failed
-}
-
-// diagnostics are those of a run with -json, by the address that they are about,
-// or by their summary where they name none, as those of a destroy.
-func (r *engineRun) diagnostics() map[string]diagnostic {
-	found, failed := map[string]diagnostic{}, r.failures()
-	for line := range strings.Lines(r.String()) {
-		var message struct {
-			Type       string     `json:"type"`
 			Diagnostic diagnostic `json:"diagnostic"`
 		}
-		if json.Unmarshal([]byte(line), &message) == nil && message.Type == "diagnostic" {
+		if json.Unmarshal([]byte(line), &message) != nil {
+			continue
+		}
+		switch message.Type {
+		case "apply_errored":
+			failed[message.Hook.Resource.Addr] = message.At
+		case "diagnostic":
 			message.Diagnostic.FailedAt = failed[message.Diagnostic.Address]
 			found[cmp.Or(message.Diagnostic.Address, message.Diagnostic.Summary)] = message.Diagnostic
 		}

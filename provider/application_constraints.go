@@ -104,16 +104,3 @@ func camelCase(name string) string {
 	}
 	return strings.Join(words, "")
 }
-
-// snakeCase spells a field of the API as an attribute.
-func snakeCase(name string) string {
-	var out strings.Builder
-	for _, r := range name {
-		if r >= 'A' && r <= 'Z' {
-			out.WriteByte('_')
-			r += 'a' - 'A'
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
-}

@@ -32,7 +32,7 @@ var (
 
 // applicationResource is fairlead_application.
 type applicationResource struct {
-	hub *Hub
+	hubResource
 	// newInstance makes a name that no other instance of a resource has, and that
 	// nobody guesses.
 	newInstance func() string
@@ -56,11 +56,6 @@ func (r *applicationResource) Schema(ctx context.Context, _ resource.SchemaReque
 // IdentitySchema describes the identity: namespace and name.
 func (r *applicationResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
 	resp.IdentitySchema = applicationIdentity()
-}
-
-// Configure takes the Hub over.
-func (r *applicationResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.hub = hubOf(req.ProviderData, &resp.Diagnostics)
 }
 
 // object returns the application on the hub.

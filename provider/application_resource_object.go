@@ -18,7 +18,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	k8stypes "k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -281,7 +280,7 @@ func (o applicationObject) requireTypes(ctx context.Context, foreign []foreignTy
 func (o applicationObject) defined(ctx context.Context, unknown *definition.UnknownTypeError) (bool, error) {
 	var open error
 	for _, namespace := range o.definitionNamespaces() {
-		_, err := o.client.Get(ctx, definitionKind(unknown.Kind), k8stypes.NamespacedName{Namespace: namespace, Name: unknown.Name})
+		_, err := o.client.Get(ctx, definitionObjectKind(unknown.Kind), k8stypes.NamespacedName{Namespace: namespace, Name: unknown.Name})
 		if err == nil {
 			return true, nil
 		}
@@ -294,13 +293,7 @@ func (o applicationObject) defined(ctx context.Context, unknown *definition.Unkn
 
 // definitionNamespaces are those in which types of the application are looked for.
 func (o applicationObject) definitionNamespaces() []string {
-	return []string{o.namespace, v1alpha1.SystemNamespace, "vela-system"}
-}
-
-// definitionKind is the kind of objects that define types of a kind.
-func definitionKind(kind definition.Kind) schema.GroupVersionKind {
-	kinds := map[definition.Kind]string{definition.Component: "ComponentDefinition", definition.Trait: "TraitDefinition"}
-	return v1beta1.GroupVersion.WithKind(kinds[kind])
+	return []string{o.namespace, v1alpha1.SystemNamespace, oamSystemNamespace}
 }
 
 // besides are the types of a kind that the hub has beside the embedded ones, as
@@ -308,7 +301,7 @@ func definitionKind(kind definition.Kind) schema.GroupVersionKind {
 func (o applicationObject) besides(ctx context.Context, kind definition.Kind) []string {
 	var names []string
 	for _, namespace := range o.definitionNamespaces() {
-		found, err := o.client.List(ctx, definitionKind(kind), namespace, "")
+		found, err := o.client.List(ctx, definitionObjectKind(kind), namespace, "")
 		if err != nil {
 			return names
 		}

@@ -63,7 +63,7 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	// A replacement is planned a second time, as what is created in place of the first.
 	if plan.Revision.IsUnknown() && len(resp.RequiresReplace) == 0 {
 		force := takesOver(&plan) || (state != nil && wasImported(ctx, req.Private))
-		r.tryOnHub(ctx, trial{plan: &plan, creates: state == nil, force: force}, &resp.Diagnostics)
+		r.tryOnHub(ctx, trial{plan: &plan, spec: spec, creates: state == nil, force: force}, &resp.Diagnostics)
 	}
 }
 

@@ -435,7 +435,7 @@ func TestPlannedNamespace(t *testing.T) {
 		{"and moves no application that exists", &Hub{namespaceUnknown: true}, open, state, types.StringValue("old")},
 	}
 	for _, test := range tests {
-		resource := &applicationResource{hub: test.hub}
+		resource := &applicationResource{hubResource: hubResource{hub: test.hub}}
 		if got := resource.plannedNamespace(test.config, test.state); !got.Equal(test.want) {
 			t.Errorf("%s: got %s, want %s", test.reason, got, test.want)
 		}

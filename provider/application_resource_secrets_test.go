@@ -140,7 +140,7 @@ func TestSecretsPlanWithoutHub(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := &applicationResource{hub: unknownHub()}
+			r := &applicationResource{hubResource: hubResource{hub: unknownHub()}}
 			plan, state := nullModel(), nullModel()
 			plan.SecretsWOVersion, plan.Revision = test.version, test.revision
 			state.SecretsWOVersion, state.Revision, state.Secrets = test.before, types.StringValue("r"), test.state

@@ -22,6 +22,8 @@ const notTried = "Plan not checked by the hub"
 // trial is a planned write of an application, for the hub to look at.
 type trial struct {
 	plan *applicationModel
+	// spec is what the plan says, as it was read before.
+	spec *applicationSpec
 	// creates says that the application is not in the state.
 	creates bool
 	// force says that fields of other managers are taken over.
@@ -31,7 +33,7 @@ type trial struct {
 // tryOnHub asks the hub what it makes of a planned write. It changes nothing of the
 // plan, which is made again when it is applied, when the hub may have changed.
 func (r *applicationResource) tryOnHub(ctx context.Context, t trial, diags *diag.Diagnostics) {
-	if r.hub == nil || r.hub.preview != previewServer || diags.HasError() || !r.known(t.plan) {
+	if r.hub == nil || r.hub.preview != previewServer || diags.HasError() || !r.known(t.plan, t.spec) {
 		return
 	}
 	client, failed := r.hub.Client(ctx)
@@ -67,8 +69,7 @@ func answered(err error) bool {
 }
 
 // known says whether all that is written of an application is known.
-func (r *applicationResource) known(plan *applicationModel) bool {
-	spec := newApplicationSpec(plan)
+func (r *applicationResource) known(plan *applicationModel, spec *applicationSpec) bool {
 	return len(spec.findings) == 0 && !spec.unknown() && !plan.ID.IsUnknown() && !plan.AdoptExisting.IsUnknown() && !r.hub.labelsUnknown &&
 		!hclvalue.HasUnknown(plan.Labels) && !hclvalue.HasUnknown(plan.Annotations) && !hclvalue.HasUnknown(plan.IgnoreFields) &&
 		// They say of which type a property is, and so what is written of it.

@@ -19,6 +19,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 )
 
 // nameValidators check the name of an environment, a binding or a cluster.
@@ -50,7 +52,7 @@ func sourceNamespaceValidators() []validator.String {
 
 // reservedNamespace says whether nothing may be delivered from or to the namespace.
 func reservedNamespace(name string) bool {
-	return strings.HasPrefix(name, "kube-") || name == "fairlead-system" || name == "vela-system" ||
+	return strings.HasPrefix(name, "kube-") || name == v1alpha1.SystemNamespace || name == oamSystemNamespace ||
 		strings.HasPrefix(name, "open-cluster-management")
 }
 

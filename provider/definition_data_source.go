@@ -20,6 +20,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/preview"
 )
 
 var (
@@ -151,7 +152,7 @@ func (d *definitionDataSource) Read(ctx context.Context, req datasource.ReadRequ
 			return
 		}
 	}
-	read, err := withinTime(ctx, func() (*definitionReadModel, error) { return &model, model.take(library, places) })
+	read, err := preview.Within(ctx, func() (*definitionReadModel, error) { return &model, model.take(library, places) })
 	if err != nil {
 		appendDefinitionError(&resp.Diagnostics, err)
 		return

@@ -20,6 +20,7 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/preview"
 )
 
 var (
@@ -192,7 +193,7 @@ func (m *definitionModel) nameFromCUE(ctx context.Context, state *definitionMode
 
 // parseCUE reads a CUE file.
 func parseCUE(ctx context.Context, source string) (*definition.Definition, error) {
-	return withinTime(ctx, func() (*definition.Definition, error) { return definition.Parse("cue", []byte(source)) })
+	return preview.Within(ctx, func() (*definition.Definition, error) { return definition.Parse("cue", []byte(source)) })
 }
 
 // means says whether the two would be written alike.

@@ -20,6 +20,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/preview"
 )
 
 const (
@@ -56,7 +57,7 @@ type vetting struct {
 // beside that. It needs no hub.
 func (m *definitionModel) vet(ctx context.Context, diags *diag.Diagnostics) (wrong, remarks []string) {
 	model := *m
-	found, err := withinTime(ctx, func() (vetting, error) { return model.vetted(ctx) })
+	found, err := preview.Within(ctx, func() (vetting, error) { return model.vetted(ctx) })
 	if err != nil {
 		return []string{err.Error()}, nil
 	}

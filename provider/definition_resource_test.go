@@ -4,8 +4,6 @@
 package provider
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"testing"
 
@@ -32,26 +30,6 @@ func (e *engine) validate(typeName string, config map[string]tftypes.Value) []*t
 		e.t.Fatal(err)
 	}
 	return resp.Diagnostics
-}
-
-// TestWithinTimeIsInterrupted checks that who interrupts is not told that CUE is to
-// blame, and gets nothing of what goes on.
-func TestWithinTimeIsInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	begun, end := make(chan struct{}), make(chan struct{})
-	defer close(end)
-	go func() {
-		<-begun
-		cancel()
-	}()
-	value, err := withinTime(ctx, func() (string, error) {
-		close(begun)
-		<-end
-		return "late", nil
-	})
-	if value != "" || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %q and %v, want nothing and that it was interrupted", value, err)
-	}
 }
 
 // TestDefinitionOfAnUnknownKind checks that a kind that is none is told of once.

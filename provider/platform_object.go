@@ -425,15 +425,17 @@ func appendObjectError(diags *diag.Diagnostics, err error) {
 }
 
 // attributeName converts spec.targetNamespace.suffix to target_namespace.suffix.
-func attributeName(field string) string {
-	name := strings.TrimPrefix(field, "spec.")
-	var b strings.Builder
+func attributeName(field string) string { return snakeCase(strings.TrimPrefix(field, "spec.")) }
+
+// snakeCase spells a field of the API as an attribute.
+func snakeCase(name string) string {
+	var out strings.Builder
 	for _, r := range name {
 		if r >= 'A' && r <= 'Z' {
-			b.WriteByte('_')
+			out.WriteByte('_')
 			r += 'a' - 'A'
 		}
-		b.WriteRune(r)
+		out.WriteRune(r)
 	}
-	return b.String()
+	return out.String()
 }

@@ -191,12 +191,12 @@ func (c Constraints) broken(content map[string]any, unscoped bool) []Breach {
 func (c Constraints) ofKind(kind schema.GroupKind) []Breach {
 	const remedy = "leave the object out, or ask the platform team to admit the kind"
 	if slices.ContainsFunc(c.spec.DeniedKinds, func(denied string) bool { return denied == kind.Kind || denied == kind.String() }) {
-		return []Breach{{Rule: "deniedKinds", Cause: fmt.Sprintf("kind %s is denied", kind), Allowed: "denies " + enumerate(c.spec.DeniedKinds), Remedy: remedy}}
+		return []Breach{{Rule: "deniedKinds", Cause: fmt.Sprintf("kind %s is denied", kind), Allowed: "denies " + Enumerate(c.spec.DeniedKinds), Remedy: remedy}}
 	}
 	if len(c.spec.AllowedKinds) == 0 || slices.ContainsFunc(c.spec.AllowedKinds, func(allowed string) bool { return allows(allowed, kind) }) {
 		return nil
 	}
-	return []Breach{{Rule: "allowedKinds", Cause: fmt.Sprintf("kind %s is not allowed", kind), Allowed: "allows " + enumerate(c.spec.AllowedKinds), Remedy: remedy}}
+	return []Breach{{Rule: "allowedKinds", Cause: fmt.Sprintf("kind %s is not allowed", kind), Allowed: "allows " + Enumerate(c.spec.AllowedKinds), Remedy: remedy}}
 }
 
 // allows says whether an entry of allowedKinds is a kind. Without a group it is
@@ -294,7 +294,7 @@ func (c Constraints) allowedRegistries() string {
 	if len(c.registries) == 0 {
 		return ""
 	}
-	return "allows " + enumerate(c.registries)
+	return "allows " + Enumerate(c.registries)
 }
 
 // within says that the name of an image is at or below a registry's path.
@@ -382,8 +382,11 @@ func integer(value any) (int64, bool) {
 	return 0, false
 }
 
-// enumerate names the first few of a list.
-func enumerate(names []string) string {
+// Enumerate lists names for a message: the first 10 of many, and "(none)" of none.
+func Enumerate(names []string) string {
+	if len(names) == 0 {
+		return "(none)"
+	}
 	const most = 10
 	if len(names) > most {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/constraint"
 )
 
 // namespaceOwned are the objects, by their names for people, that a tenant has in
@@ -55,6 +56,6 @@ func (p *Plan) reserve(world World) {
 		p.exclude(name)
 		p.problem(Problem{Reason: ReasonPlacementConflict, Message: fmt.Sprintf(
 			"environment %q: the target namespace has an object of this name of its own, by its environments (spec.namespaceOptions) or for the account of deliveries; rename yours: %s",
-			name, enumerate(claims[name]))})
+			name, constraint.Enumerate(claims[name]))})
 	}
 }

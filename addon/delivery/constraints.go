@@ -27,15 +27,6 @@ func brokenBy(unit Unit, checked constraint.Constraints) []string {
 	return texts
 }
 
-func sortedKeys[V any](content map[string]V) []string {
-	keys := make([]string, 0, len(content))
-	for key := range content {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // constrain takes the environments out of the plan of which a rule is broken:
 // nothing is delivered there, and what was delivered stays. Others go on.
 func (p *Plan) constrain(world World) {
@@ -81,7 +72,7 @@ func (b *breaches) text() string {
 	const most = 5
 	var texts []string
 	for _, text := range b.order[:min(len(b.order), most)] {
-		texts = append(texts, fmt.Sprintf("%s [on %s]", text, enumerate(b.clusters[text])))
+		texts = append(texts, fmt.Sprintf("%s [on %s]", text, constraint.Enumerate(b.clusters[text])))
 	}
 	if more := len(b.order) - most; more > 0 {
 		texts = append(texts, fmt.Sprintf("and %d more", more))

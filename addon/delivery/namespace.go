@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -152,13 +153,13 @@ func (m *tenantMerge) add(env *Environment) (path, other string, err error) {
 		field string
 		value any
 	}{{"spec.permissions", env.role()}, {"spec.namespaceOptions.create", create}, {"spec.namespaceOptions.adopt", options.Adopt}}
-	for _, key := range sortedKeys(options.Labels) {
+	for _, key := range slices.Sorted(maps.Keys(options.Labels)) {
 		said = append(said, struct {
 			field string
 			value any
 		}{fmt.Sprintf("spec.namespaceOptions.labels[%q]", key), options.Labels[key]})
 	}
-	for _, key := range sortedKeys(options.Annotations) {
+	for _, key := range slices.Sorted(maps.Keys(options.Annotations)) {
 		said = append(said, struct {
 			field string
 			value any
@@ -195,7 +196,7 @@ func (m *tenantMerge) finish() {
 	if len(m.tenant.PullSecrets) == 0 {
 		m.tenant.Version = "" // only Secrets are read anew for a change
 	}
-	for _, id := range sortedKeys(m.objects) {
+	for _, id := range slices.Sorted(maps.Keys(m.objects)) {
 		m.tenant.Objects = append(m.tenant.Objects, m.tenant.inNamespace(m.objects[id]))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/constraint"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -209,7 +210,7 @@ func admit(world World, source SourceNamespace, use policy.EnvironmentUse) (*Env
 	env, ok := world[use.Environment]
 	if !ok {
 		return nil, &Problem{Reason: ReasonEnvironmentNotFound, Message: fmt.Sprintf(
-			"%s: environment %q does not exist; there are: %s", pathOf(use), use.Environment, enumerate(world.Names()))}
+			"%s: environment %q does not exist; there are: %s", pathOf(use), use.Environment, constraint.Enumerate(world.Names()))}
 	}
 	if env.Deleting {
 		return nil, &Problem{Reason: ReasonEnvironmentDeleting, Waiting: true, Message: fmt.Sprintf(
@@ -222,7 +223,7 @@ func admit(world World, source SourceNamespace, use policy.EnvironmentUse) (*Env
 	if !admitted {
 		return nil, &Problem{Reason: ReasonNamespaceNotAdmitted, Message: fmt.Sprintf(
 			"%s: environment %q does not admit namespace %q: ask the platform team to add it to spec.applicationNamespaces, or use one of: %s",
-			pathOf(use), use.Environment, source.Name, enumerate(world.admitting(source)))}
+			pathOf(use), use.Environment, source.Name, constraint.Enumerate(world.admitting(source)))}
 	}
 	if problem := env.Unusable(); problem != nil {
 		return nil, problem
@@ -247,17 +248,6 @@ func pathOf(use policy.EnvironmentUse) string {
 		return use.Path
 	}
 	return use.Path + ".properties.environment"
-}
-
-func enumerate(names []string) string {
-	if len(names) == 0 {
-		return "(none)"
-	}
-	const most = 10
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
 }
 
 func (p *Plan) addBindings(world World, renderer Renderer, request Request, placed placement, env *Environment, target string) error {
@@ -306,7 +296,7 @@ func (p *Plan) noCluster(env *Environment) {
 	message := fmt.Sprintf("environment %q has no cluster yet: waiting for a ClusterBinding with spec.environment %q", env.Name, env.Name)
 	if len(names) > 0 {
 		message = fmt.Sprintf("environment %q: ClusterBinding %s selects no cluster now: check its selectors against the labels of the ManagedClusters; what was delivered stays",
-			env.Name, enumerate(names))
+			env.Name, constraint.Enumerate(names))
 	}
 	p.problem(Problem{Reason: ReasonNoClusterBound, Waiting: true, Message: message})
 }

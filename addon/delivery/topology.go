@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/constraint"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
@@ -193,7 +194,7 @@ func (t *topology) nothing() {
 	if t.use.Topology.ByLabels() {
 		problem.Message = fmt.Sprintf(
 			"%s.clusterLabelSelector: none of the clusters that namespace %q may reach has these labels: check them against the labels of the ManagedClusters, or set allowEmpty; what was delivered stays. Environments that admit the namespace: %s",
-			at, t.source.Name, enumerate(t.world.admitting(t.source)))
+			at, t.source.Name, constraint.Enumerate(t.world.admitting(t.source)))
 	}
 	t.problems = append(t.problems, t.pending(problem))
 }
@@ -280,15 +281,15 @@ func (t *topology) unreachable(cluster string) Problem {
 	}
 	if len(bound) == 0 && len(leaving) > 0 {
 		return Problem{Reason: ReasonEnvironmentDeleting, Waiting: true, Message: fmt.Sprintf(
-			"%s: environment %s, which admits namespace %q to cluster %q, is being deleted; what was delivered there is removed", at, enumerate(leaving), t.source.Name, cluster)}
+			"%s: environment %s, which admits namespace %q to cluster %q, is being deleted; what was delivered there is removed", at, constraint.Enumerate(leaving), t.source.Name, cluster)}
 	}
 	if len(bound) > 0 {
 		return t.pending(Problem{Reason: ReasonNamespaceNotAdmitted, Message: fmt.Sprintf(
-			"%s: no environment admits namespace %q to cluster %q: ask the platform team to add it to spec.applicationNamespaces of %s", at, t.source.Name, cluster, enumerate(bound))})
+			"%s: no environment admits namespace %q to cluster %q: ask the platform team to add it to spec.applicationNamespaces of %s", at, t.source.Name, cluster, constraint.Enumerate(bound))})
 	}
 	return t.pending(Problem{Reason: ReasonNoClusterBound, Message: fmt.Sprintf(
 		"%s: no environment is bound to cluster %q%s Ask the platform team for a ClusterBinding that adds it to an environment which admits namespace %q; such are: %s",
-		at, cluster, t.meant(cluster), t.source.Name, enumerate(t.world.admitting(t.source)))})
+		at, cluster, t.meant(cluster), t.source.Name, constraint.Enumerate(t.world.admitting(t.source)))})
 }
 
 // boundTo are the environments that are bound to a cluster; apart from them

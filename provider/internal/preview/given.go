@@ -4,6 +4,7 @@
 package preview
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -79,11 +80,8 @@ func (r *Renderer) with(files []string) (*Renderer, error) {
 	var own []*definition.Definition
 	given := map[typeName]bool{}
 	for i, file := range files {
-		var read *definition.Definition
-		err := within(func() (err error) {
-			read, err = readGiven(file)
-			return err
-		})
+		// What is found out is kept for all, so no caller's end counts.
+		read, err := Within(context.Background(), func() (*definition.Definition, error) { return readGiven(file) })
 		if err != nil {
 			return nil, &GivenError{Index: i, Err: err}
 		}
@@ -106,18 +104,29 @@ func readGiven(file string) (*definition.Definition, error) {
 	return read, read.Check()
 }
 
-// within does what may take for ever, and gives up waiting for it after a while.
-// The process of the provider ends soon, and what was given up with it.
-func within(do func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- do() }()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
+// Within does what may take for ever, and gives up waiting for it after 20 seconds or
+// at the end of ctx. The process of the provider ends soon, and what was given up with
+// it: until then it goes on, so that it must not touch what its caller goes on with.
+func Within[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	var none T
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	done := make(chan outcome, 1)
+	go func() {
+		value, err := do()
+		done <- outcome{value, err}
+	}()
 	select {
-	case err := <-done:
-		return err
-	case <-timer.C:
-		return errEndless
+	case found := <-done:
+		return found.value, found.err
+	case <-ctx.Done():
+		return none, fmt.Errorf("the definition was not looked at to the end: %w", ctx.Err())
+	case <-limit.C:
+		return none, errEndless
 	}
 }
 
@@ -126,11 +135,7 @@ func (r *Renderer) Has(kind definition.Kind, name string) bool { return r.given[
 
 // bounded is Preview for a renderer with definitions of somebody else.
 func (r *Renderer) bounded(a Application) Preview {
-	var found Preview
-	err := within(func() error {
-		found = r.preview(a)
-		return nil
-	})
+	found, err := Within(context.Background(), func() (Preview, error) { return r.preview(a), nil })
 	if errors.Is(err, errEndless) {
 		return Preview{Unknown: err.Error()}
 	}

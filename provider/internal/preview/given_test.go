@@ -4,6 +4,7 @@
 package preview
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -65,5 +66,25 @@ func TestKnownSetsStay(t *testing.T) {
 	_, _ = full.get("0", create)
 	if len(full.known) != maxDerived {
 		t.Errorf("%d sets are left, want %d", len(full.known), maxDerived)
+	}
+}
+
+// TestWithinIsInterrupted checks that who interrupts is not told that CUE is to
+// blame, and gets nothing of what goes on.
+func TestWithinIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, end := make(chan struct{}), make(chan struct{})
+	defer close(end)
+	go func() {
+		<-begun
+		cancel()
+	}()
+	value, err := Within(ctx, func() (string, error) {
+		close(begun)
+		<-end
+		return "late", nil
+	})
+	if value != "" || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %q and %v, want nothing and that it was interrupted", value, err)
 	}
 }
