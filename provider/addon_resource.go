@@ -109,14 +109,12 @@ func (r *addonResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 func (r *addonResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan addonModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Create(ctx, defaultInstallTimeout)
-	resp.Diagnostics.Append(diags...)
-	installer := r.require(ctx, "install the addon", plan, &resp.Diagnostics)
+	ctx, client, cancel := r.begin(ctx, "install the addon", plan.Timeouts.Create, defaultInstallTimeout, &resp.Diagnostics)
+	defer cancel()
+	installer := r.installer(client, plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	options, err := plan.options()
 	if err == nil {
 		err = installer.CheckFree(ctx, options)
@@ -201,14 +199,12 @@ func (r *addonResource) read(ctx context.Context, client *hub.Client, state addo
 func (r *addonResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan addonModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Update(ctx, defaultInstallTimeout)
-	resp.Diagnostics.Append(diags...)
-	installer := r.require(ctx, "upgrade the addon", plan, &resp.Diagnostics)
+	ctx, client, cancel := r.begin(ctx, "upgrade the addon", plan.Timeouts.Update, defaultInstallTimeout, &resp.Diagnostics)
+	defer cancel()
+	installer := r.installer(client, plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	options, err := plan.options()
 	if err != nil {
 		appendError(&resp.Diagnostics, err)
@@ -225,14 +221,12 @@ func (r *addonResource) Update(ctx context.Context, req resource.UpdateRequest, 
 func (r *addonResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state addonModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := state.Timeouts.Delete(ctx, defaultRemovalTimeout)
-	resp.Diagnostics.Append(diags...)
-	installer := r.require(ctx, "remove the addon", state, &resp.Diagnostics)
+	ctx, client, cancel := r.begin(ctx, "remove the addon", state.Timeouts.Delete, defaultRemovalTimeout, &resp.Diagnostics)
+	defer cancel()
+	installer := r.installer(client, state, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	kept, err := installer.Uninstall(ctx, state.CRDs.ValueString() != crdsSkip)
 	if err != nil {
 		appendError(&resp.Diagnostics, err)
@@ -244,10 +238,8 @@ func (r *addonResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	}
 }
 
-// require returns the installer for an operation that cannot do without the hub.
-func (r *addonResource) require(ctx context.Context, action string, model addonModel, diags *diag.Diagnostics) *release.Installer {
-	client, problems := r.hub.require(ctx, action)
-	diags.Append(problems...)
+// installer returns the installer for an addon. With an error it is nil.
+func (r *addonResource) installer(client *hub.Client, model addonModel, diags *diag.Diagnostics) *release.Installer {
 	if diags.HasError() {
 		return nil
 	}

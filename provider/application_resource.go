@@ -75,15 +75,11 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	var plan, config applicationModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	timeout, diags := plan.Timeouts.Create(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "create the application")
-	resp.Diagnostics.Append(diags...)
+	ctx, client, cancel := r.begin(ctx, "create the application", plan.Timeouts.Create, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object := r.object(client, &plan)
 	object.instance = r.newInstance()
 	secrets, err := object.settleSecrets(ctx, &config, &plan)
@@ -187,15 +183,11 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := plan.Timeouts.Update(ctx, defaultWriteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "update the application")
-	resp.Diagnostics.Append(diags...)
+	ctx, client, cancel := r.begin(ctx, "update the application", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	defer cancel()
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	object := r.object(client, &plan)
 	if object.instance = loadInstance(ctx, req.Private); object.instance == "" {
 		object.instance = r.newInstance()
@@ -247,15 +239,11 @@ func (r *applicationResource) save(ctx context.Context, plan *applicationModel, 
 func (r *applicationResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state applicationModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := state.Timeouts.Delete(ctx, defaultDeleteTimeout)
-	resp.Diagnostics.Append(diags...)
-	client, diags := r.hub.require(ctx, "delete the application")
-	resp.Diagnostics.Append(diags...)
+	ctx, client, cancel := r.begin(ctx, "delete the application", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
+	defer cancel()
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	if checkProtection(&state, &resp.Diagnostics); resp.Diagnostics.HasError() {
 		return
 	}

@@ -29,14 +29,9 @@ func (r *hubResource) Configure(_ context.Context, req resource.ConfigureRequest
 // begin begins an operation that cannot do without the hub, and bounds it as the
 // resource's timeouts say. With an error the client is nil.
 func (r *hubResource) begin(
-	ctx context.Context, action string, timeout func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), preset time.Duration, diags *diag.Diagnostics,
+	ctx context.Context, action string, timeout timeoutOf, preset time.Duration, diags *diag.Diagnostics,
 ) (context.Context, *hub.Client, context.CancelFunc) {
-	limit, problems := timeout(ctx, preset)
-	diags.Append(problems...)
-	if limit <= 0 {
-		diags.AddAttributeError(path.Root("timeouts"), "Invalid timeouts",
-			fmt.Sprintf("timeouts: %s leaves no time to %s. Give more than zero, such as %s.", limit, action, shortDuration(preset)))
-	}
+	limit := timeLimit(ctx, action, timeout, preset, diags)
 	client, problems := r.hub.require(ctx, action)
 	diags.Append(problems...)
 	if diags.HasError() {
@@ -44,6 +39,20 @@ func (r *hubResource) begin(
 	}
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	return bounded, client, cancel
+}
+
+// timeoutOf returns what a resource's timeouts say about an operation, or a preset.
+type timeoutOf func(context.Context, time.Duration) (time.Duration, diag.Diagnostics)
+
+// timeLimit is how long an operation may take. A limit that leaves no time is an error.
+func timeLimit(ctx context.Context, action string, timeout timeoutOf, preset time.Duration, diags *diag.Diagnostics) time.Duration {
+	limit, problems := timeout(ctx, preset)
+	diags.Append(problems...)
+	if limit <= 0 {
+		diags.AddAttributeError(path.Root("timeouts"), "Invalid timeouts",
+			fmt.Sprintf("timeouts: %s leaves no time to %s. Give more than zero, such as %s.", limit, action, shortDuration(preset)))
+	}
+	return limit
 }
 
 // namedResource is a hubResource whose objects are known by their name alone.

@@ -82,8 +82,7 @@ func (r *rolloutResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 func (r *rolloutResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan rolloutModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	timeout, diags := plan.Timeouts.Create(ctx, defaultRolloutTimeout)
-	resp.Diagnostics.Append(diags...)
+	timeout := timeLimit(ctx, "wait for the rollout", plan.Timeouts.Create, defaultRolloutTimeout, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -146,8 +145,7 @@ func (r *rolloutResource) Update(ctx context.Context, req resource.UpdateRequest
 	var plan, state rolloutModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	timeout, diags := plan.Timeouts.Update(ctx, defaultRolloutTimeout)
-	resp.Diagnostics.Append(diags...)
+	timeout := timeLimit(ctx, "wait for the rollout", plan.Timeouts.Update, defaultRolloutTimeout, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
