@@ -36,7 +36,7 @@ const (
 func addonSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "The Fairlead addon on the hub: installs, upgrades and removes the Helm chart that this version of the provider carries.\n\n" +
-			"Resources that need the addon must go before it: let them depend on it (`depends_on`). A destroy refuses while applications, environments or " +
+			"Let resources that need the addon depend on it (`depends_on`): a destroy then removes them first. It refuses while applications, environments or " +
 			"bindings exist that nobody deletes, waits for those that are going, and removes the controller last.",
 		Attributes: map[string]schema.Attribute{
 			"namespace": namespaceAttribute(),

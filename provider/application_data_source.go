@@ -92,7 +92,7 @@ func (d *applicationDataSource) Schema(_ context.Context, _ datasource.SchemaReq
 			"components":   dynamic("The components: an object keyed by name, each with what OAM has for it."),
 			"environments": dynamic("The environments that its policies name, in the form of the resource `fairlead_application`; null when there are none."),
 			"policies":     dynamic("Its other policies: a list, or an object keyed by name; null when there are none."),
-			"workflow":     dynamic("Its workflow; null when the addon derives it."),
+			"workflow":     dynamic("Its workflow; null when it has none."),
 			"revision":     readString("The revision that its writer gave it; empty when another tool wrote it."),
 			"status":       applicationStatusSchema(),
 		},

@@ -78,7 +78,7 @@ func applicationAttributes(ctx context.Context) map[string]schema.Attribute {
 		},
 		"workflow": schema.DynamicAttribute{
 			Optional:            true,
-			MarkdownDescription: "The workflow: an object with `steps` and `mode`, or `ref`. Default: the addon derives it from the environments and their order.",
+			MarkdownDescription: "The workflow: an object with `steps` and `mode`, or `ref`. Not honoured by this version: an application that has one is not delivered.",
 		},
 		"labels": schema.MapAttribute{
 			Optional:            true,
@@ -155,7 +155,7 @@ func secretAttributes() map[string]schema.Attribute {
 func componentsSchema() schema.Attribute {
 	return schema.DynamicAttribute{
 		Required: true,
-		MarkdownDescription: "The components: an object keyed by component name. Each has a `type`, and may have `properties`, `traits`, `dependsOn`, `inputs`, `outputs`. " +
+		MarkdownDescription: "The components: an object keyed by component name. Each has a `type`, and may have `properties`, `traits`, `dependsOn`, `inputs`, `outputs` (with one of the last two it is not delivered by this version). " +
 			"`traits` is an object keyed by type, evaluated in the order of their names, or a list of `{ type, properties }` evaluated in that order. " +
 			"A value that is null is left out.",
 	}

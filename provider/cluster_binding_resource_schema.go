@@ -238,7 +238,7 @@ func rolloutPolicySchema() schema.Attribute {
 				Computed:            true,
 				Default:             stringdefault.StaticString(defaultRollout),
 				Validators:          []validator.String{stringvalidator.OneOf("All", "Progressive", "ProgressivePerGroup")},
-				MarkdownDescription: "`All` (default), `Progressive` or `ProgressivePerGroup`.",
+				MarkdownDescription: "`All` (default), `Progressive` or `ProgressivePerGroup`. This version honours `All` alone: with another, or with one of the arguments that belong to it, nothing is delivered to these clusters.",
 			},
 			"max_concurrency": schema.StringAttribute{
 				Optional:            true,

@@ -49,7 +49,7 @@ func environmentSchema(ctx context.Context) schema.Schema {
 			Optional:            true,
 			ElementType:         types.StringType,
 			Validators:          []validator.Set{setvalidator.SizeAtMost(16), setvalidator.ValueStringsAre(nameValidators()...)},
-			MarkdownDescription: "Environments that must be healthy with the same revision before it goes here.",
+			MarkdownDescription: "Environments that must be healthy with the same revision before it goes here. Not honoured by this version: nothing is delivered while it is set.",
 		},
 		"after_policy": schema.StringAttribute{
 			Optional:   true,
@@ -62,11 +62,12 @@ func environmentSchema(ctx context.Context) schema.Schema {
 		"approval":    approvalSchema(),
 		"propagation": propagationSchema(),
 		"permissions": schema.StringAttribute{
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString(v1alpha1.DeployerRole),
-			Validators:          []validator.String{stringvalidator.LengthBetween(1, 253)},
-			MarkdownDescription: "ClusterRole that deliveries run with in the target namespace. Default: `fairlead-deployer`.",
+			Optional:   true,
+			Computed:   true,
+			Default:    stringdefault.StaticString(v1alpha1.DeployerRole),
+			Validators: []validator.String{stringvalidator.LengthBetween(1, 253)},
+			MarkdownDescription: "ClusterRole that deliveries run with in the target namespace. Default: `fairlead-deployer`. " +
+				"Any other has to be in the chart's value `deployer.extraRoles` too: `values = { deployer = { extraRoles = [\"team-extras\"] } }` of `fairlead_addon`.",
 		},
 		"deletion": deletionSchema(),
 		"ref":      refSchema(),
@@ -289,7 +290,7 @@ func constraintsSchema() schema.Attribute {
 func approvalSchema() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Optional:            true,
-		MarkdownDescription: "Approval that each revision needs.",
+		MarkdownDescription: "Approval that each revision needs. Not honoured by this version: nothing is delivered while it is required.",
 		Attributes: map[string]schema.Attribute{
 			"required": schema.BoolAttribute{
 				Optional:            true,
@@ -316,14 +317,14 @@ func approvalSchema() schema.Attribute {
 func propagationSchema() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Optional:            true,
-		MarkdownDescription: "When a change of the platform, such as of `defaults`, reaches applications.",
+		MarkdownDescription: "When a change of the platform, such as of `defaults`, reaches applications. Without it: all at once. Not honoured by this version: nothing is delivered while it is set.",
 		Attributes: map[string]schema.Attribute{
 			"type": schema.StringAttribute{
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString(defaultPropagation),
 				Validators:          []validator.String{stringvalidator.OneOf("OnNextChange", "Rolling")},
-				MarkdownDescription: "`OnNextChange` (default): with the application's own next change. `Rolling`: by and by.",
+				MarkdownDescription: "`OnNextChange` (default): with the application's own next change. `Rolling`: one after the other.",
 			},
 			"max_concurrent": schema.Int32Attribute{
 				Optional:            true,
@@ -394,7 +395,7 @@ func refSchema() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Computed: true,
 		MarkdownDescription: "What the plan of an application may know of the environment, for `environments = { prod = { ref = fairlead_environment.prod.ref } }`. " +
-			"It follows from this configuration alone.",
+			"It follows from the environment's own arguments, and from nothing that is known only later.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the environment."},
 			"target_namespace": schema.SingleNestedAttribute{

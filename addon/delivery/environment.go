@@ -192,6 +192,8 @@ func BindingNotImplemented(spec v1alpha1.ClusterBindingSpec) []string {
 		name string
 		used bool
 	}{
+		{"maxConcurrency", spec.Rollout.MaxConcurrency != nil},
+		{"mandatoryDecisionGroups", len(spec.Rollout.MandatoryDecisionGroups) > 0},
 		{"minSuccessTime", spec.Rollout.MinSuccessTime != nil},
 		{"progressDeadline", spec.Rollout.ProgressDeadline != nil},
 		{"maxFailures", spec.Rollout.MaxFailures != nil},

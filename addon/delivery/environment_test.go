@@ -192,8 +192,11 @@ func TestBindingNotImplemented(t *testing.T) {
 		{name: "progressive", reason: "waves", rollout: &v1alpha1.RolloutPolicy{Type: "Progressive"}, want: []string{"spec.rollout.type: Progressive"}},
 		{name: "no waves", reason: "these hold without waves as well", rollout: &v1alpha1.RolloutPolicy{Type: "All", StallAfter: &metav1.Duration{}, Replacement: "DeleteFirst"}},
 		{
-			name: "bounds of waves", reason: "each is named", rollout: &v1alpha1.RolloutPolicy{MinSuccessTime: &metav1.Duration{}, ProgressDeadline: &metav1.Duration{}, MaxFailures: &intstr.IntOrString{}},
-			want: []string{"spec.rollout.minSuccessTime", "spec.rollout.progressDeadline", "spec.rollout.maxFailures"},
+			name: "bounds of waves", reason: "each is named", rollout: &v1alpha1.RolloutPolicy{
+				MaxConcurrency: &intstr.IntOrString{}, MandatoryDecisionGroups: []string{"canary"},
+				MinSuccessTime: &metav1.Duration{}, ProgressDeadline: &metav1.Duration{}, MaxFailures: &intstr.IntOrString{},
+			},
+			want: []string{"spec.rollout.maxConcurrency", "spec.rollout.mandatoryDecisionGroups", "spec.rollout.minSuccessTime", "spec.rollout.progressDeadline", "spec.rollout.maxFailures"},
 		},
 	}
 	for _, test := range tests {

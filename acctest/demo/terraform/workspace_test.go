@@ -75,6 +75,40 @@ func TestFindRefusesUnknownEngine(t *testing.T) {
 	}
 }
 
+// TestFindOnPath looks for a terraform of some version on the PATH. Not parallel: it sets the PATH.
+func TestFindOnPath(t *testing.T) {
+	cases := map[string]struct {
+		reason, script, failure string
+	}{
+		"Oldest":    {"all works with it", `echo '{"terraform_version":"1.11.0"}'`, ""},
+		"Newer":     {"minor versions are numbers", `echo '{"terraform_version":"1.101.2"}'`, ""},
+		"Old":       {"it has no write-only attributes", `echo '{"terraform_version":"1.9.8"}'`, "is version 1.9.8, and 1.11.0 is needed"},
+		"Candidate": {"it comes before its version", `echo '{"terraform_version":"1.11.0-rc1"}'`, "is version 1.11.0-rc1"},
+		"Broken":    {"it does not run here", "exit 3", "exit status 3"},
+		"Other":     {"another program has the name", "echo hello", "invalid character"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			program := filepath.Join(folder, "terraform")
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+			path, err := Find(t.Context(), Terraform, tools.Store{})
+			if c.failure != "" {
+				if err == nil || !strings.Contains(err.Error(), c.failure) {
+					t.Errorf("%s: want an error that says %q, got %q, %v", c.reason, c.failure, path, err)
+				}
+				return
+			}
+			if err != nil || path != program {
+				t.Errorf("%s: want %s, got %q, %v", c.reason, program, path, err)
+			}
+		})
+	}
+}
+
 // example writes a configuration that needs no provider of ours.
 func example(t *testing.T, content string) string {
 	t.Helper()
