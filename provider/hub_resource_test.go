@@ -32,7 +32,7 @@ func TestTimeoutsOfNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "Invalid timeouts: timeouts: "+tc.want)
+			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "Invalid timeouts: "+"timeouts: "+tc.want)
 		})
 	}
 }
