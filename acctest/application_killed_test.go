@@ -125,8 +125,10 @@ func terraformAccount(t *testing.T, plane *cluster.ControlPlane) {
 // writes: two Secrets and the application.
 type lifePart struct {
 	name, config string
-	args         []string
-	is           func() error
+	// again is what is configured after the kill: values of Secrets may be made anew in each run.
+	again string
+	args  []string
+	is    func() error
 	// begin makes what is there when the part begins.
 	begin func(t *testing.T)
 }
@@ -168,9 +170,10 @@ func lifeOf(t *testing.T, w *workspace, plane *cluster.ControlPlane, kubeconfig,
 		return errors.Join(applicationAbsent(t, plane, name)(&terraform.State{}), secretsAre(t, plane, name, map[string]any{})(nil))
 	}
 	return []lifePart{
-		{"create", before, apply, is("nginx:1", map[string]any{"a": data("b25l"), "b": data("dHdv")}), begin(destroy)},
-		{"update", config("nginx:2", ` a = { password = "three" } `), apply, same(is("nginx:2", map[string]any{"a": data("dGhyZWU=")})), begin(apply)},
-		{"destroy", before, destroy, absent, begin(apply)},
+		{"create", before, config("nginx:1", ` a = { password = "four" }, b = { password = "five" } `), apply,
+			is("nginx:1", map[string]any{"a": data("Zm91cg=="), "b": data("Zml2ZQ==")}), begin(destroy)},
+		{"update", config("nginx:2", ` a = { password = "three" } `), config("nginx:2", ` a = { password = "three" } `), apply, same(is("nginx:2", map[string]any{"a": data("dGhyZWU=")})), begin(apply)},
+		{"destroy", before, before, destroy, absent, begin(apply)},
 	}
 }
 
@@ -207,6 +210,7 @@ func (p lifePart) goesOn(t *testing.T, w *workspace, proxy *writeProxy, k int, v
 	if killed := w.killed(t, proxy, k, v, p.args...); killed != (k <= lifeWrites) {
 		t.Errorf("%s: killed %t; the last writes: %s", when, killed, strings.Join(proxy.last(lifeWrites+1), ", "))
 	}
+	w.write(t, p.again)
 	w.run(t, nil, p.args...)
 	if err := p.is(); err != nil {
 		t.Errorf("%s: %v", when, err)

@@ -12,8 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	tfjson "github.com/hashicorp/terraform-json"
+	"github.com/hashicorp/terraform-plugin-testing/compare"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 )
@@ -147,6 +150,13 @@ func TestPain10ObjectsAreKnown(t *testing.T) {
 	empty := func(p previewed) resource.TestStep {
 		return resource.TestStep{Config: p.config(plane), ConfigPlanChecks: emptyPlan()}
 	}
+	// A rollout waits for what a platform team changes, too: that is another revision.
+	revisions := statecheck.CompareValue(compare.ValuesDiffer())
+	released := func(p previewed, want objectsInPlan) resource.TestStep {
+		s := step(p, want)
+		s.ConfigStateChecks = []statecheck.StateCheck{revisions.AddStateValue(thisApplication, tfjsonpath.New("revision"))}
+		return s
+	}
 	const (
 		devWeb, devService, devWorker    = "preview-dev/web/Deployment/web", "preview-dev/web/Service/web", "preview-dev/worker/Deployment/worker"
 		prodWeb, prodService, prodWorker = "preview-prod/web/Deployment/web", "preview-prod/web/Service/web", "preview-prod/worker/Deployment/worker"
@@ -160,8 +170,8 @@ func TestPain10ObjectsAreKnown(t *testing.T) {
 			step(again, objectsInPlan{devWeb: "unknown", devService: "unknown", devWorker: "kept", prodWeb: "unknown", prodService: "unknown", prodWorker: "changed"}),
 			empty(again),
 			step(image, objectsInPlan{devWeb: "kept", devService: "kept", devWorker: "changed", prodWeb: "kept", prodService: "kept", prodWorker: "changed"}),
-			step(both, objectsInPlan{devWeb: "kept", devService: "kept", devWorker: "changed", prodWeb: "kept", prodService: "kept", prodWorker: "changed"}),
-			step(platform, objectsInPlan{devWeb: "kept", devService: "kept", devWorker: "kept", prodWeb: "kept", prodService: "kept", prodWorker: "changed"}),
+			released(both, objectsInPlan{devWeb: "kept", devService: "kept", devWorker: "changed", prodWeb: "kept", prodService: "kept", prodWorker: "changed"}),
+			released(platform, objectsInPlan{devWeb: "kept", devService: "kept", devWorker: "kept", prodWeb: "kept", prodService: "kept", prodWorker: "changed"}),
 			empty(platform),
 		},
 	})

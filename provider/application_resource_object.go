@@ -71,7 +71,7 @@ func (o applicationObject) desired(ctx context.Context, plan *applicationModel, 
 	content := spec.object()
 	revision := plan.Revision.ValueString()
 	if plan.Revision.IsUnknown() || plan.Revision.IsNull() {
-		digest, err := revisionOf(content, digestsOf(plan))
+		digest, err := revisionOf(content, digestsOf(plan), previewedRefs(plan.Environments))
 		if err != nil {
 			appendError(diags, err)
 			return nil, spec
@@ -122,12 +122,21 @@ func takesOver(plan *applicationModel) bool {
 	return plan.AdoptExisting.ValueBool() || len(plan.IgnoreFields.Elements()) > 0
 }
 
-// revisionOf names what is written: the spec, and the Secrets where there are some.
-func revisionOf(spec map[string]any, secrets map[string]string) (string, error) {
-	if len(secrets) == 0 {
+// revisionOf names what is written: the spec, and the Secrets and what is known of the
+// environments where there are some. So a rollout waits for what a platform team changes
+// in an environment, too.
+func revisionOf(spec map[string]any, secrets map[string]string, refs map[string]any) (string, error) {
+	if len(secrets)+len(refs) == 0 {
 		return rollout.Revision(spec)
 	}
-	return rollout.Revision(map[string]any{"spec": spec, "secrets": secrets})
+	all := map[string]any{"spec": spec}
+	if len(secrets) > 0 {
+		all["secrets"] = secrets
+	}
+	if len(refs) > 0 {
+		all["environments"] = refs
+	}
+	return rollout.Revision(all)
 }
 
 // listSecrets makes the Secrets known to the addon.
@@ -210,7 +219,8 @@ func (o applicationObject) owned(existing *unstructured.Unstructured) bool {
 
 // leftByUs says whether the application is what an apply that was killed has
 // left: our field manager wrote it, and writing it again would change nothing
-// but the instance and the run.
+// but the instance, the run, and what follows from values of the same Secrets:
+// they may be made anew in each run.
 func (o applicationObject) leftByUs(ctx context.Context, existing, desired *unstructured.Unstructured) bool {
 	annotations := existing.GetAnnotations()
 	if managedKeys(existing, "annotations") == nil || annotations[v1alpha1.AnnotationOwner] != o.hub.Owner {
@@ -219,9 +229,36 @@ func (o applicationObject) leftByUs(ctx context.Context, existing, desired *unst
 	again := desired.DeepCopy()
 	wanted := again.GetAnnotations()
 	withAuditOf(wanted, annotations)
+	if !withSecretsOf(wanted, annotations) {
+		return false
+	}
 	again.SetAnnotations(wanted)
 	dry, err := o.client.Apply(ctx, again, hub.ApplyOptions{DryRun: true})
 	return err == nil && sameButForManagers(dry, existing)
+}
+
+// withSecretsOf puts the digests of the Secrets of an application, and the revision that
+// follows from them, in place of those that are wanted. It says whether both are of the
+// same Secrets.
+func withSecretsOf(wanted, existing map[string]string) bool {
+	names, listed := secretNames(wanted[v1alpha1.AnnotationSecrets]), secretNames(existing[v1alpha1.AnnotationSecrets])
+	if !slices.Equal(names, listed) {
+		return false
+	}
+	if len(names) > 0 {
+		wanted[v1alpha1.AnnotationSecrets] = existing[v1alpha1.AnnotationSecrets]
+		wanted[v1alpha1.AnnotationRevision] = existing[v1alpha1.AnnotationRevision]
+	}
+	return true
+}
+
+// secretNames are the names in a list of Secrets as the addon gets it, sorted.
+func secretNames(list string) []string {
+	var digests map[string]string
+	if json.Unmarshal([]byte(list), &digests) != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(digests))
 }
 
 // sameButForManagers says whether two objects are the same but for who manages

@@ -14,22 +14,33 @@ import (
 
 // mayStay says whether a change may turn out to be none, because what is not known
 // yet may be what the state says already. In doubt it may.
-func mayStay(plan *applicationModel, after *applicationSpec, state *applicationModel) bool {
+func mayStay(plan *applicationModel, after *applicationSpec, state *applicationModel, imported bool) bool {
 	before := newApplicationSpec(state)
 	for _, part := range partsOf(plan, after, state, before) {
 		if !mayBe(part.after, part.before) {
 			return false
 		}
 	}
-	refs := environmentRefs(state.Environments)
-	for name, ref := range environmentRefs(plan.Environments) {
-		if earlier, both := refs[name]; both && !mayBe(ref, earlier) {
+	return mayKeepRefs(environmentRefs(plan.Environments), environmentRefs(state.Environments), imported) && mayHold(plan.Labels, state.Labels) && mayHold(plan.Annotations, state.Annotations) &&
+		(plan.ID.IsUnknown() || plan.ID.Equal(state.ID)) &&
+		(hclvalue.HasUnknown(plan.Definitions) || sameDefinitions(plan.Definitions, state.Definitions))
+}
+
+// mayKeepRefs says whether what is known of environments may be what it was, as
+// changedRefs sees it.
+func mayKeepRefs(planned, known map[string]any, imported bool) bool {
+	for name, ref := range planned {
+		earlier, both := known[name]
+		if both && !mayBe(ref, earlier) || !both && !imported && !mayVanish(ref) {
 			return false
 		}
 	}
-	return mayHold(plan.Labels, state.Labels) && mayHold(plan.Annotations, state.Annotations) &&
-		(plan.ID.IsUnknown() || plan.ID.Equal(state.ID)) &&
-		(hclvalue.HasUnknown(plan.Definitions) || sameDefinitions(plan.Definitions, state.Definitions))
+	for name := range known {
+		if _, both := planned[name]; !both && !imported {
+			return false
+		}
+	}
+	return true
 }
 
 // mayHold says whether a map holds the same strings as another, or may do so.

@@ -44,11 +44,13 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	spec := newApplicationSpec(&plan)
 	changed, open := true, false
 	if state != nil {
-		changed = !planUpdate(&plan, spec, state)
-		open = changed && mayStay(&plan, spec, state)
+		imported := wasImported(ctx, req.Private)
+		changed = !planUpdate(&plan, spec, state, imported)
+		open = changed && mayStay(&plan, spec, state, imported)
 		if !plan.Namespace.Equal(state.Namespace) {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
+		r.checkPlace(&config, &plan, state, changed, &resp.Diagnostics)
 	}
 	if changed {
 		warnOfForeignTypes(&resp.Diagnostics, r.foreignToHub(ctx, &plan, spec.foreign))
@@ -65,6 +67,23 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 		force := takesOver(&plan) || (state != nil && wasImported(ctx, req.Private))
 		r.tryOnHub(ctx, trial{plan: &plan, spec: spec, creates: state == nil, force: force}, &resp.Diagnostics)
 	}
+}
+
+// checkPlace refuses to replace a protected application by one of another name or
+// namespace, and warns where a plan cannot tell whether it does.
+func (r *applicationResource) checkPlace(config, plan, state *applicationModel, changed bool, diags *diag.Diagnostics) {
+	if replaces(plan, state) {
+		checkProtection(state, diags)
+	}
+	if changed && config.Namespace.IsNull() && r.hub != nil && r.hub.namespaceUnknown {
+		r.noteOnce("Default namespace not known yet", "The provider's default_namespace is known only after apply. Applications that name no namespace of their own are "+
+			"planned where they are. If it turns out to be another one, the apply stops before it changes them, and the next plan replaces them.", diags)
+	}
+}
+
+// replaces says whether the plan makes an application of another name or namespace.
+func replaces(plan, state *applicationModel) bool {
+	return (!plan.Name.IsUnknown() && !plan.Name.Equal(state.Name)) || (!plan.Namespace.IsUnknown() && !plan.Namespace.Equal(state.Namespace))
 }
 
 // plannedNamespace is the configured namespace, else the provider's default one.
@@ -102,9 +121,9 @@ func partsOf(plan *applicationModel, after *applicationSpec, state *applicationM
 
 // planUpdate keeps what the state says where nothing changes for the hub, and
 // says whether that is so for all of the application.
-func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel) bool {
+func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel, imported bool) bool {
 	before := newApplicationSpec(state)
-	refsChanged, refsSame := changedRefs(plan.Environments, state.Environments)
+	refsChanged, refsSame := changedRefs(plan.Environments, state.Environments, imported)
 	same := !refsChanged
 	for _, part := range partsOf(plan, after, state, before) {
 		if !sameContent(part.after, part.before) {

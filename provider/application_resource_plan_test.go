@@ -4,7 +4,9 @@
 package provider
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -157,9 +159,9 @@ func TestApplicationPlanKeepsTheState(t *testing.T) {
 		{"traits as a list in the same order",
 			map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a" }, traits = { labels = { a = "b" }, scaler = {} } } }`},
 			map[string]string{"components": `{ web = { type = "webservice", properties = { image = "a" }, traits = [{ type = "labels", properties = { a = "b" } }, { type = "scaler" }] } }`}},
-		{"environments as an object with what the plan knows of them",
+		{"environments as an object",
 			map[string]string{"components": someWeb, "environments": `["prod", "dev"]`},
-			map[string]string{"components": someWeb, "environments": `{ dev = { ref = { namespace = "x" } }, prod = { ref = any } }`}},
+			map[string]string{"components": someWeb, "environments": `{ dev = {}, prod = {} }`}},
 		{"policies as an object",
 			map[string]string{"components": someWeb, "policies": `[{ name = "a", type = "x" }, { name = "b", type = "y" }]`},
 			map[string]string{"components": someWeb, "policies": `{ a = { type = "x" }, b = { type = "y" } }`}},
@@ -217,6 +219,12 @@ func TestApplicationPlanChanges(t *testing.T) {
 		{"an environment, with other types in the components",
 			map[string]string{"components": `{ web = { type = "custom", properties = { cmd = ["a"] } } }`, "environments": `["dev"]`},
 			map[string]string{"components": `{ web = { type = "custom", properties = { cmd = tolist(["a"]) } } }`, "environments": `["dev", "prod"]`}, "components"},
+		{"what a plan may know of an environment is new",
+			map[string]string{"components": someWeb, "environments": `["prod"]`},
+			map[string]string{"components": someWeb, "environments": `{ prod = { ref = { name = "prod", target_namespace = { name = "x" } } } }`}, "components"},
+		{"what a plan may know of an environment is left out",
+			map[string]string{"components": someWeb, "environments": `{ prod = { ref = { name = "prod", target_namespace = { name = "x" } } } }`},
+			map[string]string{"components": someWeb, "environments": `["prod"]`}, "components"},
 		{"labels", map[string]string{"components": someWeb}, map[string]string{"components": someWeb, "labels": `{ a = "b" }`}, "components"},
 		{"annotations", map[string]string{"components": someWeb, "annotations": `{ a = "b" }`}, map[string]string{"components": someWeb, "annotations": `{ a = "c" }`}, "components"},
 		{"a label that is not known yet", map[string]string{"components": someWeb, "labels": `{ a = "b" }`}, map[string]string{"components": someWeb, "labels": `{ a = unknown }`}, "components"},
@@ -242,6 +250,85 @@ func TestApplicationPlanChanges(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestApplicationPlanAfterImport plans a configuration that has what an import cannot
+// know: what environments say.
+func TestApplicationPlanAfterImport(t *testing.T) {
+	p := newPlanner(t)
+	state := stateOf(attributes(t, map[string]string{"components": someWeb, "environments": `["prod"]`}))
+	config := configOf(attributes(t, map[string]string{"components": someWeb, "environments": `{ prod = { ref = { name = "prod", target_namespace = { name = "x" } } } }`}))
+	private, err := json.Marshal(map[string][]byte{privateImported: []byte("true")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned := p.decodeValue(applicationType, p.changeWith(private, state, config).PlannedState)
+	for name, value := range state {
+		if !planned[name].Equal(value) {
+			t.Errorf("%s: got %s, want %s", name, planned[name], value)
+		}
+	}
+}
+
+// TestApplicationPlanProtects plans what would destroy a protected application.
+func TestApplicationPlanProtects(t *testing.T) {
+	p := newPlanner(t)
+	deletion, _ := p.schema.ValueType().(tftypes.Object).AttributeTypes["deletion"].(tftypes.Object)
+	cases := []struct {
+		reason  string
+		planned map[string]string
+		want    string
+	}{
+		{"it is to go", nil, "Application is protected"},
+		{"another name replaces it", map[string]string{"name": `"other"`}, "Application is protected"},
+		{"so does another namespace", map[string]string{"namespace": `"other"`}, "Application is protected"},
+		{"a name that is not known yet may be the same", map[string]string{"name": `unknown`}, ""},
+		{"a change in place", map[string]string{"labels": `{ a = "b" }`}, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			state := stateOf(attributes(t, map[string]string{"components": someWeb}))
+			state["deletion"] = complete(deletion, map[string]tftypes.Value{"protection": tftypes.NewValue(tftypes.Bool, true)})
+			var config map[string]tftypes.Value
+			if c.planned != nil {
+				config = configOf(attributes(t, map[string]string{"components": someWeb}))
+				config["deletion"] = state["deletion"]
+				maps.Copy(config, attributes(t, c.planned))
+			}
+			checkPrefix(t, "error", summaries(p.tryChange(nil, state, config).Diagnostics, tfprotov6.DiagnosticSeverityError), c.want)
+		})
+	}
+}
+
+// TestRevisionOf checks what makes another revision.
+func TestRevisionOf(t *testing.T) {
+	spec := map[string]any{"components": []any{}}
+	secrets := map[string]string{"db": "1"}
+	refs := map[string]any{"prod": map[string]any{"defaults": map[string]any{"worker": map[string]any{}}}}
+	seen := map[string]string{}
+	for _, c := range []struct {
+		reason  string
+		spec    map[string]any
+		secrets map[string]string
+		refs    map[string]any
+	}{
+		{"the spec alone", spec, nil, nil},
+		{"another spec", map[string]any{"components": nil}, nil, nil},
+		{"Secrets", spec, secrets, nil},
+		{"another value in a Secret", spec, map[string]string{"db": "2"}, nil},
+		{"what environments say", spec, nil, refs},
+		{"an environment that says something else", spec, nil, map[string]any{"prod": map[string]any{}}},
+		{"Secrets and environments", spec, secrets, refs},
+	} {
+		revision, err := revisionOf(c.spec, c.secrets, c.refs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, taken := seen[revision]; taken {
+			t.Errorf("%s and %s are one revision", c.reason, other)
+		}
+		seen[revision] = c.reason
 	}
 }
 

@@ -32,7 +32,7 @@ func resourcesSchema() schema.Attribute {
 			"It follows from this configuration and the types that are built into the provider or given in `definitions`, and changes only with the configuration: " +
 			"a plan lists what will be created, changed and removed before any cluster exists. " +
 			"Namespaces and defaults of an environment count where `environments` has its `ref`; cluster bindings do not. " +
-			"Digests are keyed by a secret of this resource, and known from the first apply on. " +
+			"Digests are keyed by a secret of this resource, and known from the first apply on. Names stand as they are: that of an object that is marked sensitive is not marked here. " +
 			"The map is unknown, with a warning that says why, where a type is neither built in nor given, or a value that is not known yet decides which objects there are.",
 	}
 }
@@ -141,7 +141,7 @@ func previewedRefs(environments types.Dynamic) map[string]any {
 		if fields, ok := ref.(map[string]any); ok {
 			kept := map[string]any{}
 			put(kept, "target_namespace", fields["target_namespace"])
-			put(kept, "defaults", fields["defaults"])
+			put(kept, "defaults", coercedDefaults(fields["defaults"]))
 			refs[name] = kept
 		}
 	}
@@ -161,9 +161,10 @@ func checkRefs(environments types.Dynamic, diags *diag.Diagnostics) {
 	}
 }
 
-// changedRefs compares what is known of environments where both sides know it: an
-// import knows nothing. same says that neither side knows one that the other does not.
-func changedRefs(after, before types.Dynamic) (changed, same bool) {
+// changedRefs compares what is known of environments. What one side alone knows is a
+// change, unless the state is from an import, which knows nothing. same says that neither
+// side knows one that the other does not.
+func changedRefs(after, before types.Dynamic, imported bool) (changed, same bool) {
 	planned, known := environmentRefs(after), environmentRefs(before)
 	same = len(planned) == len(known)
 	for name, ref := range planned {
@@ -176,7 +177,7 @@ func changedRefs(after, before types.Dynamic) (changed, same bool) {
 			return true, false
 		}
 	}
-	return false, same
+	return !same && !imported, same
 }
 
 // planResources plans which objects the application becomes. Without a change
@@ -193,6 +194,10 @@ func (r *applicationResource) planResources(plan *applicationModel, spec *applic
 		return
 	}
 	found := r.previewOf(plan, spec)
+	if found.Invalid {
+		diags.AddError("Invalid application", fmt.Sprintf("Application %q, with what its environments say by default: %s", plan.Name.ValueString(), found.Unknown))
+		return
+	}
 	if found.Unknown != "" {
 		diags.AddWarning("Objects not known yet", "Which objects application \""+plan.Name.ValueString()+"\" becomes is known after the apply: "+found.Unknown+". "+
 			"Until then the plan shows `resources` as a whole as unknown; nothing is removed because of it.")

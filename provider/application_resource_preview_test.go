@@ -136,10 +136,10 @@ func TestApplicationPlanOfResources(t *testing.T) {
 			map[string]string{"components": shopHCL, "environments": `{ dev = { ref = { name = "dev" } } }`},
 			map[string]string{"components": shopHCL, "environments": `{ dev = { ref = any } }`},
 			nil, "environments.dev is not known yet, and decides which objects there are"},
-		{"what an import did not know of an environment is no change",
+		{"what a plan may know of an environment is new",
 			map[string]string{"components": shopHCL, "environments": `["dev"]`},
 			map[string]string{"components": shopHCL, "environments": `{ dev = { ref = { name = "dev", target_namespace = { suffix = "-dev" } } } }`},
-			map[string]string{"state": someDigest}, ""},
+			map[string]string{"dev/web/Deployment/web": known, "dev/web/Service/web": known, "dev/worker/Deployment/worker": known}, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
@@ -208,6 +208,27 @@ func TestApplicationResourcesOfEnvironment(t *testing.T) {
 		if known := planned["revision"].IsKnown(); known != (c.changed == nil) {
 			t.Errorf("%s: the revision is known: %t", c.reason, known)
 		}
+	}
+}
+
+// TestApplicationPlanOfDefaults plans what an environment says by default: a text that
+// stands for a number is one, and what no type takes is refused, also where it was not
+// known in an earlier plan.
+func TestApplicationPlanOfDefaults(t *testing.T) {
+	p := newPlanner(t)
+	for replicas, want := range map[string]string{
+		`3`: "", `"3"`: "", `unknown`: "",
+		`"many"`: `Invalid application: Application "shop", with what its environments say by default: `,
+	} {
+		t.Run(replicas, func(t *testing.T) {
+			config := configOf(attributes(t, map[string]string{
+				"components":   someWeb,
+				"environments": fmt.Sprintf(`{ dev = { ref = { name = "dev", target_namespace = { name = "x" }, defaults = { webservice = { traits = { scaler = { replicas = %s } } } } } } }`, replicas),
+			}))
+			resp := p.tryChange(nil, stateOf(attributes(t, map[string]string{"components": someWeb})), config)
+			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), want)
+			checkPrefix(t, "warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), "")
+		})
 	}
 }
 

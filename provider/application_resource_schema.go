@@ -96,7 +96,7 @@ func applicationAttributes(ctx context.Context) map[string]schema.Attribute {
 		},
 		"revision": schema.StringAttribute{
 			Computed:            true,
-			MarkdownDescription: "Names what was written: a digest of the application's spec and of the digests of its Secrets. Known after apply whenever anything changes.",
+			MarkdownDescription: "Names what was written: a digest of the application's spec, of the digests of its Secrets, and of what the `ref` of its environments says. Known after apply whenever anything changes.",
 		},
 		"definitions": givenDefinitionsSchema(),
 		"resources":   resourcesSchema(),

@@ -6,6 +6,7 @@ package provider
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 )
 
@@ -56,7 +58,7 @@ func expandDefault(name string, content any) (v1alpha1.ComponentDefaults, error)
 		return v1alpha1.ComponentDefaults{}, err
 	}
 	item := v1alpha1.ComponentDefaults{Type: name}
-	if item.Properties, err = expandProperties(at, fields["properties"]); err != nil {
+	if item.Properties, err = expandProperties(at, coerced(definition.Component, name, fields["properties"])); err != nil {
 		return item, err
 	}
 	item.Traits, err = expandTraits(at, fields["traits"])
@@ -98,11 +100,71 @@ func expandOverride(at string, content any) (v1alpha1.ClusterOverride, error) {
 			return override, err
 		}
 	}
-	if override.Properties, err = expandProperties(at, fields["properties"]); err != nil {
+	if override.Properties, err = expandProperties(at, coerced(definition.Component, override.ComponentType, fields["properties"])); err != nil {
 		return override, err
 	}
 	override.Traits, err = expandTraits(at, fields["traits"])
 	return override, err
+}
+
+// coerced is what an application's properties of a built-in type become: texts that stand
+// for a number or a bool are converted, since conditional expressions make HCL turn 1
+// into "1". What is nothing of the kind is left for others to refuse.
+func coerced(kind definition.Kind, name string, properties any) any {
+	fields, ok := properties.(map[string]any)
+	if !ok {
+		return properties
+	}
+	base, _, _ := strings.Cut(name, "@")
+	found, err := definition.Builtin().Lookup(kind, base)
+	if err != nil {
+		return properties
+	}
+	return found.Coerce(fields)
+}
+
+// coercedDefaults does the same to an environment's defaults in the form of its ref.
+func coercedDefaults(defaults any) any {
+	byType, ok := defaults.(map[string]any)
+	if !ok {
+		return defaults
+	}
+	out := make(map[string]any, len(byType))
+	for name, content := range byType {
+		out[name] = content
+		if fields, ok := content.(map[string]any); ok {
+			kept := maps.Clone(fields)
+			put(kept, "properties", coerced(definition.Component, name, fields["properties"]))
+			put(kept, "traits", coercedTraits(fields["traits"]))
+			out[name] = kept
+		}
+	}
+	return out
+}
+
+// coercedTraits does the same to traits, in either form.
+func coercedTraits(traits any) any {
+	switch traits := traits.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(traits))
+		for name, properties := range traits {
+			out[name] = coerced(definition.Trait, name, properties)
+		}
+		return out
+	case []any:
+		out := make([]any, len(traits))
+		for i, item := range traits {
+			out[i] = item
+			fields, ok := item.(map[string]any)
+			if name, named := fields["type"].(string); ok && named {
+				kept := maps.Clone(fields)
+				put(kept, "properties", coerced(definition.Trait, name, fields["properties"]))
+				out[i] = kept
+			}
+		}
+		return out
+	}
+	return traits
 }
 
 // expandProperties converts the properties of what stands at that path.
@@ -150,7 +212,7 @@ func expandTraitObject(at string, traits map[string]any) ([]v1alpha1.TraitPatch,
 			list = append(list, patch)
 			continue
 		}
-		raw, err := expandProperties(hclvalue.Key(at, name), properties)
+		raw, err := expandProperties(hclvalue.Key(at, name), coerced(definition.Trait, name, properties))
 		if err != nil {
 			return nil, err
 		}
@@ -177,7 +239,7 @@ func expandTraitList(at string, traits []any) ([]v1alpha1.TraitPatch, error) {
 			return nil, fmt.Errorf("%s needs a type", here)
 		}
 		patch := v1alpha1.TraitPatch{Type: name, Disable: fields["disable"] == true}
-		if patch.Properties, err = expandProperties(here, fields["properties"]); err != nil {
+		if patch.Properties, err = expandProperties(here, coerced(definition.Trait, name, fields["properties"])); err != nil {
 			return nil, err
 		}
 		list = append(list, patch)

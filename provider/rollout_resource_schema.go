@@ -62,7 +62,7 @@ func rolloutSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Where components are reached from outside of their clusters, by `environment/cluster/component`: the URLs of hosts of an Ingress " +
 					"(of its load balancer, where it names no host), host and port of a Service of type `LoadBalancer`, the hosts of routes of the Gateway API and the " +
 					"address of a Gateway. At most eight of a component in a place, and of the first hundred places; none where the hub's Application kind belongs to " +
-					"another OAM controller. Known after a rollout that changes, and read anew while the revision is healthy.",
+					"another OAM controller. Known after a rollout that changes, and read anew while the revision is healthy. A host that is marked sensitive is not marked here.",
 			},
 			"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
 				Create: true, Update: true,

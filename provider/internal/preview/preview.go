@@ -8,10 +8,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // maxRenders bounds how often an application is rendered to find out whether its
@@ -22,6 +26,8 @@ const maxRenders = 2000
 type Preview struct {
 	// Unknown says why it is not known which objects there are; empty when it is.
 	Unknown string
+	// Invalid says that Unknown tells of properties that the addon refuses as well.
+	Invalid bool
 	// objects by key, and the keys of those whose content is known.
 	objects map[string][]map[string]any
 	certain map[string]bool
@@ -75,7 +81,7 @@ func (r *Renderer) preview(a Application) Preview {
 	if len(paths) == 0 {
 		objects, err := r.objects(tree)
 		if err != nil {
-			return Preview{Unknown: err.Error()}
+			return Preview{Unknown: err.Error(), Invalid: invalid(err)}
 		}
 		return newPreview(objects, nil)
 	}
@@ -114,6 +120,14 @@ func (r *Renderer) search(tree map[string]any, leaves []leaf) Preview {
 		}
 	}
 	return newPreview(first, leaves)
+}
+
+// invalid says that a type does not take properties. The addon passes over parameters that
+// a type does not know, where nobody asks it to be strict.
+func invalid(err error) bool {
+	var failure *render.Error
+	return errors.As(err, &failure) && failure.Reason == render.ReasonInvalidProperties &&
+		slices.ContainsFunc(failure.Findings, func(f definition.Finding) bool { return f.Reason != definition.UnknownParameter })
 }
 
 // decisive says which value decides which objects there are, as far as one does.

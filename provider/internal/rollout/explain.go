@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -253,21 +254,25 @@ func serviceLines(service v1beta1.ApplicationComponentStatus, workload string) [
 			lines = append(lines, traitLines(trait)...)
 		}
 	}
-	if command := lookCloser(service, workload); command != "" {
-		lines = append(lines, "    look closer: "+command)
+	if line := lookCloser(service, workload); line != "" {
+		lines = append(lines, "    "+line)
 	}
 	return lines
 }
 
-// lookCloser is the command that shows more of a workload on a managed cluster,
-// whose agent reports no pods; empty where it would show nothing.
+// lookCloser has the command that shows more of a workload on a managed cluster,
+// whose agent reports no pods; empty where it would show nothing. Where pods could
+// not be made the workload has the whole reason, and otherwise its pods have it.
 func lookCloser(service v1beta1.ApplicationComponentStatus, workload string) string {
 	onHub := service.Cluster == "" || service.Cluster == v1alpha1.LocalCluster
 	if service.Healthy || workload == "" || onHub || strings.HasPrefix(service.Message, "cluster is away") ||
 		strings.HasPrefix(service.Message, v1alpha1.HeldByPause) {
 		return ""
 	}
-	return fmt.Sprintf("kubectl --context %s -n %s describe %s %s", service.Cluster, service.Namespace, strings.ToLower(service.WorkloadDefinition.Kind), workload)
+	if !strings.Contains(service.Message, string(appsv1.DeploymentReplicaFailure)) {
+		return fmt.Sprintf("the agent reports no pods; they say why: kubectl --context %s -n %s get pods,events", service.Cluster, service.Namespace)
+	}
+	return fmt.Sprintf("look closer: kubectl --context %s -n %s describe %s %s", service.Cluster, service.Namespace, strings.ToLower(service.WorkloadDefinition.Kind), workload)
 }
 
 // workloadName is the name of the workload of a component in a place: that of
