@@ -72,19 +72,19 @@ func platformParts() []platformPart {
 
 // TestPlatformOfKilledEngine kills the engine with its provider at writes of a create, an update and a destroy of an environment, a
 // managed cluster, a binding and a definition. The same command again does the rest: nothing asks for an import, nothing is made
-// anew, and nothing is left over. The long test kills either alone as well.
+// anew, and nothing is left over. The long test kills at each write, and either alone as well.
 func TestPlatformOfKilledEngine(t *testing.T) {
 	f := sharedFleet(t)
 	terraformAccount(t, f.env.Hub())
 	proxy := newWriteProxyAs(t, f.env.Hub(), "default", "terraform")
-	victims := []casualty{everybody}
+	victims, step := []casualty{everybody}, 2
 	if os.Getenv("FAIRLEAD_TEST_LONG") != "" {
-		victims = append(victims, engineAlone, providerOnly)
+		victims, step = append(victims, engineAlone, providerOnly), 1
 	}
 	w := newWorkspace(t, "")
 	for _, v := range victims {
 		for _, part := range platformParts() {
-			for k := 1; k <= part.writes+1; k++ {
+			for k := 1; k <= part.writes+1; k += step {
 				part.goesOn(t, w, f, proxy, k, v)
 			}
 		}
