@@ -6,6 +6,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,13 +74,17 @@ func (h *hub) scale(t *testing.T, namespace string, replicas int) {
 // change of the application, with the autoscaler there from the start and added later.
 func testAutoscaler(t *testing.T, h *hub) {
 	scaled := traitOf("hpa", `{"min":1,"max":20}`)
+	later := traitOf("scaler", `{"replicas":3}`)
 	for name, start := range map[string][]v1beta1.ApplicationTrait{
-		"scaled": {scaled}, "scaled-later": {traitOf("scaler", `{"replicas":3}`)},
+		"scaled": {scaled}, "scaled-later": {later}, "scaled-drifting": {scaled}, "scaled-later-drifting": {later},
 	} {
 		h.newTenant(t, name)
 		web := component("web", "nginx:0", "")
 		web.Traits = start
 		app := appIn(name, "store", web)
+		if strings.HasSuffix(name, "drifting") {
+			app.Spec.Policies = append(app.Spec.Policies, policyOf("apply-once", `{"enable":true}`))
+		}
 		h.create(t, app)
 		h.deployment(t, name, serves("nginx:0"))
 		change(t, h, app, func(a *v1beta1.Application) {
@@ -87,7 +92,7 @@ func testAutoscaler(t *testing.T, h *hub) {
 			a.Spec.Components[0].Traits = []v1beta1.ApplicationTrait{scaled}
 		})
 		live := h.deployment(t, name, serves("nginx:1"))
-		if want := map[string]int32{"scaled": 1, "scaled-later": 3}[name]; *live.Spec.Replicas != want {
+		if want := map[string]int32{"scaled": 1, "scaled-later": 3, "scaled-drifting": 1, "scaled-later-drifting": 3}[name]; *live.Spec.Replicas != want {
 			t.Errorf("%s: %d replicas when the autoscaler comes, want %d", name, *live.Spec.Replicas, want)
 		}
 		for edit := range 10 {

@@ -50,7 +50,7 @@ func treatment(object render.Object, policies func(policy.Resource) policy.Treat
 		t.Removal = UsualRemoval(object.GroupVersionKind().GroupKind())
 	}
 	isScaled := slices.ContainsFunc(scaled, func(target scaleTarget) bool { return target.is(object) })
-	if !isScaled || t.ReadOnly || t.Once || t.LeaveDrift {
+	if !isScaled || t.ReadOnly || t.Once {
 		return t
 	}
 	// An autoscaler that is there from the start finds one replica; one that comes

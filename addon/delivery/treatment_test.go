@@ -53,6 +53,18 @@ func TestPlanTreat(t *testing.T) {
 			scaler: scaling("autoscaling/v2", "HorizontalPodAutoscaler", map[string]any{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web"}), place: here, want: usual,
 		},
 		{
+			reason: "an edit of an object of which drift is left alone writes no replicas either", object: web,
+			policies: func(policy.Resource) policy.Treatment { return policy.Treatment{LeaveDrift: true} },
+			scaler:   scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: here,
+			want: policy.Treatment{Removal: policy.RemoveOnUpdate, LeaveDrift: true, Held: []policy.HeldField{{Path: "spec.replicas", Omit: true}}},
+		},
+		{
+			reason: "an object that is made and left alone is not written again, with replicas or without", object: web,
+			policies: func(policy.Resource) policy.Treatment { return policy.Treatment{Once: true} },
+			scaler:   scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: here,
+			want: policy.Treatment{Removal: policy.RemoveOnUpdate, Once: true},
+		},
+		{
 			reason: "the replicas are written by the autoscaler alone, whatever apply-once says of them", object: web,
 			policies: func(policy.Resource) policy.Treatment {
 				return policy.Treatment{Held: []policy.HeldField{{Path: "spec.replicas", Renew: true}, {Path: "spec.paused"}}}

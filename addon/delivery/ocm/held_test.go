@@ -63,13 +63,18 @@ func (s *spoke) keeps(t *testing.T) int {
 // whether it was there from the start or came later, and that the number of
 // replicas never falls in between.
 func TestReplicasOfAnAutoscaler(t *testing.T) {
+	drifting := scaled()
+	drifting.LeaveDrift = true
 	tests := []struct {
 		name, reason string
 		before       []policy.Treatment
+		treatment    policy.Treatment
 		found        int64
 	}{
-		{"from the start", "it finds one replica", nil, 1},
-		{"later", "it finds what the application wanted", []policy.Treatment{{}}, 2},
+		{"from the start", "it finds one replica", nil, scaled(), 1},
+		{"later", "it finds what the application wanted", []policy.Treatment{{}}, scaled(), 2},
+		{"drift left, from the start", "it finds one replica", nil, drifting, 1},
+		{"drift left, later", "it finds what the application wanted", []policy.Treatment{{LeaveDrift: true}}, drifting, 2},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,13 +82,13 @@ func TestReplicasOfAnAutoscaler(t *testing.T) {
 			for _, treatment := range test.before {
 				s.settle(t, version("nginx:0", treatment))
 			}
-			s.settleKeeping(t, version("nginx:0", scaled()), test.found)
+			s.settleKeeping(t, version("nginx:0", test.treatment), test.found)
 			if got := s.replicas(); got != fmt.Sprint(test.found) {
 				t.Errorf("%v replicas, want %d, since %s", got, test.found, test.reason)
 			}
 			s.scale(8)
 			for i := range 10 {
-				s.settleKeeping(t, version(fmt.Sprintf("nginx:%d", i+1), scaled()), 8)
+				s.settleKeeping(t, version(fmt.Sprintf("nginx:%d", i+1), test.treatment), 8)
 			}
 			if got := imageOf(s.objects[identify(deployment("web", "").Content)].content()); got != "nginx:10" {
 				t.Errorf("image %q", got)
