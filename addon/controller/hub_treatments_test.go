@@ -6,6 +6,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,8 @@ import (
 // treatments are tests of what policies say of single objects, on a real API server.
 func treatments() map[string]func(*testing.T, *hub) {
 	return map[string]func(*testing.T, *hub){
-		"autoscaler": testAutoscaler, "held image": testHeldImage, "kept objects": testKeptObjects, "adoption": testAdoption,
+		"autoscaler": testAutoscaler, "held image": testHeldImage, "held items": testHeldItems, "held container": testHeldContainer,
+		"kept objects": testKeptObjects, "adoption": testAdoption,
 		"recreated": testRecreated, "replaced": testReplaced, "order": testOrder, "order-of-an-update": testOrderOfAnUpdate,
 	}
 }
@@ -318,4 +320,105 @@ func testReplaced(t *testing.T, h *hub) {
 	h.running(t, app)
 	h.remove(t, app)
 	h.gone(t, app, settings)
+}
+
+// testHeldItems checks fields of items of lists that others may change, while the
+// application puts an item in front, removes one, and wants its fields back.
+func testHeldItems(t *testing.T, h *hub) {
+	const environment, resources = "spec.template.spec.containers[0].env[1]", "spec.template.spec.containers[0].resources"
+	h.newTenant(t, "items")
+	app := appIn("items", "store", envOf("nginx:1", "A", "B", "C"))
+	held := policyOf("apply-once", fmt.Sprintf(`{"enable":true,"rules":[{"selector":{"resourceTypes":["Deployment"]},"strategy":{"path":[%q,%q,%q]}}]}`,
+		"spec.template.spec.containers[0].env[0]", environment, resources))
+	app.Spec.Policies = append(app.Spec.Policies, held)
+	h.create(t, app)
+	has := func(want ...string) func(*appsv1.Deployment) string {
+		return func(d *appsv1.Deployment) string {
+			var got []string
+			for _, variable := range d.Spec.Template.Spec.Containers[0].Env {
+				got = append(got, variable.Name+"="+variable.Value)
+			}
+			slices.Sort(got)
+			return cmp.Diff(want, got)
+		}
+	}
+	live := h.deployment(t, "items", func(d *appsv1.Deployment) string {
+		if d.Annotations[delivery.AnnotationHeld] == "" {
+			return "nothing is left to others yet"
+		}
+		return has("A=app", "B=app", "C=app")(d)
+	})
+	patch := `{"spec":{"template":{"spec":{"containers":[{"name":"web","env":[{"name":"B","value":"others"}]}]}}}}`
+	if err := h.Patch(t.Context(), live, client.RawPatch(types.StrategicMergePatchType, []byte(patch)), client.FieldOwner("others")); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		reason string
+		names  []string
+		want   []string
+	}{
+		{"what others changed stays, beside an item that is written", []string{"A", "B", "D"}, []string{"A=app", "B=others", "D=app"}},
+		{"a new item is made, and what moved away is the application's again", []string{"N", "A", "B", "D"}, []string{"A=app", "B=app", "D=app", "N=app"}},
+		{"items that the application removed go, and the others move up", []string{"B", "D"}, []string{"B=app", "D=app"}},
+	} {
+		change(t, h, app, func(a *v1beta1.Application) { a.Spec.Components[0] = envOf("nginx:1", step.names...) })
+		t.Log(step.reason)
+		h.deployment(t, "items", has(step.want...))
+		h.running(t, app)
+	}
+	change(t, h, app, func(a *v1beta1.Application) {
+		a.Spec.Components[0], a.Spec.Policies = envOf("nginx:1", "A"), slices.DeleteFunc(a.Spec.Policies, func(p v1beta1.AppPolicy) bool { return p.Type == "apply-once" })
+	})
+	h.deployment(t, "items", has("A=app"))
+	h.remove(t, app)
+	h.gone(t, app)
+}
+
+// envOf is a component whose container has variables, all of one value.
+func envOf(image string, names ...string) v1beta1.ApplicationComponent {
+	variables := make([]string, 0, len(names))
+	for _, name := range names {
+		variables = append(variables, fmt.Sprintf(`{"name":%q,"value":"app"}`, name))
+	}
+	return component("web", image, `,"cpu":"0.1","env":[`+strings.Join(variables, ",")+`]`)
+}
+
+// testHeldContainer checks the image of the first container, when another one
+// comes in front of it and when both go.
+func testHeldContainer(t *testing.T, h *hub) {
+	h.newTenant(t, "containers")
+	of := func(names ...string) v1beta1.ApplicationComponent {
+		containers := make([]string, 0, len(names))
+		for _, name := range names {
+			containers = append(containers, fmt.Sprintf(`{"name":%q,"image":"app:1"}`, name))
+		}
+		return v1beta1.ApplicationComponent{Name: "web", Type: "k8s-objects", Properties: &runtime.RawExtension{Raw: fmt.Appendf(nil, `{"objects":[
+			{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","annotations":{"app.oam.dev/disable-health-check":"true"}},"spec":{"selector":{"matchLabels":{"a":"b"}},
+			"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[%s]}}}}]}`, strings.Join(containers, ","))}}
+	}
+	app := appIn("containers", "store", of("web"))
+	app.Spec.Policies = append(app.Spec.Policies, policyOf("apply-once",
+		`{"enable":true,"rules":[{"selector":{"resourceTypes":["Deployment"]},"strategy":{"path":["spec.template.spec.containers[0].image","spec.template.spec.containers[0].imagePullPolicy"]}}]}`))
+	h.create(t, app)
+	runs := func(want ...string) func(*appsv1.Deployment) string {
+		return func(d *appsv1.Deployment) string {
+			var got []string
+			for _, container := range d.Spec.Template.Spec.Containers {
+				got = append(got, container.Name+" "+container.Image)
+			}
+			slices.Sort(got)
+			return cmp.Diff(want, got) // by name, since the order of items is the API server's
+		}
+	}
+	h.deployment(t, "containers", runs("web app:1"))
+	for _, names := range [][]string{{"proxy", "web"}, {"web"}, {"other", "proxy"}, {"web"}} {
+		change(t, h, app, func(a *v1beta1.Application) { a.Spec.Components[0] = of(names...) })
+		want := make([]string, 0, len(names))
+		for _, name := range names {
+			want = append(want, name+" app:1")
+		}
+		h.deployment(t, "containers", runs(want...))
+	}
+	h.remove(t, app)
+	h.gone(t, app)
 }

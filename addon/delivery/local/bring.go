@@ -123,18 +123,25 @@ func (t *Target) write(ctx context.Context, w wish, live *unstructured.Unstructu
 	if w.recreated(live) {
 		return t.recreate(ctx, w, live)
 	}
-	if problem, err := t.handOver(ctx, w, live); err != nil || problem != nil {
+	live, problem, err := t.handOver(ctx, w, live)
+	if err != nil || problem != nil {
 		return nil, problem, err
 	}
 	write := t.applyWanted
 	if w.treatment.Replace {
 		write = t.replace
 	}
-	written, problem, err := write(ctx, w, live)
-	if err != nil || problem != nil {
+	returned := w.returned(live)
+	if len(returned) == 0 {
+		return write(ctx, w, live)
+	}
+	if _, problem, err = write(ctx, w.listing(returned), live); err != nil || problem != nil {
 		return nil, problem, err
 	}
-	return t.takeBack(ctx, w, live, written)
+	if live, problem, err = t.takeBack(ctx, w, slices.Sorted(maps.Keys(returned))); err != nil || problem != nil {
+		return nil, problem, err
+	}
+	return write(ctx, w, live)
 }
 
 func (t *Target) applyWanted(ctx context.Context, w wish, _ *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
@@ -198,7 +205,7 @@ func (t *Target) replace(ctx context.Context, w wish, live *unstructured.Unstruc
 // replacement is the wanted object with what is not the application's to say:
 // what the API server and controllers keep of the object, and fields that are left to others.
 func (w wish) replacement(live *unstructured.Unstructured) *unstructured.Unstructured {
-	whole := w.wanted.DeepCopy()
+	whole := w.withStanding(live)
 	whole.SetResourceVersion(live.GetResourceVersion())
 	whole.SetUID(live.GetUID())
 	whole.SetFinalizers(live.GetFinalizers())
@@ -211,14 +218,24 @@ func (w wish) replacement(live *unstructured.Unstructured) *unstructured.Unstruc
 		annotations[delivery.AnnotationSharedBy] = shared
 		whole.SetAnnotations(annotations)
 	}
+	return whole
+}
+
+// withStanding is the wanted object with the fields that are left to others as
+// they stand.
+func (w wish) withStanding(live *unstructured.Unstructured) *unstructured.Unstructured {
+	content := w.whole.DeepCopy().Object
+	standing := func(field heldField) bool { _, found := field.standing(w, live); return found }
 	for _, field := range w.held {
-		if value, found := field.path.Value(live.Object); found {
-			if changed, ok := field.path.Set(whole.Object, value); ok {
-				whole.Object = changed
-			}
+		value, found := field.standing(w, live)
+		if !found {
+			continue
+		}
+		if changed, ok := field.path.Set(content, value); ok {
+			content = changed
 		}
 	}
-	return whole
+	return &unstructured.Unstructured{Object: lessHeld(content, w.held, func(field heldField) bool { return !standing(field) })}
 }
 
 // apply applies an object as a field manager of the tenant. complete says that

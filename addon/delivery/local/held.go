@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,30 +20,68 @@ import (
 // the others.
 const keeper = "fairlead-keep"
 
-// keeperOf is the field manager of a field, by its path. It is bounded, as the
+// keeperOf is the field manager of a field, by its name. It is bounded, as the
 // API server has it.
-func keeperOf(path string) string {
+func keeperOf(name string) string {
 	const most = 128
-	name := keeper + "/" + path
-	if len(name) <= most {
-		return name
+	manager := keeper + "/" + name
+	if len(manager) <= most {
+		return manager
 	}
-	return keeper + "/" + digestOf(path)
+	return keeper + "/" + digestOf(name)
 }
 
 // handOver gives fields to their keepers that are left to others from now on,
 // with the value that they have, so that they keep it when the application says
-// nothing of them any more. A field whose value the application changed is
-// written by its keeper where the policy wants that, and so is one of an item of
-// a list that the application made anew.
-func (t *Target) handOver(ctx context.Context, w wish, live *unstructured.Unstructured) (*delivery.Observation, error) {
+// nothing of them any more. Items of lists that the object does not have are made first.
+func (t *Target) handOver(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
 	listed := decodeMark(live.GetAnnotations()[delivery.AnnotationHeld])
+	if problem, err := t.handOverFrom(ctx, w, live, listed); problem != nil || err != nil {
+		return nil, problem, err
+	}
+	missing := w.missing(live)
+	if len(missing) == 0 {
+		return live, nil, nil
+	}
 	for _, field := range w.held {
-		before, known := listed[field.Path]
+		listed[field.name] = field.digest()
+	}
+	maps.DeleteFunc(listed, func(name, _ string) bool { return missing[name] })
+	marks := w.marks(w.whole.Object)
+	marks[delivery.AnnotationHeld] = encodeMark(listed)
+	content := marked(lessHeld(w.whole.Object, w.held, func(field heldField) bool { return !missing[field.name] }), marks)
+	live, problem, err := t.apply(ctx, w, FieldManager, content, false)
+	if problem != nil || err != nil {
+		return nil, problem, err
+	}
+	problem, err = t.handOverFrom(ctx, w, live, listed)
+	return live, problem, err
+}
+
+// missing are the names of the fields of items of lists that the application has
+// and the object has not: the application added them, or somebody removed them. A
+// keeper alone would make an item with nothing but its field.
+func (w wish) missing(live *unstructured.Unstructured) map[string]bool {
+	missing := map[string]bool{}
+	for _, field := range w.held {
+		if _, stands := field.standing(w, live); !stands && field.found && !field.Omit && field.path.Indexed() {
+			missing[field.name] = true
+		}
+	}
+	return missing
+}
+
+// handOverFrom gives those fields to their keepers that the object has and that
+// are not listed yet. A field whose value the application changed is written by
+// its keeper where the policy wants that.
+func (t *Target) handOverFrom(ctx context.Context, w wish, live *unstructured.Unstructured, listed map[string]string) (*delivery.Observation, error) {
+	for _, field := range w.held {
+		before, known := listed[field.name]
 		value, found := field.standing(w, live)
-		renewed := field.Renew && field.found && (!known || before != digestOf(field.value))
-		missing := !found && field.found && !field.Omit && field.indexed()
-		if renewed || missing {
+		if !found && field.path.Indexed() {
+			continue
+		}
+		if field.Renew && field.found && (!known || before != digestOf(field.value)) {
 			value, found, known = field.value, true, false
 		}
 		if known || !found {
@@ -62,7 +99,7 @@ func (t *Target) handOver(ctx context.Context, w wish, live *unstructured.Unstru
 // is found out before.
 func (t *Target) keep(ctx context.Context, w wish, live *unstructured.Unstructured, field heldField, value any) (*delivery.Observation, error) {
 	content, ok := w.only(field.path, live, value)
-	if ok && field.indexed() {
+	if ok && field.path.Indexed() {
 		fits, problem, err := t.changesNothingElse(ctx, w, live, field, value, content)
 		if problem != nil || err != nil {
 			return problem, err
@@ -73,7 +110,7 @@ func (t *Target) keep(ctx context.Context, w wish, live *unstructured.Unstructur
 		return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, RetryAfter: forbiddenRetry, Message: fmt.Sprintf(
 			"%s: %s, which a policy leaves to others, is an item of a list whose items nothing tells apart: let the policy name the list as a whole", describe(w.key), field.Path)}, nil
 	}
-	_, problem, err := t.apply(ctx, w, keeperOf(field.Path), content, false)
+	_, problem, err := t.apply(ctx, w, keeperOf(field.name), content, false)
 	return problem, err
 }
 
@@ -81,14 +118,14 @@ func (t *Target) keep(ctx context.Context, w wish, live *unstructured.Unstructur
 func (t *Target) changesNothingElse(ctx context.Context, w wish, live *unstructured.Unstructured, field heldField, value any, content *unstructured.Unstructured) (bool, *delivery.Observation, error) {
 	at, stands := field.place(w, live)
 	if !stands {
-		return true, nil, nil // it makes the item
+		return false, nil, nil
 	}
 	gvr, err := t.resource(w.key.gvk)
 	if err != nil {
 		return false, nil, err
 	}
 	tried, err := t.Tenant.Resource(gvr).Namespace(w.key.key.Namespace).Apply(asTenant(ctx, w.key.key.Namespace), w.key.key.Name, content,
-		metav1.ApplyOptions{FieldManager: keeperOf(field.Path), Force: true, DryRun: []string{metav1.DryRunAll}})
+		metav1.ApplyOptions{FieldManager: keeperOf(field.name), Force: true, DryRun: []string{metav1.DryRunAll}})
 	if err != nil {
 		_, problem, err := t.failed(w.key, "apply", err)
 		if problem != nil && problem.Reason == delivery.ReasonApplyFailed {
@@ -115,7 +152,7 @@ func bare(live *unstructured.Unstructured) *unstructured.Unstructured {
 // only is the object with nothing but one field, and what tells the items of
 // lists on the way apart.
 func (w wish) only(path policy.FieldPath, live *unstructured.Unstructured, value any) (*unstructured.Unstructured, bool) {
-	field, ok := build(path, w.made.Object, live.Object, value)
+	field, ok := build(path, "", w.whole.Object, live.Object, value)
 	fields, isObject := field.(map[string]any)
 	if !ok || !isObject {
 		return nil, false
@@ -148,8 +185,9 @@ func withIdentity(metadata any, w wish) any {
 	return fields
 }
 
-// build is a value with nothing but what a path leads to.
-func build(path policy.FieldPath, wanted, live, value any) (any, bool) {
+// build is a value with nothing but what a path leads to. list is the name of the
+// list whose item the path begins with.
+func build(path policy.FieldPath, list string, wanted, live, value any) (any, bool) {
 	if len(path) == 0 {
 		return value, true
 	}
@@ -157,10 +195,10 @@ func build(path policy.FieldPath, wanted, live, value any) (any, bool) {
 	case string:
 		inWanted, _ := wanted.(map[string]any)
 		inLive, _ := live.(map[string]any)
-		inner, ok := build(path[1:], inWanted[step], inLive[step], value)
+		inner, ok := build(path[1:], step, inWanted[step], inLive[step], value)
 		return map[string]any{step: inner}, ok
 	case int:
-		item, at := itemOf(step, wanted, live)
+		item, at := policy.ItemIn(list, step, wanted, live)
 		if item == nil {
 			return nil, false
 		}
@@ -168,87 +206,21 @@ func build(path policy.FieldPath, wanted, live, value any) (any, bool) {
 		if standing, _ := live.([]any); at >= 0 {
 			current = standing[at]
 		}
-		inner, ok := build(path[1:], item, current, value)
+		inner, ok := build(path[1:], "", item, current, value)
 		fields, isObject := inner.(map[string]any)
 		if !ok || !isObject {
 			return nil, false
 		}
 		fields = maps.Clone(fields)
-		maps.Copy(fields, identifying(item))
+		maps.Copy(fields, policy.ItemKeys(list, item))
 		return []any{fields}, true
 	}
 	return nil, false
 }
 
-// itemOf is an item of a list of the application, and where that stands in the
-// live list, which may be elsewhere; nil for one that nothing tells apart, -1 for
-// one that is not there.
-func itemOf(index int, wanted, live any) (item map[string]any, at int) {
-	items, _ := wanted.([]any)
-	if index >= len(items) {
-		return nil, -1
-	}
-	item, _ = items[index].(map[string]any)
-	keys := identifying(item)
-	if len(keys) == 0 {
-		return nil, -1
-	}
-	standing, _ := live.([]any)
-	return item, slices.IndexFunc(standing, func(candidate any) bool {
-		current, ok := candidate.(map[string]any)
-		return ok && containsFields(current, keys)
-	})
-}
-
-// identifying are the fields that tell an item of a list apart in the API of
-// Kubernetes. A port is known by its number, be it named or not.
-func identifying(item map[string]any) map[string]any {
-	for _, names := range [][]string{
-		{"containerPort", "protocol"}, {"port", "protocol"}, {"name"}, {"mountPath"}, {"devicePath"},
-		{"topologyKey", "whenUnsatisfiable"}, {"ip"}, {"type"}, {"key"},
-	} {
-		found := map[string]any{}
-		for _, name := range names {
-			if value, ok := item[name]; ok {
-				found[name] = value
-			}
-		}
-		if _, ok := found[names[0]]; ok {
-			return found
-		}
-	}
-	return nil
-}
-
-// indexed says that the path leads into a list.
-func (h heldField) indexed() bool {
-	return slices.ContainsFunc(h.path, func(step any) bool { _, index := step.(int); return index })
-}
-
 // place is the way to the field in the object as it stands.
 func (h heldField) place(w wish, live *unstructured.Unstructured) (policy.FieldPath, bool) {
-	var wanted, current any = w.made.Object, live.Object
-	at := make(policy.FieldPath, 0, len(h.path))
-	for _, step := range h.path {
-		switch step := step.(type) {
-		case string:
-			inWanted, _ := wanted.(map[string]any)
-			inLive, _ := current.(map[string]any)
-			inner, found := inLive[step]
-			if !found {
-				return nil, false
-			}
-			wanted, current, at = inWanted[step], inner, append(at, step)
-		case int:
-			item, found := itemOf(step, wanted, current)
-			standing, _ := current.([]any)
-			if found < 0 {
-				return nil, false
-			}
-			wanted, current, at = item, standing[found], append(at, found)
-		}
-	}
-	return at, true
+	return h.path.In(w.whole.Object, live.Object)
 }
 
 // standing is the value of the field as the object has it.
@@ -260,19 +232,51 @@ func (h heldField) standing(w wish, live *unstructured.Unstructured) (any, bool)
 	return at.Value(live.Object)
 }
 
-// takeBack lets the keepers go of fields that are no longer left to others. The
-// application has written what it says of them by now.
-func (t *Target) takeBack(ctx context.Context, w wish, live, written *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
+// returned are the names of fields that were left to others and no longer are,
+// with what the object says of them: those of which the policy says nothing any
+// more, and those of items that the application removed.
+func (w wish) returned(live *unstructured.Unstructured) map[string]string {
 	listed := decodeMark(live.GetAnnotations()[delivery.AnnotationHeld])
-	for _, path := range slices.Sorted(maps.Keys(listed)) {
-		if slices.ContainsFunc(w.held, func(h heldField) bool { return h.Path == path }) {
-			continue
+	for _, field := range w.held {
+		delete(listed, field.name)
+	}
+	return listed
+}
+
+// listing is the wish with an object that lists further fields as left to others,
+// until they are taken back.
+func (w wish) listing(more map[string]string) wish {
+	marks := w.marks(w.whole.Object)
+	listed := decodeMark(marks[delivery.AnnotationHeld])
+	maps.Copy(listed, more)
+	marks[delivery.AnnotationHeld] = encodeMark(listed)
+	w.wanted, w.whole = marked(w.wanted.Object, marks), marked(w.whole.Object, marks)
+	return w
+}
+
+// takeBack lets the keepers go of fields that the application has again, and has
+// written by now. Of an item that goes with them the API server takes no half:
+// what it refuses is tried again after the others.
+func (t *Target) takeBack(ctx context.Context, w wish, names []string) (*unstructured.Unstructured, *delivery.Observation, error) {
+	var written *unstructured.Unstructured
+	for len(names) > 0 {
+		var refused []string
+		var last *delivery.Observation
+		for _, name := range names {
+			released, problem, err := t.apply(ctx, w, keeperOf(name), w.nothing(), false)
+			if err != nil || problem != nil && problem.Reason != delivery.ReasonApplyFailed {
+				return nil, problem, err
+			}
+			if problem != nil {
+				refused, last = append(refused, name), problem
+				continue
+			}
+			written = released
 		}
-		released, problem, err := t.apply(ctx, w, keeperOf(path), w.nothing(), true)
-		if err != nil || problem != nil {
-			return nil, problem, err
+		if len(refused) == len(names) {
+			return nil, last, nil
 		}
-		written = released
+		names = refused
 	}
 	return written, nil, nil
 }

@@ -263,7 +263,7 @@ func TestHeld(t *testing.T) {
 	h.later()
 	h.managers = nil
 	h.deliver(t, treated("v3", policy.Treatment{}))
-	if got := value(h.stored(t)); got != "v3" || !slices.Equal(h.managers, []string{FieldManager, keeper + "/data.a"}) {
+	if got := value(h.stored(t)); got != "v3" || !slices.Equal(h.managers, []string{FieldManager, keeper + "/data.a", FieldManager}) {
 		t.Errorf("taken back: %v by %v", got, h.managers)
 	}
 }
@@ -282,5 +282,48 @@ func TestOmitted(t *testing.T) {
 	}
 	if w.revision() != webWish(nil).revision() {
 		t.Error("the revision is that of what was rendered")
+	}
+}
+
+// TestHeldItems checks what of a list is written, and what an object is replaced
+// with, while items of the list are left to others.
+func TestHeldItems(t *testing.T) {
+	list := func(values ...string) object {
+		items := []any{}
+		for i := 0; i < len(values); i += 2 {
+			items = append(items, object{"name": values[i], "value": values[i+1]})
+		}
+		return object{"spec": object{"env": items}}
+	}
+	ours := []string{"A", "a", "B", "b", "C", "c"}
+	twelve := slices.Clone(ours)
+	for _, name := range strings.Split("DEFGHIJKL", "") {
+		twelve = append(twelve, name, strings.ToLower(name))
+	}
+	lessTwo := slices.Concat(twelve[:4], twelve[6:20], twelve[22:])
+	tests := []struct {
+		reason       string
+		ours, stands []string
+		paths        []string
+		wanted       []string
+		replaced     []string
+	}{
+		{"items keep their places while others are taken out", ours, []string{"A", "x", "B", "y", "C", "z"}, []string{"spec.env[0]", "spec.env[1]"}, []string{"C", "c"}, []string{"A", "x", "B", "y", "C", "c"}},
+		{"an item is found wherever it stands", ours, []string{"C", "z", "B", "y"}, []string{"spec.env[1]"}, []string{"A", "a", "C", "c"}, []string{"A", "a", "B", "y", "C", "c"}},
+		{"what does not stand is not made up", ours, []string{"C", "z"}, []string{"spec.env[1]"}, []string{"A", "a", "C", "c"}, []string{"A", "a", "C", "c"}},
+		{"indexes are numbers", twelve, twelve, []string{"spec.env[10]", "spec.env[2]"}, lessTwo, twelve},
+	}
+	for _, test := range tests {
+		made := unitWith(named(webKey.gvk, "web", list(test.ours...)))
+		treatment := policy.Treatment{Removal: policy.RemoveOnUpdate}
+		for _, path := range test.paths {
+			treatment.Held = append(treatment.Held, policy.HeldField{Path: path})
+		}
+		made.Treatments = []policy.Treatment{treatment}
+		w := wishOf(made, 0)
+		replaced := w.replacement(&unstructured.Unstructured{Object: named(webKey.gvk, "web", list(test.stands...))})
+		if diff := cmp.Diff(list(test.wanted...)["spec"], w.wanted.Object["spec"]) + cmp.Diff(list(test.replaced...)["spec"], replaced.Object["spec"]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
 	}
 }

@@ -30,6 +30,8 @@ type wish struct {
 	wanted *unstructured.Unstructured
 	// made is the object as it is created: with those of them that it starts with.
 	made *unstructured.Unstructured
+	// whole is the object with all fields that it has, left to others or not.
+	whole *unstructured.Unstructured
 	// held are the fields that are left to others.
 	held []heldField
 	// version identifies what is wanted: the content and how it is treated.
@@ -40,6 +42,8 @@ type wish struct {
 type heldField struct {
 	policy.HeldField
 	path policy.FieldPath
+	// name of the field, which stays when the items of lists on its way move.
+	name string
 	// value that the application has for it.
 	value any
 	found bool
@@ -55,23 +59,28 @@ func wishOf(unit delivery.Unit, i int) wish {
 	}
 	w.held = heldFields(w.treatment.Held, content)
 	marks := w.marks(content)
-	made, wanted := content, content
-	for _, field := range w.held {
-		wanted = field.path.Without(wanted)
-		if field.Omit {
-			made = field.path.Without(made)
-		}
-	}
-	w.wanted = marked(wanted, marks)
+	w.whole = marked(content, marks)
+	w.wanted = marked(lessHeld(content, w.held, func(heldField) bool { return true }), marks)
 	marks[delivery.AnnotationHeld] = heldMark(w.held, true)
-	w.made = marked(made, marks)
+	w.made = marked(lessHeld(content, w.held, func(field heldField) bool { return field.Omit }), marks)
 	w.key = objectKey{gvk: object.GroupVersionKind(), key: client.ObjectKeyFromObject(w.wanted)}
 	w.version = w.versionOf()
 	return w
 }
 
-// heldFields are the fields in an order in which each can be taken out without
-// moving another. What is no path was refused with its policy.
+// lessHeld is content less the fields of those that fit.
+func lessHeld(content map[string]any, held []heldField, fits func(heldField) bool) map[string]any {
+	var paths []policy.FieldPath
+	for _, field := range held {
+		if fits(field) {
+			paths = append(paths, field.path)
+		}
+	}
+	return policy.WithoutAll(content, paths)
+}
+
+// heldFields are the fields in the order of their places, each once. What is no
+// path was refused with its policy.
 func heldFields(held []policy.HeldField, content map[string]any) []heldField {
 	fields := make([]heldField, 0, len(held))
 	for _, h := range held {
@@ -82,12 +91,12 @@ func heldFields(held []policy.HeldField, content map[string]any) []heldField {
 		if _, ok := content["data"]; ok && path[0] == "stringData" {
 			path[0] = "data"
 		}
-		field := heldField{HeldField: h, path: path}
+		field := heldField{HeldField: h, path: path, name: path.Named(content)}
 		field.value, field.found = path.Value(content)
 		fields = append(fields, field)
 	}
-	slices.SortFunc(fields, func(a, b heldField) int { return strings.Compare(b.Path, a.Path) })
-	return slices.CompactFunc(fields, func(a, b heldField) bool { return a.Path == b.Path })
+	slices.SortStableFunc(fields, func(a, b heldField) int { return a.path.Compare(b.path) })
+	return slices.CompactFunc(fields, func(a, b heldField) bool { return a.name == b.name })
 }
 
 // heldMark lists fields that are left to others: all, or those that the object
@@ -98,12 +107,17 @@ func heldMark(held []heldField, omitted bool) string {
 		if omitted && !field.Omit {
 			continue
 		}
-		listed[field.Path] = ""
-		if field.Renew {
-			listed[field.Path] = digestOf(field.value)
-		}
+		listed[field.name] = field.digest()
 	}
 	return encodeMark(listed)
+}
+
+// digest stands for the value of a field that is written when the application changes it.
+func (h heldField) digest() string {
+	if !h.Renew {
+		return ""
+	}
+	return digestOf(h.value)
 }
 
 // encodeMark is the text of a mark that lists fields.
