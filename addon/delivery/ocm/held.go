@@ -4,6 +4,7 @@
 package ocm
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,15 +33,21 @@ const keepManager = "work-agent-keep"
 // object keeps the field and its manager.
 type handover struct {
 	object render.Object
-	path   policy.FieldPath
-	text   string
-	mark   string
-	value  any
+	// whole is the object with all fields that it has, in which the path leads to the field.
+	whole map[string]any
+	path  policy.FieldPath
+	// name of the field, which stays when the items of lists on its way move.
+	name  string
+	mark  string
+	renew bool
+	value any
+	// back means the reverse: the application has the field again, and its keeper lets go of it.
+	back bool
 }
 
 func (h handover) index() string {
 	id := identify(h.object.Content)
-	return "keep-" + shortHash(manifestKey("", id), h.text)
+	return "keep-" + shortHash(manifestKey("", id), h.name)
 }
 
 func shortHash(parts ...string) string {
@@ -48,45 +55,128 @@ func shortHash(parts ...string) string {
 	return hex.EncodeToString(sum[:])[:hashLength]
 }
 
+// escaped is a name in which nothing is that parts marks and their values.
+var escaped = strings.NewReplacer("%", "%25", ",", "%2C", "@", "%40", "!", "%21")
+
+// backMark begins the note of a field that the application has again and whose
+// keeper has not let go of it yet.
+const backMark = "!"
+
 // mark is how a held field is noted on its object.
-func mark(field policy.HeldField, value any, found bool) string {
+func mark(field policy.HeldField, name string, value any, found bool) string {
+	name = escaped.Replace(name)
 	if !field.Renew || !found {
-		return field.Path
+		return name
 	}
 	raw, err := json.Marshal(value)
 	if err != nil {
-		return field.Path // what has no JSON was never rendered
+		return name // what has no JSON was never rendered
 	}
-	return field.Path + "@" + shortHash(string(raw))
+	return name + "@" + shortHash(string(raw))
+}
+
+// nameOf is the name of the field of a mark, as marks have it.
+func nameOf(mark string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(mark, backMark), "@")
+	return name
+}
+
+// marksOf are the marks of a note.
+func marksOf(note string) []string {
+	if note == "" {
+		return nil
+	}
+	return strings.Split(note, ",")
+}
+
+// heldObject is an object some of whose fields are left to others.
+type heldObject struct {
+	object render.Object
+	// whole is its content with all fields.
+	whole map[string]any
+	// let are the fields that it is written without.
+	let []policy.FieldPath
+	// marks are noted on it.
+	marks []string
+	// pending are the fields that are still to be handed over or taken back.
+	pending []handover
+	// rests says that it is not written while others may have changed what is pending.
+	rests bool
+}
+
+// written is the object as its work is to have it.
+func (h heldObject) written() render.Object {
+	object := h.object
+	object.Content = noteHeld(policy.WithoutAll(h.whole, h.let), h.marks)
+	return object
 }
 
 // withheld is an object as it is to be written while fields of it are held, and
 // the fields that are still to be handed over.
-func (t *Target) withheld(ctx context.Context, object render.Object, fields []policy.HeldField, works map[string]*workv1.ManifestWork) (render.Object, []handover, error) {
+func (t *Target) withheld(ctx context.Context, object render.Object, treatment policy.Treatment, works map[string]*workv1.ManifestWork) (heldObject, error) {
 	id := identify(object.Content)
 	work := holding(works, id)
-	content := object.Content
-	var marks []string
-	var pending []handover
-	for _, field := range fields {
+	held := heldObject{object: object, whole: object.Content}
+	names := map[string]bool{}
+	for _, field := range treatment.Held {
 		h, at, err := t.standing(ctx, object, field, work)
 		if err != nil {
-			return object, nil, fmt.Errorf("field of %s that is left to others: %w", describe(object.Content), err)
+			return held, fmt.Errorf("field of %s that is left to others: %w", describe(object.Content), err)
 		}
+		if names[escaped.Replace(h.name)] {
+			continue
+		}
+		names[escaped.Replace(h.name)] = at != isGone
 		switch at {
 		case isLet:
-			content, marks = h.path.Without(content), append(marks, h.mark)
+			held.let, held.marks = append(held.let, h.path), append(held.marks, h.mark)
 		case isPending:
-			content, _ = h.path.Set(content, h.value)
-			pending = append(pending, h)
+			held.whole, _ = h.path.Set(held.whole, h.value)
+			held.pending = append(held.pending, h)
 		}
 	}
-	object.Content = noteHeld(content, marks)
-	for i := range pending {
-		pending[i].object = object
+	held.resting(phases(work)[id] == phaseKeep)
+	held.returning(marksOf(noteOf(work, id, delivery.AnnotationHeld)), names, treatment)
+	written := held.written()
+	for i := range held.pending {
+		held.pending[i].object, held.pending[i].whole = written, held.whole
 	}
-	return object, pending, nil
+	return held, nil
 }
+
+// resting is for an object that is left alone so far, so that others may have
+// set the fields that are to be handed over: they are, before it is written again.
+func (h *heldObject) resting(leftAlone bool) {
+	h.rests = leftAlone && slices.ContainsFunc(h.pending, func(p handover) bool { return !p.renew })
+	if h.rests {
+		h.pending = slices.DeleteFunc(h.pending, func(p handover) bool { return p.renew })
+	}
+}
+
+// returning takes those fields back of which the policies say nothing any more,
+// and those of items that the application removed. What is only read or left
+// alone keeps its notes, for the time when it is written again.
+func (h *heldObject) returning(before []string, names map[string]bool, treatment policy.Treatment) {
+	if treatment.ReadOnly {
+		return
+	}
+	for _, mark := range before {
+		name := nameOf(mark)
+		if names[name] {
+			continue
+		}
+		names[name] = true
+		if treatment.Once || h.rests {
+			h.marks = append(h.marks, mark)
+			continue
+		}
+		h.marks = append(h.marks, backMark+name)
+		h.pending = append(h.pending, handover{name: unescaped.Replace(name), mark: backMark + name, back: true})
+	}
+}
+
+// unescaped is the reverse of escaped.
+var unescaped = strings.NewReplacer("%25", "%", "%2C", ",", "%40", "@", "%21", "!")
 
 // standing is how far the hand-over of a field has come.
 type standing int
@@ -95,6 +185,7 @@ const (
 	isWritten standing = iota // with the object, as it starts or is to change
 	isPending                 // handed over as soon as the cluster has the object
 	isLet                     // left to others
+	isGone                    // with the item of a list that it is of
 )
 
 // standing is how far the hand-over of a field has come, by what is noted on the
@@ -107,11 +198,15 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 	id := identify(object.Content)
 	path = ownable(object.Content, path)
 	value, found := path.Value(object.Content)
-	h := handover{path: path, text: field.Path, mark: mark(field, value, found), value: value}
-	if phases(work)[id] == phaseObserve {
-		return h, standingOf(field, found, findByID(work, id)), nil
+	name := path.Named(object.Content)
+	h := handover{path: path, name: name, mark: mark(field, name, value, found), renew: field.Renew, value: value}
+	if !hasItems(object.Content, path) {
+		return h, isGone, nil
 	}
-	before := strings.Split(noteOf(work, id, delivery.AnnotationHeld), ",")
+	if phases(work)[id] == phaseObserve {
+		return h, standingOf(field, h, found, findByID(work, id)), nil
+	}
+	before := marksOf(noteOf(work, id, delivery.AnnotationHeld))
 	if slices.Contains(before, h.mark) {
 		if field.Omit || !isMissing(work, id) {
 			return h, isLet, nil
@@ -121,15 +216,38 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 	switch {
 	case work == nil && field.Omit:
 		return h, isLet, nil
-	case work == nil || hasPath(before, field.Path) && found:
+	case work == nil || hasName(before, name) && found:
 		return h, isWritten, nil
-	case found:
+	case found && field.Renew:
 		return h, isPending, nil
 	}
-	if h.value, found, err = t.written(ctx, work, id, path); err != nil || !found {
+	return t.asBefore(ctx, work, object, h, found)
+}
+
+// asBefore is a field that is to be handed over as it was written before, so that
+// others find what was there; found says that the application has it still.
+func (t *Target) asBefore(ctx context.Context, work *workv1.ManifestWork, object render.Object, h handover, found bool) (handover, standing, error) {
+	earlier, had, err := t.written(ctx, work, object.Content, h.path)
+	if err != nil || !had && !found {
 		return h, isLet, err
 	}
+	if had {
+		h.value = earlier
+	}
 	return h, isPending, nil
+}
+
+// hasItems says that an object has the items of lists that a path leads through.
+func hasItems(content map[string]any, path policy.FieldPath) bool {
+	for i, step := range path {
+		if _, isIndex := step.(int); !isIndex {
+			continue
+		}
+		if _, found := path[:i+1].Value(content); !found {
+			return false
+		}
+	}
+	return true
 }
 
 // heldPath tells which fields of an object were let go of.
@@ -138,7 +256,7 @@ var heldPath = health.Path{"metadata", "annotations", delivery.AnnotationHeld}
 // standingOf is how far the hand-over of a field has come of an object that was
 // only read so far. What its writer did not let go of is written once more, since
 // it would be removed with the writer's other fields.
-func standingOf(field policy.HeldField, found bool, manifest *workv1.ManifestCondition) standing {
+func standingOf(field policy.HeldField, h handover, found bool, manifest *workv1.ManifestCondition) standing {
 	if manifest == nil || !available(manifest) {
 		if field.Omit {
 			return isLet
@@ -146,7 +264,7 @@ func standingOf(field policy.HeldField, found bool, manifest *workv1.ManifestCon
 		return isWritten
 	}
 	held, _ := feedbackValues(manifest)[heldPath.JSONPath()].(string)
-	if !found || hasPath(strings.Split(held, ","), field.Path) {
+	if !found || hasName(marksOf(held), h.name) {
 		return isLet
 	}
 	return isWritten
@@ -157,13 +275,21 @@ func noteHeld(content map[string]any, marks []string) map[string]any {
 	if len(marks) == 0 {
 		return content
 	}
-	slices.Sort(marks)
+	marks = slices.Compact(slices.Sorted(slices.Values(marks)))
 	return delivery.WithAnnotation(content, delivery.AnnotationHeld, strings.Join(marks, ","))
 }
 
-// hasPath says that a field was let go of with some value.
-func hasPath(marks []string, path string) bool {
-	return slices.ContainsFunc(marks, func(m string) bool { return m == path || strings.HasPrefix(m, path+"@") })
+// notesHeld says that fields of an object of a work are left to others, or were
+// until a moment ago.
+func notesHeld(work *workv1.ManifestWork) bool {
+	return slices.ContainsFunc(work.Spec.Workload.Manifests, func(m workv1.Manifest) bool {
+		return bytes.Contains(m.Raw, []byte(delivery.AnnotationHeld))
+	})
+}
+
+// hasName says that a field was let go of with some value.
+func hasName(marks []string, name string) bool {
+	return slices.ContainsFunc(marks, func(m string) bool { return !strings.HasPrefix(m, backMark) && nameOf(m) == escaped.Replace(name) })
 }
 
 // holding is the work that has an object; nil for none.
@@ -197,47 +323,38 @@ func isMissing(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
 
 // written is the value of a field in a work as the API server has it: the cache
 // keeps none.
-func (t *Target) written(ctx context.Context, work *workv1.ManifestWork, id workv1.ResourceIdentifier, path policy.FieldPath) (any, bool, error) {
+func (t *Target) written(ctx context.Context, work *workv1.ManifestWork, object map[string]any, path policy.FieldPath) (any, bool, error) {
 	var whole workv1.ManifestWork
 	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
 		return nil, false, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
 	}
 	for _, content := range contents(&whole) {
-		if identify(content) == id {
-			value, found := path.Value(content)
-			return value, found, nil
+		if identify(content) != identify(object) {
+			continue
 		}
+		at, found := path.In(object, content)
+		if !found {
+			return nil, false, nil
+		}
+		value, found := at.Value(content)
+		return value, found, nil
 	}
 	return nil, false, nil
 }
-
-// keys are the fields that tell the items of lists apart that can be owned one by one.
-var keys = []string{"name", "containerPort", "port", "protocol", "mountPath", "devicePath", "ip", "key", "topologyKey", "whenUnsatisfiable"}
 
 // ownable is the longest beginning of a path that a field manager can own by
 // itself: of a list whose items have no key it owns all or nothing.
 func ownable(object map[string]any, path policy.FieldPath) policy.FieldPath {
 	for i, step := range path {
-		if _, isIndex := step.(int); !isIndex {
+		if _, isIndex := step.(int); !isIndex || i == 0 {
 			continue
 		}
-		item, found := path[:i+1].Value(object)
-		if fields, ok := item.(map[string]any); found && (!ok || len(keysOf(fields)) == 0) {
+		list, _ := path[i-1].(string)
+		if item, found := path[:i+1].Value(object); found && len(policy.ItemKeys(list, item)) == 0 {
 			return path[:i]
 		}
 	}
 	return path
-}
-
-func keysOf(item map[string]any) map[string]any {
-	found := map[string]any{}
-	for _, key := range keys {
-		switch value := item[key].(type) {
-		case string, int64, float64:
-			found[key] = value
-		}
-	}
-	return found
 }
 
 // only is an object with one field of it alone, and what tells it and the items
@@ -248,7 +365,7 @@ func only(object map[string]any, path policy.FieldPath, value any) map[string]an
 	if namespace, ok := metadata["namespace"]; ok {
 		identity["namespace"] = namespace
 	}
-	kept, _ := onlyAt(object, path, value).(map[string]any)
+	kept, _ := onlyAt(object, "", path, value).(map[string]any)
 	fields, _ := kept["metadata"].(map[string]any)
 	for key, v := range identity {
 		fields = withField(fields, key, v)
@@ -258,25 +375,27 @@ func only(object map[string]any, path policy.FieldPath, value any) map[string]an
 	return kept
 }
 
-func onlyAt(at any, path policy.FieldPath, value any) any {
+// onlyAt is a value with nothing but what a path leads to. list is the name of the
+// list whose item the path begins with.
+func onlyAt(at any, list string, path policy.FieldPath, value any) any {
 	if len(path) == 0 {
 		return value
 	}
 	switch step := path[0].(type) {
 	case string:
 		fields, _ := at.(map[string]any)
-		return map[string]any{step: onlyAt(fields[step], path[1:], value)}
+		return map[string]any{step: onlyAt(fields[step], step, path[1:], value)}
 	case int:
 		items, _ := at.([]any)
 		if step >= len(items) {
 			return nil
 		}
 		item, _ := items[step].(map[string]any)
-		kept, ok := onlyAt(item, path[1:], value).(map[string]any)
+		kept, ok := onlyAt(item, "", path[1:], value).(map[string]any)
 		if !ok {
 			return []any{value}
 		}
-		for key, v := range keysOf(item) {
+		for key, v := range policy.ItemKeys(list, item) {
 			if _, set := kept[key]; !set {
 				kept[key] = v
 			}
@@ -286,30 +405,41 @@ func onlyAt(at any, path policy.FieldPath, value any) any {
 	return value
 }
 
-// letGo is an object without the fields that were taken over by now.
-func letGo(object render.Object, pending []handover, taken map[string]bool) render.Object {
-	id := identify(object.Content)
-	for _, h := range pending {
-		if identify(h.object.Content) != id || !taken[h.index()] {
-			continue
+// handed says that all that was to be handed over is.
+func (h heldObject) handed(taken map[string]bool) bool {
+	return !slices.ContainsFunc(h.pending, func(p handover) bool { return !taken[p.index()] })
+}
+
+// letGo is an object without the fields that were taken over by now, and without
+// the notes of those that were taken back.
+func (h heldObject) letGo(taken map[string]bool) render.Object {
+	for _, p := range h.pending {
+		switch {
+		case !taken[p.index()]:
+		case p.back:
+			h.marks = slices.DeleteFunc(slices.Clone(h.marks), func(m string) bool { return m == p.mark })
+		default:
+			h.let, h.marks = append(h.let, p.path), append(h.marks, p.mark)
 		}
-		marks := strings.Split(annotation(object.Content, delivery.AnnotationHeld), ",")
-		marks = slices.DeleteFunc(append(marks, h.mark), func(m string) bool { return m == "" })
-		object.Content = noteHeld(h.path.Without(object.Content), marks)
 	}
-	return object
+	return h.written()
 }
 
 // keepWork is the work that takes a field over. It never forces: when somebody
-// else has set the field by now, it is theirs already, and need not be held.
+// else has set the field by now, it is theirs already, and need not be held. To
+// give a field back it says nothing of the object, as the same field manager.
 func keepWork(digests *Digests, unit delivery.Unit, h handover) (*workv1.ManifestWork, error) {
-	work, err := unitWork(digests, unit, h.index(), []entry{{content: only(h.object.Content, h.path, h.value), phase: phaseApply}})
+	content := only(h.whole, h.path, h.value)
+	if h.back {
+		content = only(h.whole, nil, map[string]any{})
+	}
+	work, err := unitWork(digests, unit, h.index(), []entry{{content: content, phase: phaseApply}})
 	if err != nil {
 		return nil, err
 	}
 	work.Labels[LabelPurpose] = PurposeKeep
 	work.Spec.DeleteOption = &workv1.DeleteOption{PropagationPolicy: workv1.DeletePropagationPolicyTypeOrphan}
-	work.Spec.ManifestConfigs[0].UpdateStrategy.ServerSideApply = &workv1.ServerSideApplyConfig{FieldManager: keepManager + "-" + shortHash(h.text)}
+	work.Spec.ManifestConfigs[0].UpdateStrategy.ServerSideApply = &workv1.ServerSideApplyConfig{FieldManager: keepManager + "-" + shortHash(h.name)}
 	return digests.seal(work)
 }
 

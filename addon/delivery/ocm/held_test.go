@@ -138,6 +138,7 @@ func TestReplicasDroppedWithTheEdit(t *testing.T) {
 // TestHeldFields checks fields that a policy leaves to others: they start with
 // the application's value, and a change of it is written only where the policy says so.
 func TestHeldFields(t *testing.T) {
+	const name = "spec.template.spec.containers[name=web].image"
 	image := policy.HeldField{Path: "spec.template.spec.containers[0].image"}
 	renewed := image
 	renewed.Renew = true
@@ -155,19 +156,161 @@ func TestHeldFields(t *testing.T) {
 			treatment := policy.Treatment{Held: []policy.HeldField{test.held}}
 			s.settle(t, version("nginx:1", treatment))
 			id := identify(deployment("web", "").Content)
-			if keeps := s.keeps(t); keeps > 0 || s.objects[id].fields["work-agent-keep-"+shortHash(test.held.Path)] == nil {
+			if keeps := s.keeps(t); keeps > 0 || s.objects[id].fields["work-agent-keep-"+shortHash(name)] == nil {
 				t.Fatalf("the image was not handed over; %d works", keeps)
 			}
 			if main := imageOf(relisted(s.objects[id].fields[fieldManager]).(map[string]any)); main != "" {
 				t.Errorf("the work still has the image %q", main)
 			}
-			delete(s.objects[id].fields, "work-agent-keep-"+shortHash(test.held.Path))
+			delete(s.objects[id].fields, "work-agent-keep-"+shortHash(name))
 			s.objects[id].fields["somebody"] = keyed(only(deployment("web", "").Content, mustPath(t, test.held.Path), "theirs")).(map[string]any)
 			s.settle(t, version("nginx:2", treatment))
 			if diff := cmp.Diff(test.want, imageOf(s.objects[id].content())); diff != "" {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
 			}
 		})
+	}
+}
+
+// podOf is a Deployment with containers, of which each has variables.
+func podOf(image string, containers []string, variables ...string) render.Object {
+	var items []any
+	for _, name := range containers {
+		environment := []any{}
+		for _, variable := range variables {
+			environment = append(environment, map[string]any{"name": variable, "value": "app"})
+		}
+		items = append(items, map[string]any{"name": name, "image": image, "env": environment})
+	}
+	object := labelled(deployment("web", image), ourWeb)
+	object.Content, _ = policy.FieldPath{"spec", "template", "spec", "containers"}.Set(object.Content, items)
+	return object
+}
+
+// items are the containers and variables that the cluster has, by manager or of all.
+func itemsOf(content map[string]any) []string {
+	var found []string
+	value, _ := policy.FieldPath{"spec", "template", "spec", "containers"}.Value(content)
+	containers, _ := value.([]any)
+	for _, container := range containers {
+		fields := container.(map[string]any)
+		found = append(found, fmt.Sprintf("%v:%v", fields["name"], fields["image"]))
+		variables, _ := fields["env"].([]any)
+		for _, variable := range variables {
+			found = append(found, fmt.Sprintf("%v=%v", variable.(map[string]any)["name"], variable.(map[string]any)["value"]))
+		}
+	}
+	return found
+}
+
+// TestHeldItems checks items of lists, and fields of them, that a policy leaves to
+// others, while the application moves, adds and removes items and ends the policy.
+func TestHeldItems(t *testing.T) {
+	const container = "spec.template.spec.containers"
+	paths := func(paths ...string) policy.Treatment {
+		var treatment policy.Treatment
+		for _, path := range paths {
+			treatment.Held = append(treatment.Held, policy.HeldField{Path: container + path})
+		}
+		return treatment
+	}
+	type step struct {
+		object    render.Object
+		treatment policy.Treatment
+		// work is what the application still writes, cluster what there is.
+		work, cluster []string
+	}
+	web := []string{"web"}
+	first := paths("[0].image")
+	variables := paths("[0].env[0]", "[0].env[1]")
+	tests := []struct {
+		reason string
+		steps  []step
+	}{
+		{"an index means what it meant before others were taken out", []step{
+			{podOf("a", web, "A", "B", "C"), variables, []string{"web:a", "C=app"}, []string{"web:a", "A=app", "B=app", "C=app"}},
+			{podOf("b", web, "A", "B", "C"), variables, []string{"web:b", "C=app"}, []string{"web:b", "A=app", "B=app", "C=app"}},
+		}},
+		{"a container, and a field of the next", []step{
+			{podOf("a", []string{"a", "b"}), paths("[0]", "[1].image"), []string{"b:<nil>"}, []string{"a:a", "b:a"}},
+		}},
+		{"a container comes in front, and they change places again", []step{
+			{podOf("a", web), first, []string{"web:<nil>"}, []string{"web:a"}},
+			{podOf("b", []string{"proxy", "web"}), first, []string{"proxy:<nil>", "web:b"}, []string{"proxy:b", "web:b"}},
+			{podOf("c", []string{"web", "proxy"}), first, []string{"proxy:c", "web:<nil>"}, []string{"proxy:c", "web:b"}},
+		}},
+		{"a container that the application removes goes", []step{
+			{podOf("a", []string{"web", "proxy"}), paths("[1].image"), []string{"proxy:<nil>", "web:a"}, []string{"proxy:a", "web:a"}},
+			{podOf("b", web), paths("[1].image"), []string{"web:b"}, []string{"web:b"}},
+		}},
+		{"an item that the application removes goes, and the others move up", []step{
+			{podOf("a", web, "A", "B", "C"), paths("[0].env[1]"), []string{"web:a", "A=app", "C=app"}, []string{"web:a", "A=app", "B=app", "C=app"}},
+			{podOf("a", web, "A", "C"), paths("[0].env[1]"), []string{"web:a", "A=app"}, []string{"web:a", "A=app", "C=app"}},
+		}},
+		{"without the policy an item goes as any other", []step{
+			{podOf("a", web, "A", "B"), paths("[0].env[1]"), []string{"web:a", "A=app"}, []string{"web:a", "A=app", "B=app"}},
+			{podOf("a", web, "A", "B"), policy.Treatment{}, []string{"web:a", "A=app", "B=app"}, []string{"web:a", "A=app", "B=app"}},
+			{podOf("a", web, "A"), policy.Treatment{}, []string{"web:a", "A=app"}, []string{"web:a", "A=app"}},
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			s := newSpoke(t)
+			for i, step := range test.steps {
+				u := unit(step.object)
+				u.Treatments = []policy.Treatment{step.treatment}
+				s.settle(t, u)
+				live := s.objects[identify(step.object.Content)]
+				work := itemsOf(relisted(live.fields[fieldManager]).(map[string]any))
+				if diff := cmp.Diff(step.work, work) + cmp.Diff(step.cluster, itemsOf(live.content())); diff != "" {
+					t.Fatalf("step %d (-want +got):\n%s", i, diff)
+				}
+				if n := s.keeps(t); n > 0 {
+					t.Errorf("step %d: %d works stay that held a field", i, n)
+				}
+			}
+		})
+	}
+}
+
+// TestReplicasOfOthers checks that what others set while an object was left alone
+// stays when it is written again and an autoscaler has its replicas.
+func TestReplicasOfOthers(t *testing.T) {
+	for _, test := range []struct {
+		reason string
+		before policy.Treatment
+		image  string
+	}{
+		{"the policy ends", policy.Treatment{Once: true}, "nginx:1"},
+		{"the policy ends with an edit", policy.Treatment{Once: true}, "nginx:2"},
+		{"the autoscaler comes with an edit", policy.Treatment{LeaveDrift: true}, "nginx:2"},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			s := newSpoke(t)
+			s.settle(t, version("nginx:1", test.before))
+			s.scale(8)
+			after := scaled()
+			after.LeaveDrift = test.before.LeaveDrift
+			s.settleKeeping(t, version(test.image, after), 8)
+			if got := imageOf(s.objects[identify(deployment("web", "").Content)].content()); got != test.image {
+				t.Errorf("image %q, want %q", got, test.image)
+			}
+		})
+	}
+}
+
+// TestMarks checks that a name with whatever characters is one mark.
+func TestMarks(t *testing.T) {
+	for _, name := range []string{"spec.replicas", "metadata.annotations[a,b]", "metadata.annotations[a@b]", "data[!a%]", "spec.ports[port=80,protocol=TCP].name"} {
+		for _, value := range []any{nil, "v"} {
+			text := mark(policy.HeldField{Path: name, Renew: value != nil}, name, value, value != nil)
+			if marks := marksOf("before," + text); len(marks) != 2 || !hasName(marks, name) || unescaped.Replace(nameOf(marks[1])) != name {
+				t.Errorf("%s is %v", name, marks)
+			}
+			if hasName([]string{backMark + text}, name) {
+				t.Errorf("%s is held, though it is being taken back", name)
+			}
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func noted(unit delivery.Unit, content map[string]any, treatment policy.Treatmen
 			continue // the policy was checked; what is no path leads to no value
 		}
 		value, found := path.Value(content)
-		marks = append(marks, mark(policy.HeldField{Path: field, Renew: true}, value, found))
+		marks = append(marks, mark(policy.HeldField{Path: field, Renew: true}, field, value, found))
 	}
 	if len(marks) == 0 {
 		return content

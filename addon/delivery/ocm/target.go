@@ -374,31 +374,33 @@ func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[st
 	}
 	result := *unit.Result
 	result.Objects = slices.Clone(result.Objects)
+	held, treatments := make([]heldObject, len(result.Objects)), make([]policy.Treatment, len(result.Objects))
 	var pending []handover
 	for i, object := range result.Objects {
 		treatment := unit.Treatment(i)
 		object.Content = marked(unit, noted(unit, object.Content, treatment), treatment, works)
-		written, more, err := t.withheld(ctx, object, treatment.Held, works)
-		if err != nil {
+		var err error
+		if held[i], err = t.withheld(ctx, object, treatment, works); err != nil {
 			return unit, err
 		}
-		result.Objects[i], pending = written, append(pending, more...)
+		treatments[i], pending = treatment, append(pending, held[i].pending...)
 	}
 	taken, err := t.handOver(ctx, unit, pending, works, rights)
 	if err != nil {
 		return unit, err
 	}
-	for i, object := range result.Objects {
-		result.Objects[i] = letGo(object, pending, taken)
+	for i := range held {
+		treatments[i].Once = treatments[i].Once || held[i].rests && !held[i].handed(taken)
+		result.Objects[i] = held[i].letGo(taken)
 	}
-	unit.Result = &result
+	unit.Result, unit.Treatments = &result, treatments
 	return unit, nil
 }
 
 // isPlain says that works have the objects of a unit as they were rendered.
 func isPlain(unit delivery.Unit, works map[string]*workv1.ManifestWork) bool {
 	for _, work := range works {
-		if hasShared(work) {
+		if hasShared(work) || notesHeld(work) {
 			return false
 		}
 	}
