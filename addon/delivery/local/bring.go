@@ -110,8 +110,10 @@ func (w wish) handsOver() bool {
 	return slices.ContainsFunc(w.held, func(h heldField) bool { return !h.Omit })
 }
 
-// once leaves an object as it is, but for whose it is and how it is removed.
+// once leaves an object as it is, but for whose it is and how it is removed. Which
+// fields have keepers stays noted, for the time when it is written again.
 func (t *Target) once(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	w = w.listing(decodeMark(live.GetAnnotations()[delivery.AnnotationHeld]))
 	if w.ours(live) && w.sameMarks(live) && live.GetLabels()[delivery.LabelLeft] == "" {
 		return live, nil
 	}

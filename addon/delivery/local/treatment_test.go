@@ -268,6 +268,24 @@ func TestHeld(t *testing.T) {
 	}
 }
 
+// TestHeldThenOnce checks that a field is taken back of an object that was left
+// alone as a whole in between.
+func TestHeldThenOnce(t *testing.T) {
+	h := newTenantHub(t)
+	for _, treatment := range []policy.Treatment{{Held: []policy.HeldField{{Path: "data.a"}}}, {Once: true}, {Once: true}} {
+		h.deliver(t, treated("v1", treatment))
+		h.later()
+	}
+	h.deliver(t, treated("v1", policy.Treatment{Once: true}))
+	h.want(t, "an object that is left alone", "get configmaps settings")
+	h.managers = nil
+	h.later()
+	h.deliver(t, treated("v1", policy.Treatment{}))
+	if diff := cmp.Diff([]string{FieldManager, keeper + "/data.a", FieldManager}, h.managers); diff != "" {
+		t.Errorf("writers (-want +got):\n%s", diff)
+	}
+}
+
 // TestOmitted checks that a field is not even sent that an autoscaler writes.
 func TestOmitted(t *testing.T) {
 	omit := func(t *policy.Treatment) { t.Held = []policy.HeldField{{Path: "spec.replicas", Omit: true}} }
