@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,9 @@ func ParseFieldPath(text string) (FieldPath, error) {
 	rest := text
 	for rest != "" {
 		step, tail, err := nextStep(rest, len(path) == 0)
+		if step == "*" {
+			err = errors.New("a path leads to one place: want each item by its index, or the list as a whole, not *")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("path %q: %w at character %d", text, err, len(text)-len(rest)+1)
 		}

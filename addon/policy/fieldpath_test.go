@@ -21,6 +21,10 @@ func TestParseFieldPath(t *testing.T) {
 		{reason: "quotes in brackets are not part of the field", text: `data["a.b"]`, want: FieldPath{"data", "a.b"}},
 		{reason: "an empty path leads nowhere", text: "", err: `path "": want a field such as spec.replicas`},
 		{reason: "a field needs a name", text: "spec..replicas", err: `path "spec..replicas": want the name of a field at character 5`},
+		{reason: "nothing reads all items of a list, so that it would lead nowhere", text: "spec.containers[*].image",
+			err: `path "spec.containers[*].image": a path leads to one place: want each item by its index, or the list as a whole, not * at character 16`},
+		{reason: "nor all fields", text: "spec.*", err: `path "spec.*": a path leads to one place: want each item by its index, or the list as a whole, not * at character 5`},
+		{reason: "a number in quotes is a field", text: `data["0"]`, want: FieldPath{"data", "0"}},
 		{reason: "a bracket must be closed", text: "spec[0", err: `path "spec[0": want an index or a field in brackets at character 5`},
 		{reason: "after a bracket comes a dot or a bracket", text: "a[0]b", err: `path "a[0]b": want a dot or a bracket at character 5`},
 	} {
