@@ -114,27 +114,49 @@ func ownerOf(app *v1beta1.Application) delivery.Owner {
 }
 
 // deliver carries the application's plan out. An application that cannot be
-// rendered gets an outcome that says why, and what is delivered stays as it is.
+// rendered gets an outcome that says why, and what is delivered stays as it is
+// where it is not given up.
 func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Application) (*outcome, error) {
 	scene, err := r.scene(ctx, app)
 	if err != nil {
 		return nil, err
 	}
-	request, warnings, problem := prepare(app, scene)
-	if problem != nil {
-		return &outcome{invalid: problem, warnings: warnings}, nil
-	}
-	if err := r.world.label(ctx, scene.world, request.Uses); err != nil {
+	plan, found, err := r.plan(ctx, app, scene)
+	if err != nil {
 		return nil, err
 	}
+	if found.invalid != nil {
+		return found, r.giveUp(ctx, app, scene.world, found)
+	}
+	found.report, err = r.carry(ctx, app, plan)
+	r.tellLeft(ctx, app, found.report)
+	if isUnavailable(err) || found.report == nil {
+		// The status says what was found last, until the health can be judged.
+		return nil, err
+	}
+	found.stall = r.stalls.look(app, found.report)
+	return found, err
+}
+
+// plan decides what of the application goes where. The outcome has what is known
+// before it is carried out; there is no plan where it says that the application is invalid.
+func (r *ApplicationReconciler) plan(ctx context.Context, app *v1beta1.Application, scene scene) (*delivery.Plan, *outcome, error) {
+	request, warnings, problem := prepare(app, scene)
+	if problem != nil {
+		return nil, &outcome{invalid: problem, warnings: warnings}, nil
+	}
+	if err := r.world.label(ctx, scene.world, request.Uses); err != nil {
+		return nil, nil, err
+	}
+	var err error
 	if delivery.HasTopology(request.Uses) {
 		if request.Delivered, err = r.engine.Delivered(ctx, request.Owner); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	renderer := newReferring(ctx, scene.renderer, r.referenced, ownerOf(app))
 	if request.Secrets, err = delivery.NewSecrets(app.Annotations, renderer.secret); err != nil {
-		return &outcome{invalid: malformedSecrets(err), warnings: warnings}, nil
+		return nil, &outcome{invalid: malformedSecrets(err), warnings: warnings}, nil
 	}
 	began := r.clock.Now()
 	plan, err := delivery.MakePlan(scene.world, renderer, request, r.world.away(ctx))
@@ -143,20 +165,27 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 		err = inspected(plan)
 	}
 	if passing(err) {
-		return nil, fmt.Errorf("render application %s: %w", ownerOf(app), err)
+		return nil, nil, fmt.Errorf("render application %s: %w", ownerOf(app), err)
 	}
 	again := renderer.retryAfter(local.CompareEvery(ownerOf(app)))
 	if err != nil {
-		return &outcome{invalid: unrenderable(err), warnings: warnings, again: again}, nil
+		return nil, &outcome{invalid: unrenderable(err), warnings: warnings, again: again}, nil
 	}
-	warnings = ignored(warnings, plan)
+	return plan, &outcome{warnings: ignored(warnings, plan), again: again}, nil
+}
+
+// giveUp removes what an application that cannot be rendered has in environments
+// and through bindings that are being deleted: they wait for it, and whoever can
+// make an application invalid must not be able to hold them.
+func (r *ApplicationReconciler) giveUp(ctx context.Context, app *v1beta1.Application, world delivery.World, found *outcome) error {
+	plan := delivery.KeepingPlan(world, ownerOf(app), r.world.away(ctx)).Ordered(policy.RemovalOrder(app.Spec))
+	if !plan.GivesUp() {
+		return nil
+	}
 	report, err := r.carry(ctx, app, plan)
 	r.tellLeft(ctx, app, report)
-	if isUnavailable(err) {
-		// The status says what was found last, until the health can be judged.
-		return nil, err
-	}
-	return &outcome{report: report, warnings: warnings, again: again, stall: r.stalls.look(app, report)}, err
+	found.again = sooner(found.again, report.RetryAfter)
+	return err
 }
 
 // carry carries a plan out, or only looks at what there is while the application is paused.

@@ -221,23 +221,24 @@ func namespacesOf(applications []v1beta1.Application) []string {
 	return slices.Compact(namespaces)
 }
 
-// indexEnvironments indexes applications by the environments that they use.
+// indexEnvironments indexes applications by the environments that they use, or
+// have something in.
 const indexEnvironments = "fairlead.environments"
 
-// applicationsOf lists the applications that use an environment, or may do so by
-// a topology. They are the cache's own and must not be changed.
+// applicationsOf lists the applications that use an environment, may do so by a
+// topology, or may have something there still. They are the cache's own and must not be changed.
 func applicationsOf(ctx context.Context, reader client.Reader, environment string) ([]v1beta1.Application, error) {
 	named, err := indexed(ctx, reader, environment)
 	if err != nil {
 		return nil, err
 	}
-	byTopology, err := indexed(ctx, reader, anyEnvironment)
+	byAny, err := indexed(ctx, reader, anyEnvironment)
 	if err != nil {
 		return nil, err
 	}
-	for i := range byTopology {
-		if !slices.Contains(environmentsOf(&byTopology[i]), environment) {
-			named = append(named, byTopology[i])
+	for i := range byAny {
+		if !slices.Contains(mayBeIn(&byAny[i]), environment) {
+			named = append(named, byAny[i])
 		}
 	}
 	return named, nil

@@ -38,7 +38,7 @@ func TestHub(t *testing.T) {
 		{"applications", map[string]func(*testing.T, *hub){
 			"lifecycle": testLifecycle, "steady state": testSteadyState, "drift": testDrift, "foreign object": testForeignObject,
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
-			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "late label": testLateLabel, "target namespace": testTargetNamespace,
+			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
 			"secrets": testSecrets, "no account": testNoAccount, "definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota, "scraping": testScraping,
 		}},
@@ -427,6 +427,46 @@ func testBadUpdate(t *testing.T, h *hub) {
 	h.remove(t, app)
 	h.gone(t, app)
 	h.empty(t, "badupdate")
+}
+
+// testGivenUp checks that an application that is invalid does not hold the deletion
+// of an environment or a binding, and keeps what it has elsewhere.
+func testGivenUp(t *testing.T, h *hub) {
+	tenant := h.newTenant(t, "givenup")
+	other := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "givenup-other"}, Spec: v1alpha1.EnvironmentSpec{
+		ApplicationNamespaces: &v1alpha1.ApplicationNamespaces{Names: []string{"givenup"}}, TargetNamespace: &v1alpha1.TargetNamespace{Suffix: "-other"},
+	}}
+	binding := &v1alpha1.ClusterBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "givenup-other"}, Spec: v1alpha1.ClusterBindingSpec{Environment: "givenup-other", Clusters: []string{"local"}},
+	}
+	h.create(t, other, binding)
+	app := appIn("givenup", "store", component("web", "nginx:1", ""))
+	app.Spec.Policies = append(app.Spec.Policies, goesTo("givenup-other"))
+	h.create(t, app)
+	h.running(t, app)
+	// It names the environment no longer, and is wrong from the same change on.
+	change(t, h, app, func(a *v1beta1.Application) {
+		a.Spec.Components[0].Type, a.Spec.Policies = "none", []v1beta1.AppPolicy{goesTo("givenup-other")}
+	})
+	h.stalled(t, app, "UnknownType")
+	elsewhere := deploymentIn("givenup-other", "web")
+	if err := h.Get(t.Context(), client.ObjectKeyFromObject(deploymentIn("givenup", "web")), deploymentIn("givenup", "web")); err != nil {
+		t.Fatalf("it went before its environment was deleted: %v", err)
+	}
+	h.remove(t, tenant.environment)
+	h.gone(t, tenant.environment, deploymentIn("givenup", "web"))
+	h.gone(t, accountIn("givenup")...)
+	if err := h.Get(t.Context(), client.ObjectKeyFromObject(elsewhere), elsewhere); err != nil || !elsewhere.DeletionTimestamp.IsZero() {
+		t.Errorf("it is not kept in the other environment: %v", err)
+	}
+	// Nobody can read where it goes.
+	change(t, h, app, func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{"clusters":1}`) })
+	h.stalled(t, app, "InvalidPolicy")
+	h.remove(t, binding)
+	h.gone(t, binding, elsewhere)
+	h.remove(t, app)
+	h.gone(t, app)
+	h.empty(t, "givenup-other")
 }
 
 // testLateLabel labels a namespace after its application was refused for want of the label.

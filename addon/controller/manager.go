@@ -215,7 +215,7 @@ func indexFields(ctx context.Context, manager ctrl.Manager, kinds []schema.Group
 		if !ok {
 			return nil
 		}
-		return environmentsOf(app)
+		return mayBeIn(app)
 	})
 	if err != nil {
 		return fmt.Errorf("index applications by environment: %w", err)

@@ -50,7 +50,8 @@ type outcome struct {
 	report *delivery.Report
 	// warnings are unknown parameters.
 	warnings []string
-	// again is when what the components refer to is read again; 0 when they refer to nothing.
+	// again is when what the components refer to is read again, or what is given up is
+	// looked at; 0 when there is neither.
 	again time.Duration
 	// stall is what does not get on.
 	stall stall

@@ -81,6 +81,7 @@ func (w *worldReader) bind(ctx context.Context, world delivery.World) error {
 			return err
 		}
 		if !sorted[i].DeletionTimestamp.IsZero() {
+			environment.Releasing = true
 			environment.Released = append(environment.Released, binding.Clusters...)
 			continue
 		}
@@ -261,6 +262,22 @@ func environmentsOf(application *v1beta1.Application) []string {
 		if !slices.Contains(names, use.Environment) {
 			names = append(names, use.Environment)
 		}
+	}
+	return names
+}
+
+// mayBeIn are the names of the environments that an application uses, and of those
+// in which it was delivered last: what it has there may wait for it to be correct
+// again. Of one that is not, nobody knows what it had where before.
+func mayBeIn(application *v1beta1.Application) []string {
+	names := environmentsOf(application)
+	for i := range application.Status.Services {
+		if name := application.Status.Services[i].Env; name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if application.Status.Phase == v1beta1.PhaseRendering && !slices.Contains(names, anyEnvironment) {
+		names = append(names, anyEnvironment)
 	}
 	return names
 }

@@ -250,6 +250,29 @@ func TestEnvironmentsOf(t *testing.T) {
 	}
 }
 
+// TestMayBeIn checks that an application is found for an environment that it names no longer.
+func TestMayBeIn(t *testing.T) {
+	tests := []struct {
+		reason string
+		phase  v1beta1.ApplicationPhase
+		spec   []v1beta1.AppPolicy
+		want   []string
+	}{
+		{"something may be on its way out of where it was", v1beta1.PhaseRunning, []v1beta1.AppPolicy{goesTo("prod")}, []string{"prod", "dev"}},
+		{"it cannot be rendered, so that all it ever had stays", v1beta1.PhaseRendering, []v1beta1.AppPolicy{goesTo("prod")}, []string{"prod", "dev", anyEnvironment}},
+		{"nobody can read where it goes", v1beta1.PhaseRendering, policies("environment", `{"environment":1}`), []string{"dev", anyEnvironment}},
+		{"each is listed once", v1beta1.PhaseRendering, append(policies("topology", `{}`), goesTo("dev")), []string{anyEnvironment, "dev"}},
+	}
+	for _, test := range tests {
+		app := appIn("shop", "store", component("web", "nginx:1", ""))
+		app.Spec.Policies, app.Status.Phase = test.spec, test.phase
+		app.Status.Services = []v1beta1.ApplicationComponentStatus{{Env: "dev"}, {Env: "dev"}, {}}
+		if diff := cmp.Diff(test.want, mayBeIn(app)); diff != "" {
+			t.Errorf("since %s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}
+
 // TestBindingStatus checks that the status of a binding of many clusters is
 // bounded, the unreachable first.
 func TestBindingStatus(t *testing.T) {

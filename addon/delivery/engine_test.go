@@ -315,6 +315,28 @@ func TestCarryKeepsTenantsOfUnresolved(t *testing.T) {
 	}
 }
 
+// TestCarryKeeping checks that of an application that cannot be rendered only what
+// is given up goes, that no tenant is released, and that what it delivered is known
+// when it can be rendered again.
+func TestCarryKeeping(t *testing.T) {
+	local, ocm := &scripted{}, &scripted{records: []Record{record("c1", "r1"), record("c2", "r2")}, idle: []TenantKey{{Cluster: "c1", Namespace: "shop"}}}
+	engine := engineOf(local, ocm)
+	kept, gone := unitOn("c2", "web", "d1", []string{"db"}), unitOn("c1", "web", "d1", []string{"db"})
+	kept.Place.Environment, gone.Place.Environment = "prod", "prod"
+	engine.memory.finish(kept)
+	engine.memory.finish(gone)
+	plan := KeepingPlan(worldOf(releasing(environment("prod"), bindingTo("c2"))), kept.Owner, noneAway)
+	if _, err := engine.Carry(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"records", "remove r1"}, ocm.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if got := []bool{engine.memory.delivered(kept), engine.memory.delivered(gone)}; !got[0] || got[1] {
+		t.Errorf("what stays and what goes is remembered: %v", got)
+	}
+}
+
 // TestCarryJudgesWhatIsDelivered checks that health is looked at only where the
 // wanted content is confirmed.
 func TestCarryJudgesWhatIsDelivered(t *testing.T) {

@@ -86,6 +86,8 @@ type Environment struct {
 	// Released are clusters of bindings that are being deleted: somebody gave them
 	// up, so that nothing replaces them.
 	Released []string
+	// Releasing means that a binding is being deleted, whatever clusters it has.
+	Releasing bool
 	// ClusterLabels are the labels of bound clusters by name, as far as they are
 	// known; needed only where a topology selects clusters by labels.
 	ClusterLabels map[string]map[string]string
@@ -225,6 +227,16 @@ func (e *Environment) Delivers(source SourceNamespace, key TenantKey) bool {
 		return false
 	}
 	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return slices.Contains(b.Clusters, key.Cluster) })
+}
+
+// givesUp says that what is on clusters without a binding goes, since one is being
+// deleted. While the others are not fully known nothing is given up: they may stand
+// for the cluster.
+func (e *Environment) givesUp() bool {
+	if !e.Releasing || slices.ContainsFunc(e.Bindings, func(b Binding) bool { return b.Unresolved }) {
+		return false
+	}
+	return len(e.Bindings) == 0 || len(e.boundClusters()) > 0
 }
 
 // stallAfter is the least that a binding says which selects the cluster; 0 when none says it.

@@ -81,13 +81,14 @@ func (m *memory) change(unit Unit, edit func(delivered) delivered) {
 	m.units[unit.Owner.UID][key] = edit(m.units[unit.Owner.UID][key])
 }
 
-// keep forgets what is not of the plan.
+// keep forgets what the plan does not want. What stays though it cannot be rendered
+// now is not forgotten.
 func (m *memory) keep(plan *Plan) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	units := m.units[plan.Owner.UID]
 	for key := range units {
-		if _, wanted := plan.wanted[key]; !wanted {
+		if !plan.Wants(Record{Owner: plan.Owner, Component: key.component, Place: key.place}) {
 			delete(units, key)
 		}
 	}

@@ -70,6 +70,9 @@ type Plan struct {
 	keepAll bool
 	// leaving are the environments that are being deleted.
 	leaving map[string]bool
+	// staying are the clusters that stay bound to an environment of which a binding
+	// is being deleted; those of others are given up.
+	staying map[string][]string
 	// away says that a cluster does not report.
 	away func(cluster string) bool
 	// wanted are the units by environment, cluster, namespace and component.
@@ -91,20 +94,7 @@ type unitKey struct {
 // itself cannot be rendered: then nothing may be delivered or removed. away says
 // which clusters do not report.
 func MakePlan(world World, renderer Renderer, request Request, away func(cluster string) bool) (*Plan, error) {
-	plan := &Plan{
-		Owner: request.Owner, Tenants: map[TenantKey]Tenant{},
-		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
-		kept: map[string]bool{}, leaving: map[string]bool{}, surge: map[string][]string{}, released: map[string][]string{},
-	}
-	for name, env := range world {
-		plan.leaving[name], plan.released[name] = env.Deleting, env.Released
-		for _, binding := range env.Bindings {
-			if binding.SurgeFirst {
-				plan.surge[name] = append(plan.surge[name], binding.Clusters...)
-			}
-		}
-	}
-	plan.In(world).Ordered(request.Dependents)
+	plan := newPlan(world, request.Owner, away).Ordered(request.Dependents)
 	for _, use := range request.Uses {
 		for _, placed := range plan.placements(world, request, use) {
 			placed.components = placed.use.Components(request.Components)
@@ -131,6 +121,27 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 	return plan, nil
 }
 
+func newPlan(world World, owner Owner, away func(string) bool) *Plan {
+	plan := &Plan{
+		Owner: owner, Tenants: map[TenantKey]Tenant{},
+		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
+		kept: map[string]bool{}, leaving: map[string]bool{}, staying: map[string][]string{},
+		surge: map[string][]string{}, released: map[string][]string{},
+	}
+	for name, env := range world {
+		plan.leaving[name], plan.released[name] = env.Deleting, env.Released
+		if env.givesUp() {
+			plan.staying[name] = env.boundClusters()
+		}
+		for _, binding := range env.Bindings {
+			if binding.SurgeFirst {
+				plan.surge[name] = append(plan.surge[name], binding.Clusters...)
+			}
+		}
+	}
+	return plan.In(world)
+}
+
 // placement is the use of one environment, of all of its clusters or some.
 type placement struct {
 	use        policy.EnvironmentUse
@@ -144,19 +155,45 @@ func RemovalPlan(owner Owner) *Plan {
 	return &Plan{Owner: owner, final: true}
 }
 
+// KeepingPlan is the plan of an application that cannot be rendered: everything
+// stays as it is, but for what is given up with an environment or a binding. It
+// would hold their deletion for as long as nobody corrects the application.
+func KeepingPlan(world World, owner Owner, away func(cluster string) bool) *Plan {
+	plan := newPlan(world, owner, away)
+	plan.keepAll = true
+	return plan
+}
+
+// GivesUp says that an environment or a binding is being deleted.
+func (p *Plan) GivesUp() bool { return anyTrue(p.leaving) || len(p.staying) > 0 }
+
+// givenUp says that a place goes with its environment or binding, which waits
+// until nothing is left there: no problem of an application may hold it. What is
+// on a cluster that is away waits for it, as it does with any that is left.
+func (p *Plan) givenUp(place Place) bool {
+	if p.leaving[place.Environment] {
+		return true
+	}
+	staying, giving := p.staying[place.Environment]
+	return giving && !slices.Contains(staying, place.Cluster) && (!p.away(place.Cluster) || p.deletions[place.Environment].Unreachable == orphan)
+}
+
 // Wants says whether a record belongs to something that is to stay as it is or
 // as it will be written. A cluster that left an environment while it is away
 // keeps what it has, unless the environment says otherwise: lost contact must
 // not empty a cluster.
 func (p *Plan) Wants(record Record) bool {
 	environment, cluster := record.Place.Environment, record.Place.Cluster
+	if p.givenUp(record.Place) {
+		return false
+	}
 	if p.unresolved[environment] {
 		return true
 	}
 	if result, ok := p.wanted[unitKey{record.Place, record.Component}]; ok {
 		return record.Object == "" || holds(result, record.Object)
 	}
-	if (p.keepAll || p.kept[cluster]) && !p.leaving[environment] {
+	if p.keepAll || p.kept[cluster] {
 		return true
 	}
 	clusters, delivered := p.clusters[environment]

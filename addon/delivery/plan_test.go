@@ -273,6 +273,64 @@ func TestRemovalPlanWantsNothing(t *testing.T) {
 	}
 }
 
+// bindingTo gives clusters to an environment.
+func bindingTo(clusters ...string) Binding { return Binding{Name: "b", Clusters: clusters} }
+
+// releasing is an environment of which a binding is being deleted; others stay.
+func releasing(env *Environment, others ...Binding) *Environment {
+	return changed(env, func(e *Environment) { e.Bindings, e.Releasing = others, true })
+}
+
+// TestGivenUp checks that no problem of an application holds the deletion of an
+// environment or a binding, and that nothing else goes with it.
+func TestGivenUp(t *testing.T) {
+	broken := func(env *Environment) *Environment {
+		return changed(env, func(e *Environment) {
+			e.Spec.Constraints = &v1alpha1.Constraints{DeniedKinds: []string{"Deployment.apps"}}
+		})
+	}
+	patient := func(env *Environment) *Environment {
+		return changed(env, func(e *Environment) { e.Spec.Deletion = &v1alpha1.DeletionPolicy{Unreachable: orphan} })
+	}
+	c1 := recordIn("prod", "c1", "shop")
+	away := func(cluster string) bool { return cluster == "c1" }
+	tests := []struct {
+		name, reason string
+		env          *Environment
+		// uses of an application that can be rendered; none for one that cannot.
+		uses   []policy.EnvironmentUse
+		away   func(string) bool
+		record Record
+		want   bool
+	}{
+		{"environment", "it waits for what the application has there", deleting(environment("prod", "c1")), nil, noneAway, c1, false},
+		{"other environment", "nothing is concluded from what cannot be rendered", deleting(environment("dev", "c1")), nil, noneAway, c1, true},
+		{"nothing goes", "nothing is concluded from what cannot be rendered", environment("prod", "c2"), nil, noneAway, c1, true},
+		{"binding", "it waits for what the application has through it", releasing(environment("prod")), nil, noneAway, c1, false},
+		{"other cluster", "another binding gives it", releasing(environment("prod"), bindingTo("c1")), nil, noneAway, c1, true},
+		{"binding beside others", "none of them gives the cluster", releasing(environment("prod"), bindingTo("c2")), nil, noneAway, c1, false},
+		{"unresolved", "another binding may give the cluster", releasing(environment("prod"), Binding{Name: "b", Clusters: []string{"c2"}, Unresolved: true}), nil, noneAway, c1, true},
+		{"nothing selected", "a selector that matches nothing any more empties no cluster", releasing(environment("prod"), bindingTo()), nil, noneAway, c1, true},
+		{"away", "lost contact must not empty a cluster", releasing(environment("prod"), bindingTo("c2")), nil, away, c1, true},
+		{"away and not waited for", "the environment does not wait", patient(releasing(environment("prod"), bindingTo("c2"))), nil, away, c1, false},
+		{"constraint", "whoever breaks it does not hold the binding", broken(releasing(environment("prod"), bindingTo("c2"))), []policy.EnvironmentUse{use("prod")}, noneAway, c1, false},
+		{"constraint elsewhere", "what breaks it stays", broken(releasing(environment("prod"), bindingTo("c1"))), []policy.EnvironmentUse{use("prod")}, noneAway, c1, true},
+		{"not admitted", "its namespace was put out of the environment", closed(releasing(environment("prod"))), []policy.EnvironmentUse{use("prod")}, noneAway, c1, false},
+		{"topology", "the cluster that it names is out of reach", releasing(environment("prod")), []policy.EnvironmentUse{onClusters("c1")}, noneAway, c1, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			plan := KeepingPlan(worldOf(test.env), owner, test.away)
+			if test.uses != nil {
+				plan = planOf(t, worldOf(test.env), request(test.uses...), test.away)
+			}
+			if got := plan.Wants(test.record); got != test.want {
+				t.Errorf("wanted: got %t, want %t, since %s", got, test.want, test.reason)
+			}
+		})
+	}
+}
+
 func raw(text string) *runtime.RawExtension { return &runtime.RawExtension{Raw: []byte(text)} }
 
 // merged is what a component came to in a place.
