@@ -38,7 +38,7 @@ func TestHub(t *testing.T) {
 		{"applications", map[string]func(*testing.T, *hub){
 			"lifecycle": testLifecycle, "steady state": testSteadyState, "drift": testDrift, "foreign object": testForeignObject,
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
-			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "late label": testLateLabel, "target namespace": testTargetNamespace,
+			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "misspelt cluster": testMisspeltCluster, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
 			"secrets": testSecrets, "no account": testNoAccount, "definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota, "scraping": testScraping,
 		}},
@@ -467,6 +467,29 @@ func testGivenUp(t *testing.T, h *hub) {
 	h.remove(t, app)
 	h.gone(t, app)
 	h.empty(t, "givenup-other")
+}
+
+// testMisspeltCluster checks that a cluster that is not found does not hold what the
+// application drops on the others.
+func testMisspeltCluster(t *testing.T, h *hub) {
+	tenant := h.newTenant(t, "misspelt")
+	app := appIn("misspelt", "store", component("web", "nginx:1", exposed), component("api", "nginx:1", ""))
+	h.create(t, app)
+	h.running(t, app)
+	change(t, h, tenant.binding, func(b *v1alpha1.ClusterBinding) { b.Spec.Clusters = []string{"local", "ghost"} })
+	h.stalled(t, app, "OCMNotInstalled")
+	change(t, h, app, func(a *v1beta1.Application) {
+		a.Spec.Components = []v1beta1.ApplicationComponent{component("web", "nginx:1", "")}
+	})
+	h.gone(t, deploymentIn("misspelt", "api"), serviceIn("misspelt", "web"))
+	web := deploymentIn("misspelt", "web")
+	if err := h.Get(t.Context(), client.ObjectKeyFromObject(web), web); err != nil || !web.DeletionTimestamp.IsZero() {
+		t.Errorf("what the application has still: %v", err)
+	}
+	h.stalled(t, app, "OCMNotInstalled")
+	h.remove(t, app)
+	h.gone(t, app)
+	h.empty(t, "misspelt")
 }
 
 // testLateLabel labels a namespace after its application was refused for want of the label.

@@ -229,11 +229,26 @@ func (e *Environment) Delivers(source SourceNamespace, key TenantKey) bool {
 	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return slices.Contains(b.Clusters, key.Cluster) })
 }
 
+// isUnresolved says that the clusters of a binding are not fully known.
+func (e *Environment) isUnresolved() bool {
+	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return b.Unresolved })
+}
+
+// knownClusters are those of which it is known what is delivered to them: they are
+// bound, and no binding that may stand for them too would change what they get.
+func (e *Environment) knownClusters() []string {
+	return slices.DeleteFunc(e.boundClusters(), func(cluster string) bool {
+		return slices.ContainsFunc(e.Bindings, func(b Binding) bool {
+			return b.Unresolved && len(b.Overrides) > 0 && !slices.Contains(b.Clusters, cluster)
+		})
+	})
+}
+
 // givesUp says that what is on clusters without a binding goes, since one is being
 // deleted. While the others are not fully known nothing is given up: they may stand
 // for the cluster.
 func (e *Environment) givesUp() bool {
-	if !e.Releasing || slices.ContainsFunc(e.Bindings, func(b Binding) bool { return b.Unresolved }) {
+	if !e.Releasing || e.isUnresolved() {
 		return false
 	}
 	return len(e.Bindings) == 0 || len(e.boundClusters()) > 0

@@ -57,8 +57,11 @@ type Plan struct {
 	Tenants map[TenantKey]Tenant
 	// Problems that keep parts of the application from being delivered.
 	Problems []Problem
-	// unresolved are environments whose places are not fully known.
+	// unresolved are environments of which nothing is known.
 	unresolved map[string]bool
+	// partly are environments whose places are not fully known, each with the clusters
+	// of which all is known.
+	partly map[string][]string
 	// clusters of each environment that is not being deleted.
 	clusters map[string][]string
 	// surge are the clusters of each environment that must be healthy before one
@@ -124,7 +127,7 @@ func MakePlan(world World, renderer Renderer, request Request, away func(cluster
 func newPlan(world World, owner Owner, away func(string) bool) *Plan {
 	plan := &Plan{
 		Owner: owner, Tenants: map[TenantKey]Tenant{},
-		unresolved: map[string]bool{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
+		unresolved: map[string]bool{}, partly: map[string][]string{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
 		kept: map[string]bool{}, leaving: map[string]bool{}, staying: map[string][]string{},
 		surge: map[string][]string{}, released: map[string][]string{},
 	}
@@ -187,7 +190,7 @@ func (p *Plan) Wants(record Record) bool {
 	if p.givenUp(record.Place) {
 		return false
 	}
-	if p.unresolved[environment] {
+	if p.unresolved[environment] || !p.knows(record.Place) {
 		return true
 	}
 	if result, ok := p.wanted[unitKey{record.Place, record.Component}]; ok {
@@ -198,6 +201,22 @@ func (p *Plan) Wants(record Record) bool {
 	}
 	clusters, delivered := p.clusters[environment]
 	return delivered && !slices.Contains(clusters, cluster) && p.away(cluster) && p.deletions[environment].Unreachable != orphan
+}
+
+// knows says that it is known what is wanted on the cluster of a place. A name that
+// is misspelt must not empty the cluster that was meant, and changes nothing for
+// those that were found.
+func (p *Plan) knows(place Place) bool {
+	known, partly := p.partly[place.Environment]
+	return !partly || slices.Contains(known, place.Cluster)
+}
+
+// knowPartly notes what is known of an environment that has a binding which is not
+// fully known.
+func (p *Plan) knowPartly(env *Environment) {
+	if env.isUnresolved() {
+		p.partly[env.Name] = env.knownClusters()
+	}
 }
 
 // successors are the clusters that must be healthy before a record goes: those
@@ -222,7 +241,7 @@ func (p *Plan) problem(problem Problem) { p.Problems = append(p.Problems, proble
 
 // uncertain says that what the application uses is not fully known.
 func (p *Plan) uncertain() bool {
-	return p.keepAll || anyTrue(p.kept) || anyTrue(p.unresolved)
+	return p.keepAll || anyTrue(p.kept) || anyTrue(p.unresolved) || len(p.partly) > 0
 }
 
 func (p *Plan) addEnvironment(world World, renderer Renderer, request Request, placed placement) error {
@@ -290,11 +309,11 @@ func pathOf(use policy.EnvironmentUse) string {
 func (p *Plan) addBindings(world World, renderer Renderer, request Request, placed placement, env *Environment, target string) error {
 	overrides := map[string][]boundOverride{}
 	_, again := p.clusters[env.Name]
+	p.knowPartly(env)
 	for _, binding := range env.Bindings {
 		if !again {
 			p.Problems = append(p.Problems, binding.Problems...)
 		}
-		p.unresolved[env.Name] = p.unresolved[env.Name] || binding.Unresolved
 		for _, cluster := range binding.Clusters {
 			overrides[cluster] = append(overrides[cluster], boundOverrides(binding)...)
 		}

@@ -71,6 +71,18 @@ func recordIn(environment, cluster, namespace string) Record {
 	return Record{Owner: owner, Component: "web", Place: Place{Environment: environment, Cluster: cluster, Namespace: namespace}}
 }
 
+// ofAPI is a record of a component that the application has no longer.
+func ofAPI(cluster string) Record {
+	return Record{Owner: owner, Component: "api", Place: Place{Environment: "prod", Cluster: cluster, Namespace: "shop"}}
+}
+
+// objectOn is a record of one object of component web.
+func objectOn(cluster, object string) Record {
+	record := recordIn("prod", cluster, "shop")
+	record.Object = object
+	return record
+}
+
 func TestMakePlan(t *testing.T) {
 	awayC1 := func(cluster string) bool { return cluster == "c1" }
 	tests := []struct {
@@ -141,7 +153,28 @@ func TestMakePlan(t *testing.T) {
 				e.Bindings = append(e.Bindings, Binding{Name: "z", Unresolved: true, Problems: []Problem{{Reason: ReasonPlacementPending, Message: "wait", Waiting: true}}})
 			})),
 			units: []string{"prod/c1/shop/web"}, problems: []string{"waiting: PlacementPending: wait"},
-			wants: []Record{recordIn("prod", "c1", "shop"), recordIn("prod", "c2", "shop")},
+			wants: []Record{recordIn("prod", "c1", "shop"), recordIn("prod", "c2", "shop"), ofAPI("c2")}, drops: []Record{ofAPI("c1")},
+		},
+		{
+			name: "misspelt", reason: "a name that is not found changes nothing for the others", request: request(use("prod")),
+			world: worldOf(changed(environment("prod", "local", "c1"), func(e *Environment) {
+				e.Bindings[0].Unresolved, e.Bindings[0].Problems = true, []Problem{{Reason: ReasonClusterNotFound, Message: "no ghost"}}
+				e.Bindings[0].Overrides = []v1alpha1.ClusterOverride{{Properties: raw(`{"cpu":"1"}`)}}
+			})),
+			units: []string{"prod/c1/shop/web", "prod/local/shop/web"}, problems: []string{"ClusterNotFound: no ghost"},
+			wants: []Record{
+				recordIn("prod", "c1", "shop"), recordIn("prod", "c2", "shop"), ofAPI("c2"), objectOn("local", "Deployment.apps shop/web"), objectOn("c2", "Service shop/web"),
+			},
+			drops: []Record{ofAPI("c1"), ofAPI("local"), objectOn("local", "Service shop/web"), recordIn("prod", "c1", "other")},
+		},
+		{
+			name: "unresolved overrides", reason: "the cluster may get more by the binding that is not decided", request: request(use("prod")),
+			world: worldOf(changed(environment("prod", "c1"), func(e *Environment) {
+				e.Bindings = append(e.Bindings, Binding{
+					Name: "z", Clusters: []string{"c3"}, Unresolved: true, Overrides: []v1alpha1.ClusterOverride{{Component: "api", Properties: raw(`{"cpu":"1"}`)}},
+				})
+			})),
+			units: []string{"prod/c1/shop/web", "prod/c3/shop/web"}, wants: []Record{ofAPI("c1"), ofAPI("c2")}, drops: []Record{ofAPI("c3")},
 		},
 		{
 			name: "no cluster", reason: "an environment without clusters waits, and is emptied", request: request(use("prod")), world: worldOf(environment("prod")),

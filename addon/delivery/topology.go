@@ -56,7 +56,7 @@ func (p *Plan) placements(world World, request Request, use policy.EnvironmentUs
 		p.problem(problem)
 	}
 	for _, name := range resolved.unresolved {
-		p.unresolved[name] = true
+		p.knowPartly(world[name])
 	}
 	for _, cluster := range resolved.kept {
 		p.kept[cluster] = true
@@ -113,7 +113,7 @@ func (w World) resolve(source SourceNamespace, use policy.EnvironmentUse, delive
 		resolution: resolution{clusters: map[string][]string{}},
 	}
 	for _, c := range t.candidates {
-		if slices.ContainsFunc(c.env.Bindings, func(b Binding) bool { return b.Unresolved }) {
+		if c.env.isUnresolved() {
 			t.unresolved = append(t.unresolved, c.env.Name)
 		}
 	}
