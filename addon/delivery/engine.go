@@ -191,14 +191,40 @@ func compareTenants(a, b TenantKey) int {
 	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace))
 }
 
+// before is what units wait for that no other unit of the plan brings.
+type before struct {
+	tenants map[TenantKey]Observation
+	// former are the namespaces that units leave and in which their objects are to stay.
+	former func() (map[unitKey]string, error)
+}
+
+// of is what is said of a unit that has to wait; nil when it may be written.
+func (b before) of(unit Unit) (*Observation, error) {
+	tenant := b.tenants[TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}]
+	if tenant.State != Delivered {
+		return &tenant, nil
+	}
+	former, err := b.former()
+	if err != nil {
+		return nil, err
+	}
+	namespace, ok := former[unitKey{unit.Place, unit.Component}]
+	if !ok {
+		return nil, nil
+	}
+	return &Observation{State: Waiting, Message: fmt.Sprintf(
+		"waiting until the cluster has let go of what is in namespace %q, which stays there", namespace)}, nil
+}
+
 func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[TenantKey]Observation, report *Report) error {
+	needed := before{tenants: tenants, former: sync.OnceValues(func() (map[unitKey]string, error) { return e.formerNamespaces(ctx, plan) })}
 	report.Units = make([]UnitReport, len(plan.Units))
 	for i, unit := range plan.Units {
 		report.Units[i].Unit = unit // which others read while this one is worked at
 	}
 	order := inOrder(plan.Units)
 	errs := perCluster(ctx, clustersOf(order, func(i int) string { return plan.Units[i].Place.Cluster }), func(at int) error {
-		return e.reportUnit(ctx, &report.Units[order[at]], tenants, report.Units)
+		return e.reportUnit(ctx, &report.Units[order[at]], needed, report.Units)
 	})
 	for i := range report.Units {
 		report.retry(report.Units[i].Observe.RetryAfter)
@@ -209,10 +235,10 @@ func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[Tenan
 
 // reportUnit delivers a unit and judges its health. all are the reports of the
 // plan: of those in the same place, what comes before is complete.
-func (e *Engine) reportUnit(ctx context.Context, report *UnitReport, tenants map[TenantKey]Observation, all []UnitReport) error {
+func (e *Engine) reportUnit(ctx context.Context, report *UnitReport, needed before, all []UnitReport) error {
 	unit := report.Unit
 	errDeliver := guarded(ctx, func() (err error) {
-		report.Observe, err = e.deliverUnit(ctx, unit, tenants, all)
+		report.Observe, err = e.deliverUnit(ctx, unit, needed, all)
 		return err
 	})
 	if errors.Is(errDeliver, ErrPaused) {
@@ -236,10 +262,9 @@ func (e *Engine) reportUnit(ctx context.Context, report *UnitReport, tenants map
 	return errors.Join(errDeliver, err)
 }
 
-func (e *Engine) deliverUnit(ctx context.Context, unit Unit, tenants map[TenantKey]Observation, reports []UnitReport) (Observation, error) {
-	tenant := tenants[TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}]
-	if tenant.State != Delivered {
-		return tenant, nil
+func (e *Engine) deliverUnit(ctx context.Context, unit Unit, needed before, reports []UnitReport) (Observation, error) {
+	if waiting, err := needed.of(unit); waiting != nil || err != nil {
+		return valueOf(waiting), err
 	}
 	if waiting := e.heldBack(unit, reports); waiting != nil {
 		return *waiting, nil
@@ -249,6 +274,47 @@ func (e *Engine) deliverUnit(ctx context.Context, unit Unit, tenants map[TenantK
 		e.memory.finish(unit)
 	}
 	return observation, err
+}
+
+func valueOf(observation *Observation) Observation {
+	if observation == nil {
+		return Observation{}
+	}
+	return *observation
+}
+
+// formerNamespaces finds the units whose objects are to stay in the namespace that
+// their environment had before. What a target keeps for a unit as a whole is one
+// thing: to write the unit would delete them.
+func (e *Engine) formerNamespaces(ctx context.Context, plan *Plan) (map[unitKey]string, error) {
+	wanted := map[unitKey]Place{}
+	for _, unit := range plan.Units {
+		if plan.deletions[unit.Place.Environment].Policy == orphan {
+			wanted[withoutNamespace(unit.Place, unit.Component)] = unit.Place
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	former := map[unitKey]string{}
+	for _, target := range []Target{e.Local, e.OCM} {
+		records, err := target.Records(ctx, plan.Owner)
+		if err != nil {
+			return nil, fmt.Errorf("list what application %s delivered: %w", plan.Owner, err)
+		}
+		for _, record := range records {
+			place, ok := wanted[withoutNamespace(record.Place, record.Component)]
+			if ok && record.Object == "" && place.Namespace != record.Place.Namespace {
+				former[unitKey{place, record.Component}] = record.Place.Namespace
+			}
+		}
+	}
+	return former, nil
+}
+
+func withoutNamespace(place Place, component string) unitKey {
+	place.Namespace = ""
+	return unitKey{place, component}
 }
 
 func judge(unit Unit, observation Observation) (health.Verdict, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 )
 
@@ -335,6 +336,55 @@ func TestCarryKeeping(t *testing.T) {
 	if got := []bool{engine.memory.delivered(kept), engine.memory.delivered(gone)}; !got[0] || got[1] {
 		t.Errorf("what stays and what goes is remembered: %v", got)
 	}
+}
+
+// TestCarryLeavesFormerNamespace checks that what is to stay in the namespace that an
+// environment had before is let go of before the unit is written to the new one: a
+// target that keeps the unit as a whole would delete it else.
+func TestCarryLeavesFormerNamespace(t *testing.T) {
+	const waiting = `waiting: waiting until the cluster has let go of what is in namespace "old", which stays there`
+	object := objectOn("c1", "Deployment.apps old/web")
+	tests := []struct {
+		name, reason string
+		policy       string
+		record       Record
+		calls        []string
+		want         string
+	}{
+		{"orphan", "the objects stay, and the unit waits", orphan, recordIn("prod", "c1", "old"), []string{"tenant c1", "records", "records", "remove r1", "idle"}, waiting},
+		{"delete", "the objects go anyway", "", recordIn("prod", "c1", "old"), []string{"tenant c1", "deliver c1 web", "records", "remove r1", "idle"}, "delivered"},
+		{"same namespace", "nothing moves", orphan, recordIn("prod", "c1", "shop"), []string{"tenant c1", "records", "deliver c1 web", "records", "idle"}, "delivered"},
+		{"another cluster", "nothing moves", orphan, recordIn("prod", "c2", "old"), []string{"tenant c1", "records", "deliver c1 web", "records", "remove r1", "idle"}, "delivered"},
+		{"one object", "it is kept by itself", orphan, changedRecord(object, "old"), []string{"tenant c1", "records", "deliver c1 web", "records", "remove r1", "idle"}, "delivered"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			world := worldOf(changed(environment("prod", "c1"), func(e *Environment) { e.Spec.Deletion = &v1alpha1.DeletionPolicy{Policy: test.policy} }))
+			test.record.ID = "r1"
+			ocm := &scripted{records: []Record{test.record}}
+			report, err := engineOf(&scripted{}, ocm).Carry(t.Context(), planOf(t, world, request(use("prod")), noneAway))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.calls, ocm.calls); diff != "" {
+				t.Errorf("calls (-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if diff := cmp.Diff(test.want, summaryOf(report).Units["c1"]); diff != "" {
+				t.Errorf("unit (-want +got), since %s:\n%s", test.reason, diff)
+			}
+			for _, options := range ocm.options {
+				if options.Leave != (test.policy == orphan) {
+					t.Errorf("removed with %+v", options)
+				}
+			}
+		})
+	}
+}
+
+// changedRecord is a record that is in another namespace.
+func changedRecord(record Record, namespace string) Record {
+	record.Place.Namespace = namespace
+	return record
 }
 
 // TestCarryJudgesWhatIsDelivered checks that health is looked at only where the
