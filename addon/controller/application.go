@@ -154,6 +154,7 @@ func (r *ApplicationReconciler) plan(ctx context.Context, app *v1beta1.Applicati
 			return nil, nil, err
 		}
 	}
+	request.Passing = passing
 	renderer := newReferring(ctx, scene.renderer, r.referenced, ownerOf(app))
 	if request.Secrets, err = delivery.NewSecrets(app.Annotations, renderer.secret); err != nil {
 		return nil, &outcome{invalid: malformedSecrets(err), warnings: warnings}, nil
@@ -213,12 +214,7 @@ func malformedSecrets(err error) *delivery.Problem {
 }
 
 func unrenderable(err error) *delivery.Problem {
-	reason := delivery.ReasonRenderFailed
-	var failed *render.Error
-	if errors.As(err, &failed) {
-		reason = reasonOf(failed)
-	}
-	return &delivery.Problem{Reason: reason, Message: err.Error()}
+	return &delivery.Problem{Reason: delivery.ReasonOf(err), Message: err.Error()}
 }
 
 // finalize removes what was delivered and then lets the application go. It acts

@@ -38,7 +38,7 @@ func TestHub(t *testing.T) {
 		{"applications", map[string]func(*testing.T, *hub){
 			"lifecycle": testLifecycle, "steady state": testSteadyState, "drift": testDrift, "foreign object": testForeignObject,
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
-			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "misspelt cluster": testMisspeltCluster, "late label": testLateLabel, "target namespace": testTargetNamespace,
+			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "one environment": testOneEnvironment, "misspelt cluster": testMisspeltCluster, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
 			"secrets": testSecrets, "no account": testNoAccount, "definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota, "scraping": testScraping,
 		}},
@@ -467,6 +467,45 @@ func testGivenUp(t *testing.T, h *hub) {
 	h.remove(t, app)
 	h.gone(t, app)
 	h.empty(t, "givenup-other")
+}
+
+// testOneEnvironment checks that an environment which breaks an application keeps
+// what it has, and no other environment from a new version.
+func testOneEnvironment(t *testing.T, h *hub) {
+	h.newTenant(t, "oneenv")
+	other := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "oneenv-other"}, Spec: v1alpha1.EnvironmentSpec{
+		ApplicationNamespaces: &v1alpha1.ApplicationNamespaces{Names: []string{"oneenv"}}, TargetNamespace: &v1alpha1.TargetNamespace{Suffix: "-other"},
+	}}
+	h.create(t, other, &v1alpha1.ClusterBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "oneenv-other"}, Spec: v1alpha1.ClusterBindingSpec{Environment: "oneenv-other", Clusters: []string{"local"}},
+	})
+	app := appIn("oneenv", "store", component("web", "nginx:1", ""))
+	app.Spec.Policies = []v1beta1.AppPolicy{goesTo("oneenv-other"), goesTo("oneenv")}
+	h.create(t, app)
+	h.running(t, app)
+	change(t, h, other, func(e *v1alpha1.Environment) {
+		e.Spec.Defaults = []v1alpha1.ComponentDefaults{{Type: "webservice", Properties: &runtime.RawExtension{Raw: []byte(`{"ports":"x"}`)}}}
+	})
+	if message := h.stalled(t, app, "InvalidParameters"); !strings.HasPrefix(message, "environment oneenv-other, cluster local: ") {
+		t.Errorf("message %q does not begin with the place", message)
+	}
+	change(t, h, app, func(a *v1beta1.Application) { a.Spec.Components[0] = component("web", "nginx:2", "") })
+	h.waitFor(t, "the new version", func(ctx context.Context) (string, error) {
+		web := deploymentIn("oneenv", "web")
+		if err := h.Get(ctx, client.ObjectKeyFromObject(web), web); err != nil {
+			return "", err
+		}
+		if image := web.Spec.Template.Spec.Containers[0].Image; image != "nginx:2" {
+			return image, nil
+		}
+		return "", nil
+	})
+	web := deploymentIn("oneenv-other", "web")
+	if err := h.Get(t.Context(), client.ObjectKeyFromObject(web), web); err != nil || web.Spec.Template.Spec.Containers[0].Image != "nginx:1" {
+		t.Errorf("the environment that breaks it has %v, %v", web.Spec.Template.Spec.Containers, err)
+	}
+	change(t, h, other, func(e *v1alpha1.Environment) { e.Spec.Defaults = nil })
+	h.running(t, app)
 }
 
 // testMisspeltCluster checks that a cluster that is not found does not hold what the

@@ -188,16 +188,5 @@ func problemOf(errs []*render.Error) *delivery.Problem {
 	if more := len(texts) - most; more > 0 {
 		texts = append(texts[:most], fmt.Sprintf("... and %d more", more))
 	}
-	return &delivery.Problem{Reason: reasonOf(errs[0]), Message: strings.Join(texts, "; ")}
-}
-
-// reasonOf is the reason of a condition for an error of the renderer.
-func reasonOf(e *render.Error) string {
-	switch e.Reason {
-	case render.ReasonUnknownType:
-		return delivery.ReasonUnknownType
-	case render.ReasonInvalidProperties:
-		return delivery.ReasonInvalidParameters
-	}
-	return e.Reason
+	return &delivery.Problem{Reason: delivery.ReasonOf(errs[0]), Message: strings.Join(texts, "; ")}
 }

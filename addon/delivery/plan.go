@@ -4,6 +4,7 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,6 +41,9 @@ type Request struct {
 	Delivered []Place
 	// Secrets are those that belong to the application; nil when there are none.
 	Secrets *Secrets
+	// Passing says of an error of the renderer that it tells nothing of the
+	// application, and passes without a change of it; nil when none does.
+	Passing func(error) bool
 }
 
 // Renderer renders one component in one context.
@@ -57,6 +61,8 @@ type Plan struct {
 	Tenants map[TenantKey]Tenant
 	// Problems that keep parts of the application from being delivered.
 	Problems []Problem
+	// failures are those of environments for which the application cannot be rendered.
+	failures []failure
 	// unresolved are environments of which nothing is known.
 	unresolved map[string]bool
 	// partly are environments whose places are not fully known, each with the clusters
@@ -93,20 +99,30 @@ type unitKey struct {
 	component string
 }
 
-// MakePlan decides what goes where. It returns an error when the application
-// itself cannot be rendered: then nothing may be delivered or removed. away says
-// which clusters do not report.
+// failure is why an application cannot be rendered for an environment.
+type failure struct {
+	environment string
+	err         error
+}
+
+// MakePlan decides what goes where. An environment for which the application cannot
+// be rendered keeps what it has, and the others go on. It returns an error when
+// there is no environment for which it can: then nothing may be delivered or
+// removed. away says which clusters do not report.
 func MakePlan(world World, renderer Renderer, request Request, away func(cluster string) bool) (*Plan, error) {
 	plan := newPlan(world, request.Owner, away).Ordered(request.Dependents)
 	for _, use := range request.Uses {
 		for _, placed := range plan.placements(world, request, use) {
 			placed.components = placed.use.Components(request.Components)
-			if err := plan.addEnvironment(world, renderer, request, placed); err != nil {
+			if err := plan.addEnvironment(world, renderer, request, placed); err != nil && !plan.fails(request, placed.use.Environment, err) {
 				return nil, err
 			}
 		}
 	}
 	if err := plan.addPolicies(renderer, request); err != nil {
+		return nil, err
+	}
+	if err := plan.excludeFailed(); err != nil {
 		return nil, err
 	}
 	if err := plan.addSecrets(request); err != nil {
@@ -450,6 +466,46 @@ type RenderError struct {
 
 func (e *RenderError) Error() string {
 	return fmt.Sprintf("%s: %v", e.Place, e.Err)
+}
+
+// fails notes that the application cannot be rendered for an environment. An error
+// that passes concerns all: it says nothing of any.
+func (p *Plan) fails(request Request, environment string, err error) bool {
+	if request.Passing != nil && request.Passing(err) {
+		return false
+	}
+	if !slices.ContainsFunc(p.failures, func(f failure) bool { return f.environment == environment }) {
+		p.failures = append(p.failures, failure{environment, err})
+	}
+	return true
+}
+
+// excludeFailed takes the environments out of the plan for which the application
+// cannot be rendered. It returns the first error when there is nothing else to deliver.
+func (p *Plan) excludeFailed() error {
+	for _, failed := range p.failures {
+		p.exclude(failed.environment)
+		p.problem(Problem{Reason: ReasonOf(failed.err), Message: failed.err.Error()})
+	}
+	if len(p.failures) > 0 && len(p.Units) == 0 {
+		return p.failures[0].err
+	}
+	return nil
+}
+
+// ReasonOf is the reason of a condition for an error of the renderer.
+func ReasonOf(err error) string {
+	var failed *render.Error
+	if !errors.As(err, &failed) {
+		return ReasonRenderFailed
+	}
+	switch failed.Reason {
+	case render.ReasonUnknownType:
+		return ReasonUnknownType
+	case render.ReasonInvalidProperties:
+		return ReasonInvalidParameters
+	}
+	return failed.Reason
 }
 
 // Unwrap gives the renderer's error.

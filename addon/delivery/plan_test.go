@@ -525,6 +525,61 @@ func TestUnrenderableComponent(t *testing.T) {
 	}
 }
 
+// TestUnrenderableEnvironment checks that an environment for which an application
+// cannot be rendered keeps what it has, and that the others go on.
+func TestUnrenderableEnvironment(t *testing.T) {
+	defaults := func(env *Environment) *Environment {
+		return changed(env, func(e *Environment) {
+			e.Spec.Defaults = []v1alpha1.ComponentDefaults{{Type: "webservice", Properties: raw(`{"ports":"x"}`)}}
+		})
+	}
+	override := func(env *Environment) *Environment {
+		return changed(env, func(e *Environment) {
+			e.Bindings = append(e.Bindings, Binding{Name: "z", Clusters: []string{"c2"}, Overrides: []v1alpha1.ClusterOverride{{Properties: raw(`[]`)}}})
+		})
+	}
+	const ofDefaults = "InvalidParameters: environment prod, cluster c1: spec.components[0].properties.ports: " +
+		`a string was given where the component type "webservice" takes a list; write a list, such as [...]`
+	const ofOverride = `RenderFailed: environment prod, cluster c2: component "web": ClusterBinding "z" (spec.overrides[0]): properties: ` +
+		"want an object: json: cannot unmarshal array into Go value of type map[string]interface {}"
+	devAPI := ofAPI("local")
+	devAPI.Place.Environment = "dev"
+	tests := []struct {
+		name, reason string
+		prod         *Environment
+		problem      string
+	}{
+		{"defaults", "the environment breaks it", defaults(environment("prod", "c1")), ofDefaults},
+		{"override", "a binding breaks it on one cluster, and a revision is not delivered by halves", override(environment("prod", "c1")), ofOverride},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			plan := planOf(t, worldOf(environment("dev", "local"), test.prod), request(use("prod"), use("dev")), noneAway)
+			if diff := cmp.Diff([]string{"dev/local/shop/web"}, unitNames(plan)); diff != "" {
+				t.Errorf("units (-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if diff := cmp.Diff([]string{test.problem}, problemTexts(plan.Problems)); diff != "" {
+				t.Errorf("problems (-want +got), since %s:\n%s", test.reason, diff)
+			}
+			for record, want := range map[Record]bool{
+				recordIn("prod", "c1", "shop"): true, ofAPI("c2"): true, recordIn("prod", "c9", "old"): true, devAPI: false, recordIn("test", "c1", "shop"): false,
+			} {
+				if got := plan.Wants(record); got != want {
+					t.Errorf("%v is wanted: got %t, want %t", record, got, want)
+				}
+			}
+			if len(plan.Tenants) != 1 || !plan.uncertain() {
+				t.Errorf("tenants %v, uncertain %t: want only that of dev, and none released", plan.Tenants, plan.uncertain())
+			}
+			req := request(use("prod"), use("dev"))
+			req.Passing = func(error) bool { return true }
+			if _, err := MakePlan(worldOf(environment("dev", "local"), test.prod), render.New(definition.Builtin()), req, noneAway); err == nil {
+				t.Error("an error that passes makes a plan")
+			}
+		})
+	}
+}
+
 // reasonOf is the renderer's reason of an error.
 func reasonOf(err error) string {
 	var failure *render.Error

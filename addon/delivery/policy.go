@@ -72,7 +72,7 @@ func (p *Plan) addPolicies(renderer Renderer, request Request) error {
 	p.Units = nil
 	for _, place := range places {
 		units, err := policyUnits(renderer, request, place, components[place])
-		if err != nil {
+		if err != nil && !p.fails(request, place.Environment, err) {
 			return err
 		}
 		for _, unit := range units {

@@ -85,6 +85,29 @@ func texts(labels any) map[string]string {
 	return out
 }
 
+// TestPolicyFailsInOneEnvironment checks that the others have the policy, and what it goes with.
+func TestPolicyFailsInOneEnvironment(t *testing.T) {
+	copied := func(environment, key string) policy.EnvironmentUse {
+		copies := use(environment)
+		copies.Replications = []policy.Replication{{Keys: []string{key}, Selector: []string{"web"}}}
+		return copies
+	}
+	req := request(copied("prod", "eu"), copied("dev", "us"))
+	req.Components = []render.Component{{Name: "web", Type: "keyed"}}
+	req.Policies = []render.Component{{Policy: true, Name: "web-eu", Type: "note", Path: "spec.policies[0]"}}
+	plan, err := MakePlan(worldOf(environment("prod", "c1"), environment("dev", "local")), render.New(withPolicies()), req, noneAway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"dev/local/shop/policy__web-eu", "dev/local/shop/web_us"}, unitNames(plan)); diff != "" {
+		t.Errorf("units (-want +got):\n%s", diff)
+	}
+	want := []string{`InvalidObject: environment prod, cluster c1: spec.policies[0]: it makes the ConfigMap "web-eu", as the component web_eu does too: rename the policy or the other`}
+	if diff := cmp.Diff(want, problemTexts(plan.Problems)); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
 func TestPolicyErrors(t *testing.T) {
 	copies := use("prod")
 	copies.Replications = []policy.Replication{{Keys: []string{"eu"}, Selector: []string{"web"}}}
