@@ -135,7 +135,7 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			continue
 		}
 		if values[revisionPath.JSONPath()] != forms[i].revision {
-			return t.repair(ctx, work, object, outdated(values))
+			return t.repair(ctx, work, object, outdated(manifest, values))
 		}
 		if path := drifted(object, forms[i].judged, values); path != "" {
 			// Feedback of this version is no older than the version: nothing else is waited for.
@@ -202,13 +202,29 @@ func missing(manifest *workv1.ManifestCondition) difference {
 	return difference{is: "the cluster does not say that it has it", late: "not reported yet", after: silence}
 }
 
-// outdated is of an object whose feedback is not of the wanted version.
-func outdated(values map[string]any) difference {
+// outdated is of an object whose feedback is not of the wanted version. An object
+// of which no value came is not read yet, or lost the annotation that tells its
+// version, which may be all that is asked for of it.
+func outdated(manifest *workv1.ManifestCondition, values map[string]any) difference {
 	d := difference{is: "the cluster has another version of it", late: "waiting for feedback of this version", after: feedbackDelay}
-	if len(values) == 0 {
+	if len(values) == 0 && !wasRead(manifest) {
 		d.is, d.after = "the cluster does not tell the version of it", silence
 	}
 	return d
+}
+
+const (
+	// conditionRead is by what an agent says of an object that it read it for its feedback.
+	conditionRead = "StatusFeedbackSynced"
+	// reasonNotAsked is the reason of that condition where no feedback was asked for.
+	reasonNotAsked = "NoStatusFeedbackSynced"
+)
+
+// wasRead says that an agent read the feedback that is asked for of an object, be it
+// that it found none.
+func wasRead(manifest *workv1.ManifestCondition) bool {
+	read := meta.FindStatusCondition(manifest.Conditions, conditionRead)
+	return read != nil && read.Reason != reasonNotAsked
 }
 
 // difference is how an object is not as wanted though its work was applied.

@@ -43,6 +43,12 @@ func reported(object render.Object, available metav1.ConditionStatus, values ...
 	}
 }
 
+// read is a manifest that the agent read for its feedback, for that reason.
+func read(manifest workv1.ManifestCondition, reason string) workv1.ManifestCondition {
+	manifest.Conditions = append(manifest.Conditions, metav1.Condition{Type: conditionRead, Status: metav1.ConditionTrue, Reason: reason})
+	return manifest
+}
+
 // failed is a manifest that the agent could not apply.
 func failed(object render.Object, message string) workv1.ManifestCondition {
 	manifest := reported(object, metav1.ConditionFalse)
@@ -133,6 +139,17 @@ func TestObserve(t *testing.T) {
 			name: "no feedback yet", reason: "applied and not read yet", generation: 1, applied: "True",
 			manifests: []workv1.ManifestCondition{reported(web, "True")}, want: "applying: Deployment shop-prod/web: waiting for feedback of this version",
 			age: time.Second, retry: silence - time.Second,
+		},
+		{
+			name: "stripped by hand", reason: "the agent read it and found no version: somebody replaced it without its annotations", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{read(reported(web, "True"), "StatusFeedbackSynced")}, age: 10 * time.Second,
+			want:   "applying: Deployment shop-prod/web: the cluster has another version of it; its agent was asked to apply it again",
+			writes: []string{"patch c1/store-web-80e3dae965"}, retry: firstRepair,
+		},
+		{
+			name: "not asked yet", reason: "what the agent read was read before feedback was asked for", generation: 1, applied: "True",
+			manifests: []workv1.ManifestCondition{read(reported(web, "True"), "NoStatusFeedbackSynced")}, age: 10 * time.Second,
+			want: "applying: Deployment shop-prod/web: waiting for feedback of this version", retry: silence - 10*time.Second,
 		},
 		{
 			name: "missing", reason: "a missing object keeps its last values; its agent is asked to make it again", generation: 1, applied: "True",
