@@ -5,6 +5,7 @@ package render
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -82,14 +83,14 @@ func appliesTo(trait, component *definition.Definition) bool {
 			return group == resource.Group
 		}
 		named := schema.ParseGroupResource(strings.ToLower(rule))
-		return named.Group == resource.Group && (named.Resource == resource.Resource || plural(named.Resource) == resource.Resource)
+		return named.Group == resource.Group && (named.Resource == resource.Resource || Plural(named.Resource) == resource.Resource)
 	})
 }
 
 // resourceOf is the resource that a component type makes; empty when it differs by use.
 func resourceOf(component *definition.Definition) schema.GroupResource {
 	if gv, err := schema.ParseGroupVersion(component.Workload.APIVersion); err == nil && component.Workload.Kind != "" {
-		return schema.GroupResource{Group: gv.Group, Resource: plural(strings.ToLower(component.Workload.Kind))}
+		return schema.GroupResource{Group: gv.Group, Resource: Plural(component.Workload.Kind)}
 	}
 	if component.WorkloadType == "" || strings.HasPrefix(component.WorkloadType, "autodetect") {
 		return schema.GroupResource{}
@@ -97,12 +98,19 @@ func resourceOf(component *definition.Definition) schema.GroupResource {
 	return schema.ParseGroupResource(strings.ToLower(component.WorkloadType))
 }
 
-// plural is the usual name of the resource of a kind.
-func plural(kind string) string {
+// vowelBeforeY is at the end of kinds such as Gateway.
+var vowelBeforeY = regexp.MustCompile(`[aeiou]y$`)
+
+// Plural is the usual name of the resource of a kind. The rule of kubectl knows
+// neither gateways nor boxes nor batches, as generators of CRDs name them.
+func Plural(kind string) string {
+	kind = strings.ToLower(kind)
 	switch {
+	case strings.HasSuffix(kind, "endpoints"):
+		return kind // which is both
 	case strings.HasSuffix(kind, "s"), strings.HasSuffix(kind, "x"), strings.HasSuffix(kind, "ch"), strings.HasSuffix(kind, "sh"):
 		return kind + "es"
-	case strings.HasSuffix(kind, "y") && !strings.HasSuffix(kind, "ay") && !strings.HasSuffix(kind, "ey"):
+	case strings.HasSuffix(kind, "y") && !vowelBeforeY.MatchString(kind):
 		return strings.TrimSuffix(kind, "y") + "ies"
 	}
 	return kind + "s"

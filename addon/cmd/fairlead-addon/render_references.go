@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -89,8 +88,7 @@ func refersTo(reference render.Reference, content map[string]any) bool {
 	if reference.Resource == "" {
 		return gvk == reference.Kind
 	}
-	plural, singular := meta.UnsafeGuessKindToResource(gvk)
-	named := reference.Resource == plural.Resource || reference.Resource == singular.Resource
+	named := reference.Resource == render.Plural(gvk.Kind) || reference.Resource == strings.ToLower(gvk.Kind)
 	return named && (reference.Group == "" || reference.Group == gvk.Group)
 }
 

@@ -82,7 +82,9 @@ func (d *Digests) stripWork(object any) (any, error) {
 	}
 	noteShared(stripped)
 	stripped.Status = boundedStatus(stripped, &work.Status)
-	stripped.Spec.ManifestConfigs, stripped.Spec.DeleteOption = stripConfigs(work.Spec.ManifestConfigs), work.Spec.DeleteOption
+	stripped.Spec.ManifestConfigs, stripped.Spec.DeleteOption = work.Spec.ManifestConfigs, work.Spec.DeleteOption
+	callUsually(stripped)
+	stripped.Spec.ManifestConfigs = stripConfigs(stripped.Spec.ManifestConfigs)
 	return stripped, nil
 }
 

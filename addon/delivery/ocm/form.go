@@ -137,9 +137,13 @@ func (e entry) encodeAnew() (encoded, error) {
 	case phaseObserve:
 		config.UpdateStrategy = &workv1.UpdateStrategy{Type: workv1.UpdateStrategyTypeReadOnly}
 	}
-	said, err := json.Marshal(config)
-	if err != nil {
-		return encoded{}, fmt.Errorf("encode what is said of %s: %w", describe(content), err)
+	size := len(raw)
+	for _, each := range append(byOtherNames(&config), config) {
+		said, err := json.Marshal(each)
+		if err != nil {
+			return encoded{}, fmt.Errorf("encode what is said of %s: %w", describe(content), err)
+		}
+		size += len(said)
 	}
-	return encoded{raw: slices.Clip(raw), config: config, size: len(raw) + len(said)}, nil
+	return encoded{raw: slices.Clip(raw), config: config, size: size}, nil
 }

@@ -127,6 +127,7 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 		}
 		return delivery.Observation{}, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
 	}
+	callUsually(&whole)
 	wanted, err := reduced(t.Digests, &whole, kept)
 	if err != nil {
 		return delivery.Observation{}, err
@@ -198,6 +199,7 @@ func (t *Target) legacy(ctx context.Context, unit delivery.Unit, works map[strin
 		if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
 			return nil, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
 		}
+		callUsually(&whole)
 		for _, manifest := range whole.Spec.Workload.Manifests {
 			var content map[string]any
 			if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || !kept[identify(content)] {

@@ -105,6 +105,7 @@ func (t *Target) takeOut(ctx context.Context, work *workv1.ManifestWork, ids map
 	if whole.ResourceVersion != work.ResourceVersion {
 		return delivery.Observation{State: delivery.Waiting}, nil // the cache lags behind
 	}
+	callUsually(&whole)
 	without, err := workWithout(t.Digests, &whole, ids)
 	if err != nil {
 		return delivery.Observation{}, err

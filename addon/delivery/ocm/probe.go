@@ -144,7 +144,8 @@ func findingOf(work *workv1.ManifestWork, id workv1.ResourceIdentifier, labels [
 func findByID(work *workv1.ManifestWork, id workv1.ResourceIdentifier) *workv1.ManifestCondition {
 	for i := range work.Status.ResourceStatus.Manifests {
 		m := &work.Status.ResourceStatus.Manifests[i]
-		if (workv1.ResourceIdentifier{Group: m.ResourceMeta.Group, Resource: m.ResourceMeta.Resource, Name: m.ResourceMeta.Name, Namespace: m.ResourceMeta.Namespace}) == id {
+		// Without a resource its cluster does not know the kind.
+		if m.ResourceMeta.Name == id.Name && m.ResourceMeta.Resource != "" && reportedID(m) == id {
 			return m
 		}
 	}

@@ -33,8 +33,8 @@ func (s *spoke) applyHalf(t *testing.T) {
 		if !work.DeletionTimestamp.IsZero() || len(work.Finalizers) == 0 {
 			continue
 		}
-		for at, content := range contents(work) {
-			s.applyOne(work, at, content)
+		for _, content := range contents(work) {
+			s.applyOne(work, content)
 		}
 	}
 }

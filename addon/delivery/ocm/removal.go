@@ -270,6 +270,7 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 	key := client.ObjectKeyFromObject(work)
 	delete(t.kept, key)
 	delete(t.unseen, key)
+	t.forgetNames(work)
 	if work.Labels[LabelPurpose] != PurposeTenant {
 		return
 	}

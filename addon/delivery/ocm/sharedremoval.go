@@ -216,6 +216,7 @@ func (t *Target) keptShared(ctx context.Context, work *workv1.ManifestWork, want
 	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
 		return nil, 0, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
 	}
+	callUsually(&whole)
 	return partingEntries(&whole, next), after, nil
 }
 
@@ -299,9 +300,11 @@ func (t *Target) prepareParting(ctx context.Context, work *workv1.ManifestWork, 
 		waiting.RetryAfter = coalesce
 		return nil
 	}
+	callUsually(&whole)
 	if err := partWith(&whole, next); err != nil {
 		return fmt.Errorf("change work %s: %w", key, err)
 	}
+	t.callAsReported(&whole, work)
 	t.stampLeaving(&whole)
 	if err := t.Writer.Update(ctx, &whole); err != nil {
 		if apierrors.IsConflict(err) {

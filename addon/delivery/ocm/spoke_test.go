@@ -30,7 +30,9 @@ type spoke struct {
 	objects map[workv1.ResourceIdentifier]*live
 	// recorded are the objects that the agent recorded for each work.
 	recorded map[string][]workv1.ResourceIdentifier
-	made     int
+	// plurals are the resources of kinds that are called otherwise than usual.
+	plurals map[string]string
+	made    int
 }
 
 // live is an object on the cluster.
@@ -174,19 +176,20 @@ func (s *spoke) apply(t *testing.T, work *workv1.ManifestWork) {
 	status := workv1.ManifestWorkStatus{}
 	all := metav1.ConditionTrue
 	var ids []workv1.ResourceIdentifier
-	for i, content := range contents(work) {
+	for _, content := range contents(work) {
 		id := identify(content)
 		ids = append(ids, id)
-		message := s.applyOne(work, i, content)
+		message := s.applyOne(work, content)
 		applied := metav1.ConditionTrue
 		if message != "" {
 			applied, all = metav1.ConditionFalse, metav1.ConditionFalse
 		}
 		manifest := s.manifestApplied(work, content, applied, message)
+		manifest.ResourceMeta.Resource = s.called(content).Resource
 		manifest.Conditions[0].Status = metav1.ConditionFalse
 		if object := s.objects[id]; object != nil {
 			manifest.Conditions[0].Status = metav1.ConditionTrue
-			manifest.StatusFeedbacks.Values = s.feedback(t, work.Spec.ManifestConfigs[i], object.content())
+			manifest.StatusFeedbacks.Values = s.feedback(t, s.configOf(work, content), object.content())
 		}
 		status.ResourceStatus.Manifests = append(status.ResourceStatus.Manifests, manifest)
 	}
@@ -205,10 +208,12 @@ func (s *spoke) apply(t *testing.T, work *workv1.ManifestWork) {
 }
 
 // applyOne applies an object as its work says, and returns what is wrong.
-func (s *spoke) applyOne(work *workv1.ManifestWork, i int, content map[string]any) string {
-	id, strategy := identify(content), work.Spec.ManifestConfigs[i].UpdateStrategy
+func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) string {
+	id, strategy := identify(content), s.configOf(work, content).UpdateStrategy
 	object := s.objects[id]
 	switch {
+	case strategy == nil:
+		return s.overwrite(work, content)
 	case strategy.Type == workv1.UpdateStrategyTypeReadOnly:
 		return ""
 	case object != nil && isProbe(content):
@@ -236,6 +241,43 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, i int, content map[string]an
 		object.fields[other] = without(fields, content)
 	}
 	object.fields[manager] = content
+	s.own(work, id, object)
+	return ""
+}
+
+// called is an object by what the cluster calls its resource.
+func (s *spoke) called(content map[string]any) workv1.ResourceIdentifier {
+	id := identify(content)
+	if plural := s.plurals[fmt.Sprint(content["kind"])]; plural != "" {
+		id.Resource = plural
+	}
+	return id
+}
+
+// configOf is what a work says of an object; nothing when it calls it otherwise than the cluster.
+func (s *spoke) configOf(work *workv1.ManifestWork, content map[string]any) workv1.ManifestConfigOption {
+	for _, config := range work.Spec.ManifestConfigs {
+		if config.ResourceIdentifier == s.called(content) {
+			return config
+		}
+	}
+	return workv1.ManifestConfigOption{}
+}
+
+// overwrite is what an agent does with an object of which its work says nothing.
+func (s *spoke) overwrite(work *workv1.ManifestWork, content map[string]any) string {
+	id := identify(content)
+	metadata := content["metadata"].(map[string]any)
+	object := s.objects[id]
+	switch {
+	case object == nil && metadata["resourceVersion"] != nil:
+		return "Failed to apply manifest: resourceVersion should not be set on objects to be created"
+	case object == nil:
+		s.made++
+		object = &live{owners: map[string]bool{}, uid: fmt.Sprint("u", s.made)}
+		s.objects[id] = object
+	}
+	object.fields = map[string]map[string]any{"work": keyed(content).(map[string]any)}
 	s.own(work, id, object)
 	return ""
 }
@@ -277,7 +319,7 @@ func without(fields, other map[string]any) map[string]any {
 }
 
 func (s *spoke) own(work *workv1.ManifestWork, id workv1.ResourceIdentifier, object *live) {
-	if isOrphaned(work, id) {
+	if isOrphaned(work, s.called(object.content())) {
 		delete(object.owners, work.Name)
 		return
 	}

@@ -91,6 +91,8 @@ type Target struct {
 	// repairs that were asked for lately.
 	repairs map[types.NamespacedName]repair
 	roles   map[string]cachedRole
+	// called is what clusters call the resources of objects where that is not the usual name.
+	called map[string]map[workv1.ResourceIdentifier]calledName
 	// known is what needs no second look.
 	known known
 	// forms are what clusters share of what is written for them.
@@ -659,6 +661,9 @@ func (t *Target) ensure(ctx context.Context, wanted *workv1.ManifestWork, rights
 	if err != nil {
 		return delivery.Observation{}, err
 	}
+	if err := t.named(wanted, current); err != nil {
+		return delivery.Observation{}, err
+	}
 	if current == nil {
 		return t.create(ctx, wanted)
 	}
@@ -671,6 +676,9 @@ func (t *Target) ensure(ctx context.Context, wanted *workv1.ManifestWork, rights
 	}
 	if !sameWork(wanted, current, t.keptOf(wanted)) {
 		return t.update(ctx, wanted, current)
+	}
+	if other := t.otherName(current); other != nil {
+		return *other, nil
 	}
 	return t.applied(ctx, current)
 }
@@ -803,6 +811,9 @@ func orEmpty(labels *map[string]string) map[string]string {
 
 func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWork) (delivery.Observation, error) {
 	key := client.ObjectKeyFromObject(wanted)
+	if err := t.named(wanted, current); err != nil {
+		return delivery.Observation{}, err
+	}
 	if wait := t.tooEarly(key); wait > 0 && !promotes(wanted, current) {
 		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
 	}

@@ -100,6 +100,7 @@ func (t *Target) own(ctx context.Context, work *workv1.ManifestWork, ids map[wor
 	if whole.ResourceVersion != work.ResourceVersion {
 		return nil // the cache lags behind
 	}
+	callUsually(&whole)
 	owning := newWork(whole.Namespace, whole.Name, PurposeApplication)
 	owning.Labels, owning.Spec = whole.Labels, *whole.Spec.DeepCopy()
 	for i := range owning.Spec.Workload.Manifests {

@@ -8,12 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	workv1 "open-cluster-management.io/api/work/v1"
@@ -22,6 +19,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // revisionPath is where a delivered object carries the digest of its content.
@@ -163,9 +161,8 @@ func forced() *workv1.UpdateStrategy {
 // feedback needs no table.
 func feedbackName(path health.Path) string { return path.JSONPath() }
 
-// vowelBeforeY are kinds such as Gateway.
-var vowelBeforeY = regexp.MustCompile(`[aeiou]y$`)
-
+// identify says which object that is. Its resource is the usual one of its kind,
+// whatever a cluster calls it.
 func identify(content map[string]any) workv1.ResourceIdentifier {
 	object := &metav1.PartialObjectMetadata{}
 	object.APIVersion, _ = content["apiVersion"].(string)
@@ -173,11 +170,7 @@ func identify(content map[string]any) workv1.ResourceIdentifier {
 	metadata, _ := content["metadata"].(map[string]any)
 	name, _ := metadata["name"].(string)
 	namespace, _ := metadata["namespace"].(string)
-	resource, _ := meta.UnsafeGuessKindToResource(object.GroupVersionKind())
-	if plural := strings.ToLower(object.Kind) + "s"; vowelBeforeY.MatchString(object.Kind) {
-		resource.Resource = plural // which the guess takes for gatewaies
-	}
-	return workv1.ResourceIdentifier{Group: resource.Group, Resource: resource.Resource, Name: name, Namespace: namespace}
+	return workv1.ResourceIdentifier{Group: object.GroupVersionKind().Group, Resource: render.Plural(object.Kind), Name: name, Namespace: namespace}
 }
 
 // tenantWork is the work that makes a tenant. It has no executor: the account
