@@ -89,8 +89,8 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 // gone looks after an application that is not there: something that carried its
 // labels may have held a tenant longer than the application was.
 func (r *ApplicationReconciler) gone(ctx context.Context, namespace string) (ctrl.Result, error) {
-	tenants, err := r.engine.ReleaseTenants(ctx, namespace)
-	if err != nil || len(tenants) == 0 {
+	tenants, unproven, err := r.engine.ReleaseTenants(ctx, namespace)
+	if err != nil || len(tenants)+len(unproven) == 0 {
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: removalCheck}, nil

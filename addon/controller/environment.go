@@ -196,7 +196,7 @@ func (r *EnvironmentReconciler) remaining(ctx context.Context, environment *v1al
 		return "", err
 	}
 	for _, namespace := range namespacesOf(applications) {
-		tenants, err := r.engine.ReleaseTenants(ctx, namespace)
+		tenants, _, err := r.engine.ReleaseTenants(ctx, namespace)
 		if err != nil || len(tenants) > 0 {
 			return "the deployer accounts of namespace " + namespace, err
 		}

@@ -47,8 +47,8 @@ var _ reconcile.Reconciler = (*leftReconciler)(nil)
 // be gone.
 func (r *leftReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	after, err := r.works.CollectLeft(ctx, request.Name)
-	tenants, errTenants := r.engine.ReleaseTenants(ctx, request.Name)
-	if len(tenants) > 0 && (after == 0 || after > removalCheck) {
+	tenants, unproven, errTenants := r.engine.ReleaseTenants(ctx, request.Name)
+	if len(tenants)+len(unproven) > 0 && (after == 0 || after > removalCheck) {
 		after = removalCheck
 	}
 	if after > 0 {

@@ -126,6 +126,9 @@ type Observation struct {
 	// Left says that something stays behind on a cluster that is away, where the
 	// target looks after it on its own account; Message names it.
 	Left bool
+	// Unproven says that the word of its cluster is all that tells of it: it is removed,
+	// and nobody is held up by it.
+	Unproven bool
 	// Later says that some of the unit's objects were not delivered, since their turn has not come.
 	Later bool
 	// Feedback says that the objects are known by the feedback of an agent alone.

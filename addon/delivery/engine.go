@@ -72,6 +72,8 @@ type Report struct {
 	Left []Removal
 	// Tenants that are not released yet, but for those on clusters that are away.
 	Tenants []TenantKey
+	// Unproven are tenants that are not released yet and for which nobody waits.
+	Unproven []TenantKey
 	// Problems of the plan.
 	Problems []Problem
 	// RetryAfter asks for another look; 0 means that events suffice.
@@ -440,18 +442,22 @@ func (e *Engine) releaseTenant(ctx context.Context, target Target, plan *Plan, k
 	if err == nil && observation.State == Away {
 		return nil // it is released when the cluster returns, by whoever looks after it then
 	}
-	if err != nil || observation.State != Delivered {
+	switch {
+	case err == nil && observation.State == Delivered:
+	case observation.Unproven:
+		report.Unproven = append(report.Unproven, key)
+	default:
 		report.Tenants = append(report.Tenants, key)
 	}
 	return err
 }
 
 // ReleaseTenants removes the tenants of a hub namespace that nobody uses, and
-// returns those that are not gone yet.
-func (e *Engine) ReleaseTenants(ctx context.Context, namespace string) ([]TenantKey, error) {
+// returns those that are not gone yet, and those of them for which nobody is to wait.
+func (e *Engine) ReleaseTenants(ctx context.Context, namespace string) (left, unproven []TenantKey, err error) {
 	report := &Report{}
-	err := e.releaseTenants(ctx, RemovalPlan(Owner{Namespace: namespace}), report)
-	return report.Tenants, err
+	err = e.releaseTenants(ctx, RemovalPlan(Owner{Namespace: namespace}), report)
+	return report.Tenants, report.Unproven, err
 }
 
 // Delivered lists where something of an application is.

@@ -426,12 +426,24 @@ func TestCarryJudgesWhatIsDelivered(t *testing.T) {
 func TestReleaseTenants(t *testing.T) {
 	local := &scripted{idle: []TenantKey{{"local", "shop"}}, release: Observation{State: Delivered}}
 	ocm := &scripted{idle: []TenantKey{{"c1", "shop"}}, release: Observation{State: Applying}}
-	left, err := engineOf(local, ocm).ReleaseTenants(t.Context(), "shop")
+	left, _, err := engineOf(local, ocm).ReleaseTenants(t.Context(), "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]TenantKey{{"c1", "shop"}}, left); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// TestUnprovenTenant checks that nothing waits for a tenant that its cluster alone tells of.
+func TestUnprovenTenant(t *testing.T) {
+	ocm := &scripted{idle: []TenantKey{{"c1", "shop"}}, release: Observation{State: Applying, Unproven: true}}
+	report, err := engineOf(&scripted{}, ocm).Carry(t.Context(), RemovalPlan(Owner{Namespace: "shop", Name: "store"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.Gone() || len(report.Unproven) != 1 {
+		t.Errorf("tenants %v, unproven %v, want one that holds nothing", report.Tenants, report.Unproven)
 	}
 }
 

@@ -179,6 +179,94 @@ func TestForgedWorkLabels(t *testing.T) {
 	}
 }
 
+// TestForgedUID checks that a cluster which labels a work with the UID of another
+// application shows nothing in that one's status and holds nothing of it.
+func TestForgedUID(t *testing.T) {
+	victim := delivery.Owner{Namespace: "bank", Name: "ledger", UID: "u9"}
+	h := newHub(t)
+	h.deliver(t, deployment("web", "nginx:1"))
+	for _, uid := range []types.UID{victim.UID, owner.UID} {
+		work := h.work(t, webWork)
+		work.Labels[v1alpha1.LabelApplicationUID] = string(uid)
+		if err := h.client.Update(t.Context(), work); err != nil {
+			t.Fatal(err)
+		}
+		for _, each := range []delivery.Owner{victim, owner} {
+			records, err := h.Records(t.Context(), each)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := len(records) > 0; found != (each == owner && uid == owner.UID) {
+				t.Errorf("the label is %s: got %v for %s", uid, records, each)
+			}
+		}
+	}
+}
+
+// TestForgedTenant checks that a cluster which labels the work of a tenant as that of
+// another hub namespace, and never lets it go, holds nobody up there, and that where
+// something of the namespace was removed before, that is waited for.
+func TestForgedTenant(t *testing.T) {
+	h := newHub(t)
+	for range 2 {
+		if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
+			t.Fatal(err)
+		}
+		h.setApplied(t, RolesWorkName, time.Minute)
+		h.pass(time.Minute)
+	}
+	name := TenantWorkName(tenant.Namespace)
+	work := h.work(t, name)
+	work.Labels[delivery.LabelSourceNamespace] = "bank"
+	work.Finalizers = []string{workv1.ManifestWorkFinalizer}
+	if err := h.client.Update(t.Context(), work); err != nil {
+		t.Fatal(err)
+	}
+	h.setApplied(t, name, time.Minute)
+	release := func(reason string, unproven bool) {
+		t.Helper()
+		idle, err := h.IdleTenants(t.Context(), "bank")
+		if err != nil || len(idle) != 1 {
+			t.Fatalf("idle %v, %v, want one", idle, err)
+		}
+		for range 3 {
+			observation, err := h.ReleaseTenant(t.Context(), idle[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if observation.State == delivery.Delivered || observation.Unproven != unproven {
+				t.Errorf("got %+v, want it not to be gone, and unproven: %t, since %s", observation, unproven, reason)
+			}
+			h.pass(time.Minute)
+		}
+	}
+	release("the label is all that tells of it", true)
+	mine := unit(deployment("web", "nginx:1"))
+	mine.Owner = delivery.Owner{Namespace: "bank", Name: "ledger", UID: "u9"}
+	there, err := applicationWork(mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.deleted(there)
+	release("an application of the namespace was there", false)
+	h.pass(provenFor)
+	release("that was long ago", true)
+}
+
+// TestForgedPurpose checks that a work which its cluster labels as a tenant's is none.
+func TestForgedPurpose(t *testing.T) {
+	h := newHub(t)
+	h.deliver(t, deployment("web", "nginx:1"))
+	work := h.work(t, webWork)
+	work.Labels[LabelPurpose], work.Labels[delivery.LabelSourceNamespace] = PurposeTenant, "bank"
+	if err := h.client.Update(t.Context(), work); err != nil {
+		t.Fatal(err)
+	}
+	if idle, err := h.IdleTenants(t.Context(), "bank"); err != nil || len(idle) > 0 {
+		t.Errorf("idle %v, %v, want none", idle, err)
+	}
+}
+
 // TestCollision checks that a work whose name belongs to another unit is not
 // taken over, however that name was found.
 func TestCollision(t *testing.T) {

@@ -32,8 +32,10 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 	}
 	records := make([]delivery.Record, 0, len(works.Items))
 	for i := range works.Items {
-		if genuine(&works.Items[i]) {
-			records = append(records, recordOf(&works.Items[i]))
+		// The name of a work tells whose it is; the UID by which it was listed stands in a label alone.
+		record := recordOf(&works.Items[i])
+		if genuine(&works.Items[i]) && record.Owner == owner {
+			records = append(records, record)
 		}
 	}
 	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
@@ -209,6 +211,9 @@ func (t *Target) IdleTenants(ctx context.Context, sourceNamespace string) ([]del
 	}
 	var idle []delivery.TenantKey
 	for i := range works.Items {
+		if !genuine(&works.Items[i]) {
+			continue
+		}
 		key := delivery.TenantKey{Cluster: works.Items[i].Namespace, Namespace: works.Items[i].Labels[LabelTargetNamespace]}
 		used, err := t.used(ctx, key)
 		if err != nil {
@@ -231,7 +236,27 @@ func (t *Target) used(ctx context.Context, key delivery.TenantKey) (bool, error)
 // work with its roles, and before it: the tenant work is what shows that there
 // is something left to be released. One is released at a time, so that of two
 // that are the last together one sees the other go.
+//
+// Whose tenant it is stands in a label, which the cluster may change. Only where
+// something of that hub namespace was removed before, this is more than its word.
 func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (delivery.Observation, error) {
+	work, err := t.get(ctx, types.NamespacedName{Namespace: key.Cluster, Name: TenantWorkName(key.Namespace)})
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	observation, err := t.releaseTenant(ctx, key)
+	if work == nil {
+		return observation, err
+	}
+	of := tenantOf{source: work.Labels[delivery.LabelSourceNamespace], key: key}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	removed, ok := t.removedIn[of]
+	observation.Unproven = !ok || t.Clock.Since(removed) > provenFor
+	return observation, err
+}
+
+func (t *Target) releaseTenant(ctx context.Context, key delivery.TenantKey) (delivery.Observation, error) {
 	t.release.Lock()
 	defer t.release.Unlock()
 	last, err := t.isLastTenant(ctx, key)
@@ -271,6 +296,9 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 	delete(t.kept, key)
 	delete(t.unseen, key)
 	t.forgetNames(work)
+	if holdsObjects(work) && genuine(work) {
+		t.noteRemoval(work)
+	}
 	if work.Labels[LabelPurpose] != PurposeTenant {
 		return
 	}
@@ -283,4 +311,17 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 		}
 	}
 	t.gone[key] = goneWork{uid: work.UID, at: t.Clock.Now()}
+}
+
+// noteRemoval notes in which tenant something of a hub namespace was removed. The caller holds the lock.
+func (t *Target) noteRemoval(work *workv1.ManifestWork) {
+	now := t.Clock.Now()
+	if t.removedIn == nil {
+		t.removedIn = map[tenantOf]time.Time{}
+	}
+	maps.DeleteFunc(t.removedIn, func(_ tenantOf, at time.Time) bool { return now.Sub(at) > provenFor })
+	t.removedIn[tenantOf{
+		source: work.Labels[v1beta1.LabelAppNamespace],
+		key:    delivery.TenantKey{Cluster: work.Namespace, Namespace: work.Labels[LabelTargetNamespace]},
+	}] = now
 }

@@ -77,6 +77,8 @@ type Target struct {
 	unseen map[types.NamespacedName]unseenSpec
 	// gone are the tenant works that were deleted, until the cache shows it.
 	gone map[types.NamespacedName]goneWork
+	// removedIn are the tenants in which something of a hub namespace was removed lately, and when.
+	removedIn map[tenantOf]time.Time
 	// release lets one tenant be released at a time.
 	release sync.Mutex
 	// claims are objects of works that were written or are about to be, until the
@@ -99,12 +101,21 @@ type Target struct {
 	forms forms
 }
 
+// tenantOf is a tenant of a hub namespace.
+type tenantOf struct {
+	source string
+	key    delivery.TenantKey
+}
+
 // claim says which unit holds an object of a cluster.
 type claim struct {
 	unit string
 	name string // for people
 	at   time.Time
 }
+
+// provenFor is how long a tenant is waited for after something was removed in it.
+const provenFor = 24 * time.Hour
 
 // unseenDeletion is how long it may take until the cache shows that a work was deleted.
 const unseenDeletion = time.Minute
