@@ -299,29 +299,37 @@ func TestFindings(t *testing.T) {
 }
 
 // TestShrinkAfterAFailure checks when an object may be dropped from a work of
-// which not all could be applied.
+// which the agent could not apply all.
 func TestShrinkAfterAFailure(t *testing.T) {
-	web, expose := deployment("web", "nginx:1"), service("web")
+	web, expose, extra := deployment("web", "nginx:1"), service("web"), service("extra")
 	tests := []struct {
 		name, reason string
 		resource     string
+		generation   int64
+		after        []render.Object
 		want         bool
 	}{
-		{"refused", "the agent recorded the rest", "services", true},
-		{"unknown kind", "the agent records nothing of a work with a kind that it does not know", "", false},
+		{"refused", "the agent recorded the rest", "services", 1, []render.Object{web, extra}, true},
+		{"unknown kind", "nothing of that kind is on the cluster", "", 1, []render.Object{web, extra}, true},
+		{"unknown kind of an earlier version", "the cluster may know it by now", "", 0, []render.Object{web, extra}, false},
+		{"beside an unknown kind", "the agent records nothing of a work with a kind that it does not know", "", 1, []render.Object{web, expose}, false},
+		{"with an unknown kind", "the other one is on the cluster, and is not recorded", "", 1, []render.Object{web}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHub(t)
-			h.delivered(t, unit(web, expose))
+			h.delivered(t, unit(web, expose, extra))
+			work := h.work(t, webWork)
 			manifest := failed(expose, "no")
 			manifest.ResourceMeta.Resource = test.resource
-			made := h.manifestApplied(h.work(t, webWork), web.Content, "True", "")
+			manifest.Conditions[0].ObservedGeneration = test.generation
 			h.setStatus(t, webWork, workv1.ManifestWorkStatus{
-				Conditions:     []metav1.Condition{h.appliedAt(1, "False", time.Minute)},
-				ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{made, manifest}},
+				Conditions: []metav1.Condition{h.appliedAt(1, "False", time.Minute)},
+				ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{
+					h.manifestApplied(work, web.Content, "True", ""), manifest, h.manifestApplied(work, extra.Content, "True", ""),
+				}},
 			})
-			h.deliver(t, web)
+			h.deliver(t, test.after...)
 			if dropped := len(h.writes) > 0; dropped != test.want {
 				t.Errorf("dropped %t, want %t: %s", dropped, test.want, test.reason)
 			}

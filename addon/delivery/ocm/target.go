@@ -15,6 +15,8 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	workv1 "open-cluster-management.io/api/work/v1"
@@ -25,6 +27,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 const (
@@ -828,16 +831,9 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	if wait := t.tooEarly(key); wait > 0 && !promotes(wanted, current) {
 		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
 	}
-	dropping := drops(wanted, current)
-	if dropping {
-		if settled, wait := t.settled(current); !settled {
-			return t.awayOr(ctx, wanted.Namespace, t.orOverdue(current, delivery.Observation{
-				State: delivery.Waiting, RetryAfter: wait,
-				Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"}))
-		}
-		if waiting, err := t.ownFirst(ctx, current); waiting != nil || err != nil {
-			return deref(waiting), err
-		}
+	leaving := dropped(wanted, current)
+	if waiting, err := t.gate(ctx, current, leaving); waiting != nil || err != nil {
+		return deref(waiting), err
 	}
 	t.stamp(wanted, current)
 	update := current.DeepCopy()
@@ -845,7 +841,7 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	// The cluster's agent may change its own works; a foreign owner would have the work garbage collected.
 	update.OwnerReferences = nil
 	maps.Copy(orEmpty(&update.Labels), wanted.Labels)
-	if err := t.write(ctx, update, dropping); err != nil {
+	if err := t.write(ctx, update, len(leaving) > 0); err != nil {
 		if apierrors.IsConflict(err) {
 			return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: 100 * time.Millisecond}, nil
 		}
@@ -885,18 +881,35 @@ func refusedOrError(verb string, key types.NamespacedName, err error) (delivery.
 	return delivery.Observation{}, fmt.Errorf("%s work %s: %w", verb, key, err)
 }
 
-// drops says that an object of the current work is not in the wanted one.
-func drops(wanted, current *workv1.ManifestWork) bool {
-	kept := map[string]bool{}
-	for _, id := range identities(wanted) {
-		kept[manifestKey("", id)] = true
+// gate is what must be waited for before objects may be dropped from a work; nil when they may.
+func (t *Target) gate(ctx context.Context, work *workv1.ManifestWork, leaving []map[string]any) (*delivery.Observation, error) {
+	if !slices.ContainsFunc(leaving, func(content map[string]any) bool { return !isUnknown(work, content) }) {
+		return nil, nil
 	}
-	for _, id := range identities(current) {
-		if !kept[manifestKey("", id)] {
-			return true
-		}
+	if settled, wait := t.settled(work); !settled {
+		waiting, err := t.awayOr(ctx, work.Namespace, t.orOverdue(work, delivery.Observation{
+			State: delivery.Waiting, RetryAfter: wait,
+			Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"}))
+		return &waiting, err
 	}
-	return false
+	return t.ownFirst(ctx, work)
+}
+
+// dropped are the objects of the current work that are not in the wanted one.
+func dropped(wanted, current *workv1.ManifestWork) []map[string]any {
+	kept := identities(wanted)
+	return slices.DeleteFunc(contents(current), func(content map[string]any) bool { return slices.Contains(kept, identify(content)) })
+}
+
+// isUnknown says that the cluster does not know the kind of an object of this version
+// of its work: there is no such object, and nothing to be recorded of it.
+func isUnknown(work *workv1.ManifestWork, content map[string]any) bool {
+	manifest := find(work, render.Object{Content: content})
+	if manifest == nil || manifest.ResourceMeta.Resource != "" || !fetched(work) {
+		return false
+	}
+	applied := meta.FindStatusCondition(manifest.Conditions, workv1.ManifestApplied)
+	return applied != nil && applied.Status == metav1.ConditionFalse && applied.ObservedGeneration == work.Generation
 }
 
 // recorded says that the agent has recorded what it applied of a work of which
