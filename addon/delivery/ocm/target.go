@@ -6,6 +6,7 @@ package ocm
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -201,6 +202,8 @@ func (t *Target) taken(ctx context.Context, tenant delivery.Tenant) (*delivery.O
 		tenant.Namespace, tenant.Cluster, bounded(source))}, nil
 }
 
+// ensureRoles writes the work with the cluster's roles, and returns the digest of the
+// tenant's. Those of others are none of its business.
 func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (string, delivery.Observation, error) {
 	names := map[string]bool{v1alpha1.DeployerRole: true, tenant.Role: true} // true for those that must exist
 	var others workv1.ManifestWorkList
@@ -222,9 +225,28 @@ func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (strin
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
+	digest, err := digestOf(roles, tenant.Role)
+	if err != nil {
+		return "", delivery.Observation{}, err
+	}
 	observation, err := t.ensure(ctx, work, "")
 	observation.Message = prefixed("the deployer's roles", observation)
-	return work.Annotations[v1alpha1.AnnotationHash], observation, err
+	return digest, observation, err
+}
+
+// digestOf is the digest of what the role of that name allows.
+func digestOf(roles []rbacv1.ClusterRole, name string) (string, error) {
+	for i := range roles {
+		if roles[i].Name != name {
+			continue
+		}
+		rules, err := json.Marshal(roles[i].Rules)
+		if err != nil {
+			return "", fmt.Errorf("encode the rules of ClusterRole %q: %w", name, err)
+		}
+		return shortHash(name, string(rules)), nil
+	}
+	return "", nil
 }
 
 func prefixed(subject string, observation delivery.Observation) string {
@@ -372,13 +394,14 @@ func (t *Target) unitWorks(ctx context.Context, unit delivery.Unit) (map[string]
 	return works, err
 }
 
-// rights is the digest of the rights that works in a place are applied with.
+// rights is the digest of what decides whether works in a place can be applied: the
+// tenant, with its quotas, and what its role allows.
 func (t *Target) rights(ctx context.Context, place delivery.Place) (string, error) {
 	tenant, err := t.get(ctx, types.NamespacedName{Namespace: place.Cluster, Name: TenantWorkName(place.Namespace)})
 	if err != nil || tenant == nil {
 		return "", err
 	}
-	return tenant.Annotations[v1alpha1.AnnotationHash], nil
+	return shortHash(tenant.Annotations[v1alpha1.AnnotationHash], tenant.Labels[labelRights]), nil
 }
 
 // asWritten is the unit with its objects as works are to have them now: without
@@ -658,8 +681,11 @@ func (t *Target) get(ctx context.Context, key types.NamespacedName) (*workv1.Man
 	return &work, nil
 }
 
-// labelRights is the digest of the tenant work that a work was last tried
-// with: when it changes, a work that was refused is tried again at once.
+// labelRights is the digest of the rights that a work was last written with: when they
+// change, a work that could not be applied is tried again at once. Its agent would do
+// that after a minute, and later still where a quota was in the way. A work that was
+// applied is left alone: a change of the tenant is none of it. On the work of a tenant
+// it is the digest of its role.
 const labelRights = "fairlead.dev/rights"
 
 // ensure writes the work where it differs. Delivered means that the agent
@@ -764,11 +790,17 @@ func sameWork(wanted, current *workv1.ManifestWork, kept string) bool {
 		return false
 	}
 	for key, value := range wanted.Labels {
-		if current.Labels[key] != value {
+		if current.Labels[key] != value && (key != labelRights || dependsOnRights(wanted, current)) {
 			return false
 		}
 	}
 	return true
+}
+
+// dependsOnRights says that other rights are a reason to write a work. The work of a
+// tenant tells of them.
+func dependsOnRights(wanted, current *workv1.ManifestWork) bool {
+	return wanted.Labels[LabelPurpose] == PurposeTenant || fetched(current) && appliedCondition(current).Status == metav1.ConditionFalse
 }
 
 func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (delivery.Observation, error) {

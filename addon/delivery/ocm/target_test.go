@@ -263,39 +263,101 @@ func TestTouchWithForeignLabel(t *testing.T) {
 	}
 }
 
-// TestRightsRetryRefusedWorks checks that a work which was refused is touched
-// when the tenant's rights change: its agent would wait a minute.
-func TestRightsRetryRefusedWorks(t *testing.T) {
-	h := newHub(t)
-	web := deployment("web", "nginx:1")
-	if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
-		t.Fatal(err)
-	}
-	h.setApplied(t, RolesWorkName, time.Minute)
-	for range 2 { // its namespace, then the rest
-		h.pass(time.Minute)
-		if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
+// TestRights checks which works are written again when a tenant changes: those that
+// could not be applied, of which their agent would wait a minute, and no others.
+func TestRights(t *testing.T) {
+	bigger := func(t *testing.T, h *hub, tenant *delivery.Tenant) {
+		tenant.Role = "big"
+		if err := h.client.Create(t.Context(), role("big", "secrets")); err != nil {
 			t.Fatal(err)
 		}
-		h.setApplied(t, TenantWorkName("shop-prod"), time.Minute)
 	}
-	h.delivered(t, unit(web))
-	before := h.work(t, webWork).Labels[labelRights]
-	changed := tenant
-	changed.Role = "big"
-	if err := h.client.Create(t.Context(), role("big", "secrets")); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 { // the roles' work, then the tenant's
-		h.pass(2 * time.Second)
-		if _, err := h.EnsureTenant(t.Context(), changed); err != nil {
+	moreRules := func(t *testing.T, h *hub, _ *delivery.Tenant) {
+		if err := h.client.Update(t.Context(), role("fairlead-deployer", "secrets")); err != nil {
 			t.Fatal(err)
+		}
+	}
+	quota := func(_ *testing.T, _ *hub, tenant *delivery.Tenant) {
+		tenant.Objects = []map[string]any{{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": map[string]any{"name": "q", "namespace": tenant.Namespace}}}
+	}
+	label := func(_ *testing.T, _ *hub, tenant *delivery.Tenant) {
+		tenant.Labels = map[string]string{"team": "other"}
+	}
+	tests := []struct {
+		name, reason string
+		change       func(*testing.T, *hub, *delivery.Tenant)
+		applied      metav1.ConditionStatus
+		want         []string
+	}{
+		{"another role, refused", "it may be allowed now", bigger, "False", []string{"update c1/" + webWork}},
+		{"another role, applied", "it need not be tried again", bigger, "True", nil},
+		{"another role, not reported", "it is about to be tried", bigger, "", nil},
+		{"other rules, refused", "it may be allowed now", moreRules, "False", []string{"update c1/" + webWork}},
+		{"other rules, applied", "it need not be tried again", moreRules, "True", nil},
+		{"another quota, refused", "the quota may have been in the way", quota, "False", []string{"update c1/" + webWork}},
+		{"another quota, applied", "it is none of the quota", quota, "True", nil},
+		{"another label, applied", "it is none of the label", label, "True", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHub(t)
+			h.makeTenant(t, tenant)
+			web := deployment("web", "nginx:1")
+			h.delivered(t, unit(web))
+			h.deliver(t, web)
+			if test.applied != "" {
+				h.setStatus(t, webWork, workv1.ManifestWorkStatus{
+					Conditions:     []metav1.Condition{h.appliedAt(1, test.applied, time.Minute)},
+					ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{reported(web, "True", text(revisionName, web.Digest()))}},
+				})
+			}
+			changed := tenant
+			test.change(t, h, &changed)
+			h.makeTenant(t, changed)
+			h.writes = nil
+			for range 3 {
+				h.deliver(t, web)
+				h.pass(time.Second)
+			}
+			if diff := cmp.Diff(test.want, h.writes); diff != "" {
+				t.Errorf("writes (-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+// makeTenant makes a tenant and applies its works until nothing is written any more.
+func (h *hub) makeTenant(t *testing.T, tenant delivery.Tenant) {
+	t.Helper()
+	for range 10 {
+		h.writes = nil
+		h.pass(roleTTL)
+		said, err := h.EnsureTenant(t.Context(), tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(h.writes) == 0 && said.State == delivery.Delivered {
+			return
 		}
 		h.setApplied(t, RolesWorkName, time.Minute)
+		if said.Message != "the deployer's roles: waiting for the cluster to fetch it" {
+			h.setApplied(t, TenantWorkName(tenant.Namespace), time.Minute)
+		}
 	}
-	h.deliver(t, web)
-	if after := h.work(t, webWork).Labels[labelRights]; before == "" || after == before {
-		t.Errorf("rights before %q, after %q: want another", before, after)
+	t.Fatal("the tenant does not come to rest")
+}
+
+// TestRoleOfAnotherTenant checks that a tenant is not written again when a role comes
+// that is not its own.
+func TestRoleOfAnotherTenant(t *testing.T) {
+	h := newHub(t, role("big", "secrets"))
+	h.makeTenant(t, tenant)
+	big := tenant
+	big.Role, big.Namespace = "big", "shop-big"
+	h.makeTenant(t, big)
+	h.writes = nil
+	if _, err := h.EnsureTenant(t.Context(), tenant); err != nil || len(h.writes) > 0 {
+		t.Errorf("writes %v, want none; %v", h.writes, err)
 	}
 }
 
