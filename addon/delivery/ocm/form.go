@@ -102,6 +102,9 @@ func newForms(result *render.Result) []*form {
 
 // encode is the entry as a work holds it. Nobody may change what it returns.
 func (e entry) encode() (encoded, error) {
+	if e.kept != nil {
+		return *e.kept, nil
+	}
 	if e.form == nil {
 		return e.encodeAnew()
 	}

@@ -313,7 +313,7 @@ func TestShrinkAfterAFailure(t *testing.T) {
 		{"unknown kind", "nothing of that kind is on the cluster", "", 1, []render.Object{web, extra}, true},
 		{"unknown kind of an earlier version", "the cluster may know it by now", "", 0, []render.Object{web, extra}, false},
 		{"beside an unknown kind", "the agent records nothing of a work with a kind that it does not know", "", 1, []render.Object{web, expose}, false},
-		{"with an unknown kind", "the other one is on the cluster, and is not recorded", "", 1, []render.Object{web}, false},
+		{"with an unknown kind", "that one goes, and the other one stays until it is recorded", "", 1, []render.Object{web}, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

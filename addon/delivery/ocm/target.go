@@ -16,7 +16,6 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -28,7 +27,6 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 const (
@@ -347,7 +345,7 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	}
 	observations := slices.Concat(anew, handing)
 	for _, part := range parts {
-		observation, err := t.deliverPart(ctx, unit, part, works[part.index], rights)
+		observation, err := t.deliverPart(ctx, unit, part, entries, works[part.index], rights)
 		if err != nil {
 			return observation, err
 		}
@@ -356,8 +354,9 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	return together(observations), nil
 }
 
-// deliverPart writes one work of a unit and reads back what its cluster says.
-func (t *Target) deliverPart(ctx context.Context, unit delivery.Unit, part part, current *workv1.ManifestWork, rights string) (delivery.Observation, error) {
+// deliverPart writes one work of a unit, of all whose entries it has a part, and reads
+// back what its cluster says.
+func (t *Target) deliverPart(ctx context.Context, unit delivery.Unit, part part, all []entry, current *workv1.ManifestWork, rights string) (delivery.Observation, error) {
 	if len(part.entries) == 0 {
 		// All that was in it is elsewhere, or is to go.
 		gone, err := t.deleteWork(ctx, current)
@@ -367,7 +366,15 @@ func (t *Target) deliverPart(ctx context.Context, unit delivery.Unit, part part,
 		return t.awayOr(ctx, unit.Place.Cluster, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
 			Message: "waiting until objects that have no room in their work any more are in another one"})
 	}
-	return t.deliverWork(ctx, unit, part.index, part.entries, current, rights)
+	entries, waiting, err := t.holdBack(ctx, part.entries, all, current)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	observation, err := t.deliverWork(ctx, unit, part.index, entries, current, rights)
+	if waiting == nil || err != nil {
+		return observation, err
+	}
+	return together([]delivery.Observation{observation, *waiting}), nil
 }
 
 // unitWorks are the works of a unit by their indexes, as the cache shows them.
@@ -533,7 +540,7 @@ func (t *Target) deliverWork(ctx context.Context, unit delivery.Unit, index stri
 	if observation.State != delivery.Delivered {
 		return observation, nil
 	}
-	if slices.ContainsFunc(entries, func(e entry) bool { return e.phase == phaseProbe }) {
+	if slices.ContainsFunc(entries, func(e entry) bool { return e.phase == phaseProbe && !e.leaves }) {
 		// It was made just now; that it is ours shows in the next look at the work.
 		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
 	}
@@ -547,7 +554,7 @@ func (t *Target) deliverWork(ctx context.Context, unit delivery.Unit, index stri
 // unless somebody else's is in its place.
 func (t *Target) refusedProbe(ctx context.Context, unit delivery.Unit, entries []entry, work *workv1.ManifestWork, said delivery.Observation) (delivery.Observation, error) {
 	for _, e := range entries {
-		if e.phase != phaseProbe {
+		if e.phase != phaseProbe || e.leaves {
 			continue
 		}
 		switch findingOf(work, e.id(), applicationIdentity, owns(unit, e.shared)) {
@@ -911,59 +918,6 @@ func refusedOrError(verb string, key types.NamespacedName, err error) (delivery.
 			Message: fmt.Sprintf("the hub refuses work %s: %s", key, bounded(refusal.WithoutValues(err.Error())))}, nil
 	}
 	return delivery.Observation{}, fmt.Errorf("%s work %s: %w", verb, key, err)
-}
-
-// gate is what must be waited for before objects may be dropped from a work; nil when they may.
-func (t *Target) gate(ctx context.Context, work *workv1.ManifestWork, leaving []map[string]any) (*delivery.Observation, error) {
-	if !slices.ContainsFunc(leaving, func(content map[string]any) bool { return !isUnknown(work, content) }) {
-		return nil, nil
-	}
-	if settled, wait := t.settled(work); !settled {
-		waiting, err := t.awayOr(ctx, work.Namespace, t.orOverdue(work, delivery.Observation{
-			State: delivery.Waiting, RetryAfter: wait,
-			Message: "waiting until the cluster has applied the previous version, since this one drops an object of it"}))
-		return &waiting, err
-	}
-	return t.ownFirst(ctx, work)
-}
-
-// dropped are the objects of the current work that are not in the wanted one.
-func dropped(wanted, current *workv1.ManifestWork) []map[string]any {
-	kept := identities(wanted)
-	return slices.DeleteFunc(contents(current), func(content map[string]any) bool { return slices.Contains(kept, identify(content)) })
-}
-
-// isUnknown says that the cluster does not know the kind of an object of this version
-// of its work: there is no such object, and nothing to be recorded of it.
-func isUnknown(work *workv1.ManifestWork, content map[string]any) bool {
-	manifest := find(work, render.Object{Content: content})
-	if manifest == nil || manifest.ResourceMeta.Resource != "" || !fetched(work) {
-		return false
-	}
-	applied := meta.FindStatusCondition(manifest.Conditions, workv1.ManifestApplied)
-	return applied != nil && applied.Status == metav1.ConditionFalse && applied.ObservedGeneration == work.Generation
-}
-
-// recorded says that the agent has recorded what it applied of a work of which
-// it could not apply all: it does, unless it does not know the kind of one.
-func recorded(work *workv1.ManifestWork) bool {
-	failed := firstFailed(work)
-	return failed != nil && !slices.ContainsFunc(work.Status.ResourceStatus.Manifests, func(m workv1.ManifestCondition) bool {
-		return m.ResourceMeta.Resource == ""
-	})
-}
-
-// settled says that an object may be dropped from a work.
-func (t *Target) settled(work *workv1.ManifestWork) (bool, time.Duration) {
-	applied := appliedCondition(work)
-	if applied == nil || applied.ObservedGeneration != work.Generation || applied.Status != "True" && !recorded(work) {
-		return false, 0
-	}
-	// The time is the cluster's. One that lies ahead says nothing, and must not hold the work until then.
-	if age := t.Clock.Since(applied.LastTransitionTime.Time); age >= 0 && age < settle {
-		return false, settle - age
-	}
-	return true, 0
 }
 
 func (t *Target) tooEarly(key types.NamespacedName) time.Duration {

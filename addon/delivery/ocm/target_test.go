@@ -51,26 +51,31 @@ func TestShrinkGate(t *testing.T) {
 	}{
 		{
 			name: "never applied", reason: "the agent may be applying it now", before: []render.Object{web, expose}, after: []render.Object{web},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
+			want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second,
 		},
 		{
 			name: "applied failed", reason: "some of it may be there", before: []render.Object{web, expose}, after: []render.Object{web},
 			prepare: func(t *testing.T, h *hub) {
 				h.setStatus(t, webWork, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(1, "False", time.Minute)}})
 			},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it",
+			want: "applying: the cluster could not apply it yet",
 		},
 		{
 			name: "applied another generation", reason: "that was an earlier version", before: []render.Object{web, expose}, after: []render.Object{web},
 			prepare: func(t *testing.T, h *hub) {
 				h.setStatus(t, webWork, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(0, "True", time.Minute)}})
 			},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
+			want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second,
 		},
 		{
 			name: "just applied", reason: "the agent records what it applied after it reported it", before: []render.Object{web, expose}, after: []render.Object{web},
-			prepare: func(t *testing.T, h *hub) { h.setApplied(t, webWork, 0) },
-			want:    "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: time.Second,
+			prepare: func(t *testing.T, h *hub) {
+				h.setStatus(t, webWork, workv1.ManifestWorkStatus{
+					Conditions:     []metav1.Condition{h.appliedAt(1, "True", 0)},
+					ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{reported(web, "True", text(revisionName, web.Digest()))}},
+				})
+			},
+			want: "applying: Service shop-prod/web: it is no part of this version, and is removed once the cluster has applied the rest", retry: time.Second,
 		},
 		{
 			name: "settled", reason: "a second is enough", before: []render.Object{web, expose}, after: []render.Object{web},
@@ -83,8 +88,8 @@ func TestShrinkGate(t *testing.T) {
 			written: true, want: "applying: waiting for the cluster to fetch it",
 		},
 		{
-			name: "renamed", reason: "to rename is to drop", before: []render.Object{web}, after: []render.Object{deployment("web2", "nginx:1")},
-			want: "waiting: waiting until the cluster has applied the previous version, since this one drops an object of it", retry: 30 * time.Second,
+			name: "renamed", reason: "to rename is to add, and to drop later", before: []render.Object{web}, after: []render.Object{deployment("web2", "nginx:1")}, written: true,
+			want: "applying: waiting for the cluster to fetch it", retry: 30 * time.Second,
 		},
 		{
 			name: "grown", reason: "nothing is dropped", before: []render.Object{web}, after: []render.Object{web, expose},

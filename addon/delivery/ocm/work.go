@@ -40,6 +40,10 @@ type entry struct {
 	shared bool
 	// waits says that another application delivers the object, or is to.
 	waits bool
+	// leaves says that the work is to drop the object as soon as it may.
+	leaves bool
+	// kept is the object as its work has it, where it stays so; nil for others.
+	kept *encoded
 	// form is of an object that is as it was rendered, with the feedback that is usual; nil for others.
 	form *form
 }
