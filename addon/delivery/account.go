@@ -17,7 +17,9 @@ import (
 // environments ask for there.
 func (t Tenant) namespaceOwned() map[string]bool {
 	owned := map[string]bool{ObjectID(schema.GroupKind{Kind: "ServiceAccount"}, t.Namespace, v1alpha1.DeployerAccount): true}
-	owned[ObjectID(schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}, t.Namespace, v1alpha1.DeployerAccount)] = true
+	for _, name := range []string{v1alpha1.DeployerAccount, ClusterBinding(t.Role)} {
+		owned[ObjectID(schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}, t.Namespace, name)] = true
+	}
 	for _, name := range t.PullSecrets {
 		owned[ObjectID(schema.GroupKind{Kind: "Secret"}, t.Namespace, name)] = true
 	}

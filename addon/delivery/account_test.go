@@ -20,6 +20,7 @@ type object = map[string]any
 func TestReservedObjects(t *testing.T) {
 	prod := changed(environment("prod", "c1"), func(e *Environment) {
 		e.Spec.NamespaceOptions = &v1alpha1.NamespaceOptions{Objects: raws(isolation), ImagePullSecrets: []string{"registry"}}
+		e.Spec.Permissions = "big"
 	})
 	const refused = `PlacementConflict: environment "prod": the target namespace has an object of this name of its own, by its environments (spec.namespaceOptions) or for the account of deliveries; rename yours: component "own": `
 	tests := []struct {
@@ -33,6 +34,7 @@ func TestReservedObjects(t *testing.T) {
 		{"pull secret", "it is copied again and again", "v1", "Secret", "registry", policy.Treatment{TakeOver: true}, []string{refused + "Secret shop/registry [on c1]"}},
 		{"account", "deliveries would lose their rights", "v1", "ServiceAccount", "fairlead-deployer", policy.Treatment{}, []string{refused + "ServiceAccount shop/fairlead-deployer [on c1]"}},
 		{"rights", "a role that may write RBAC kinds must not extend itself", "rbac.authorization.k8s.io/v1", "RoleBinding", "fairlead-deployer", policy.Treatment{}, []string{refused + "RoleBinding.rbac.authorization.k8s.io shop/fairlead-deployer [on c1]"}},
+		{"other rights", "on a cluster the binding has the name of its role", "rbac.authorization.k8s.io/v1", "RoleBinding", "fairlead-deployer-big", policy.Treatment{}, []string{refused + "RoleBinding.rbac.authorization.k8s.io shop/fairlead-deployer-big [on c1]"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

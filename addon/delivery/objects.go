@@ -83,6 +83,28 @@ func AccountObjects(tenant Tenant) []map[string]any {
 	return []map[string]any{account, binding}
 }
 
+// ClusterBinding is the name of the RoleBinding that gives the deployer account a
+// role on a managed cluster. Another role has another name: no API server lets the
+// role of a binding change, and by two names an agent makes the new one before it
+// removes the old one.
+func ClusterBinding(role string) string {
+	if role == v1alpha1.DeployerRole {
+		return v1alpha1.DeployerAccount
+	}
+	return v1alpha1.DeployerAccount + "-" + role
+}
+
+// ClusterAccountObjects are AccountObjects as a managed cluster gets them.
+func ClusterAccountObjects(tenant Tenant) []map[string]any {
+	objects := AccountObjects(tenant)
+	for _, object := range objects {
+		if metadata, ok := object["metadata"].(map[string]any); ok && object["kind"] == "RoleBinding" {
+			metadata["name"] = ClusterBinding(tenant.Role)
+		}
+	}
+	return objects
+}
+
 // LabelSourceNamespace is, on the objects of a tenant, the hub namespace that delivers there.
 const LabelSourceNamespace = "fairlead.dev/source-namespace"
 

@@ -59,6 +59,16 @@ func (l *live) content() map[string]any {
 	return relisted(out).(map[string]any)
 }
 
+// roleRef is that of a binding; nil for others.
+func (l *live) roleRef() any {
+	for _, fields := range l.fields {
+		if role := fields["roleRef"]; role != nil {
+			return role
+		}
+	}
+	return nil
+}
+
 // itemKey begins the keys of lists that are merged by the names of their items.
 const itemKey = "name="
 
@@ -227,6 +237,9 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 		return ""
 	}
 	content = keyed(content).(map[string]any)
+	if role, bound := object.roleRef(), content["roleRef"]; role != nil && !reflect.DeepEqual(role, bound) {
+		return "Failed to apply manifest: roleRef: Invalid value: cannot change roleRef"
+	}
 	manager := "created"
 	if strategy.ServerSideApply != nil {
 		manager = strategy.ServerSideApply.FieldManager
@@ -389,6 +402,28 @@ func (s *spoke) settle(t *testing.T, units ...delivery.Unit) delivery.Observatio
 	}
 	t.Fatalf("it does not come to rest: %+v, writes %v", said, s.writes)
 	return said
+}
+
+// settleTenant makes tenants and lets the agent work until nothing is written any
+// more. It returns what is said of the last one, and how many works were written.
+func (s *spoke) settleTenant(t *testing.T, tenants ...delivery.Tenant) (said delivery.Observation, written int) {
+	t.Helper()
+	for range 60 {
+		s.writes = nil
+		for _, tenant := range tenants {
+			var err error
+			if said, err = s.EnsureTenant(t.Context(), tenant); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if written += len(s.writes); len(s.writes) == 0 && (said.State == delivery.Delivered || said.RetryAfter == 0 || said.RetryAfter == conflictRetry) {
+			return said, written
+		}
+		s.sync(t)
+		s.pass(time.Second)
+	}
+	t.Fatalf("it does not come to rest: %+v, writes %v", said, s.writes)
+	return said, written
 }
 
 // removeAll lets the agent remove all that the application had, as when it goes.

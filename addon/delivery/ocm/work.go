@@ -193,7 +193,7 @@ func tenantWork(digests *Digests, tenant delivery.Tenant) (*workv1.ManifestWork,
 			SelectivelyOrphan: &workv1.SelectivelyOrphan{OrphaningRules: []workv1.OrphaningRule{orphan}},
 		}
 	}
-	for _, object := range slices.Concat(delivery.AccountObjects(tenant), tenant.Objects) {
+	for _, object := range slices.Concat(delivery.ClusterAccountObjects(tenant), tenant.Objects) {
 		if err := addManifest(work, object, nil); err != nil {
 			return nil, err
 		}

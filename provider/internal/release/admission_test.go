@@ -447,7 +447,9 @@ func (f *fixture) worksAreHeld(t *testing.T) {
 	client := dynamicClient(t, f.asAddon(t))
 	t.Run("Allowed", func(t *testing.T) {
 		check(t, client, map[string]attempt{
-			"Tenant":     {reason: "a tenant has an account, rights and limits", do: applying(t, works, tenantWork)},
+			"Tenant": {reason: "a tenant has an account, rights and limits", do: applying(t, works, tenantWork)},
+			"Binding": {reason: "on a cluster the binding to another role has its name", do: applying(t, works, strings.Replace(tenantWork,
+				"metadata: {name: fairlead-deployer, namespace: shop}\n        roleRef", "metadata: {name: fairlead-deployer-fairlead-deployer, namespace: shop}\n        roleRef", 1))},
 			"Executor":   {reason: "an application is applied as the tenant", do: applying(t, works, executedWork("shop/fairlead-deployer", "shop"))},
 			"Large":      {reason: "a large work is within the cost that a policy may have", do: applying(t, works, largeWork())},
 			"SetBinding": {reason: "it binds sets of clusters in its namespace", do: applying(t, setBindings, "{apiVersion: cluster.open-cluster-management.io/v1beta2, kind: ManagedClusterSetBinding, metadata: {name: default, namespace: fairlead-system}, spec: {clusterSet: default}}")},
@@ -519,6 +521,7 @@ func refusedWorks(t *testing.T) map[string]attempt {
 		"Account":            {reason: "no other account", do: applying(t, works, workWith("{apiVersion: v1, kind: ServiceAccount, metadata: {name: klusterlet-work-sa, namespace: shop}}")), refused: "must be named fairlead-deployer"},
 		"BindAdmin":          {reason: "no other role", do: applying(t, works, binding("fairlead-deployer", "cluster-admin", "shop")), refused: "a RoleBinding of a tenant work must be named"},
 		"BindOther":          {reason: "no other binding", do: applying(t, works, binding("other", "fairlead-deployer", "shop")), refused: "a RoleBinding of a tenant work must be named"},
+		"BindMisnamed":       {reason: "no binding of another role's name", do: applying(t, works, binding("fairlead-deployer-other", "fairlead-deployer", "shop")), refused: "a RoleBinding of a tenant work must be named"},
 		"BindElsewhere":      {reason: "no account of another namespace", do: applying(t, works, binding("fairlead-deployer", "fairlead-deployer", "theirs")), refused: "a RoleBinding of a tenant work must be named"},
 		"OtherRole":          {reason: "no role of another name", do: applying(t, works, role("cluster-admin", "rules: []")), refused: "a ClusterRole of a tenant work must be one of"},
 		"ReservedNamespace":  {reason: "no system namespaces", do: applying(t, works, workWith("{apiVersion: v1, kind: Namespace, metadata: {name: kube-public}}")), refused: "reserved namespace kube-public"},
