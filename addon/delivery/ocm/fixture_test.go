@@ -198,6 +198,11 @@ func applicationWork(unit delivery.Unit) (*workv1.ManifestWork, error) {
 	return unitWork(new(Digests), unit, firstIndex, entries)
 }
 
+// wholeTenant is the work of a tenant of which all is known to be its own.
+func wholeTenant(digests *Digests, tenant delivery.Tenant) (*workv1.ManifestWork, error) {
+	return tenantWork(digests, tenant, tenantEntries(tenant))
+}
+
 func (h *hub) appliedAt(generation int64, status metav1.ConditionStatus, ago time.Duration) metav1.Condition {
 	return metav1.Condition{
 		Type: workv1.WorkApplied, Status: status, Reason: "AppliedManifestWorkComplete", ObservedGeneration: generation,

@@ -127,7 +127,11 @@ func (e entry) encode() (encoded, error) {
 func (e entry) encodeAnew() (encoded, error) {
 	content, feedback := e.content, e.feedback
 	if e.phase == phaseProbe {
-		content, feedback = asProbe(content), append(identityPaths(applicationIdentity), feedback...)
+		identity := e.identity
+		if identity == nil {
+			identity = applicationIdentity
+		}
+		content, feedback = asProbe(content), append(identityPaths(identity), feedback...)
 	}
 	raw, err := json.Marshal(content)
 	if err != nil {

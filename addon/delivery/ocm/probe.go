@@ -89,11 +89,6 @@ func isUnits(unit delivery.Unit, labels map[string]string) bool {
 		delivery.UnitName(labels[v1beta1.LabelAppComponent], labels[v1beta1.LabelReplicaKey]) == unit.Component
 }
 
-// isTenants says that a namespace with those labels was made for the tenant.
-func isTenants(tenant delivery.Tenant, labels map[string]string) bool {
-	return labels[v1alpha1.LabelManagedBy] == v1alpha1.LabelManagedByValue && labels[delivery.LabelSourceNamespace] == tenant.SourceNamespace
-}
-
 // finding is what a cluster says of an object that is probed.
 type finding int
 
@@ -106,6 +101,10 @@ const (
 	findForeign
 	// findFreed means that it was somebody else's and is gone.
 	findFreed
+	// findTaken means that it is of another namespace of the hub.
+	findTaken
+	// findMissing means that it is not there, and nobody was asked to make it.
+	findMissing
 )
 
 // findingOf reads what a cluster says of an object that its work probes.
@@ -237,60 +236,6 @@ func foreignObject(cluster string, content map[string]any) delivery.Observation 
 	return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, Message: fmt.Sprintf(
 		"%s exists on cluster %q and was not delivered for this component: it is neither changed nor deleted; remove it, rename the component, or add a policy of type \"take-over\"",
 		describe(content), cluster)}
-}
-
-// namespaceNotOurs says that a namespace is somebody else's.
-func namespaceNotOurs(tenant delivery.Tenant) delivery.Observation {
-	return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonNamespaceNotOurs, Message: fmt.Sprintf(
-		"namespace %q exists on cluster %q and was not made by Fairlead: set spec.namespaceOptions.adopt of its environment, or choose another spec.targetNamespace",
-		tenant.Namespace, tenant.Cluster)}
-}
-
-// probedTenant is the tenant work as it may be written now: while it is not known
-// whose the namespace is, it holds the namespace alone, which is probed.
-func probedTenant(digests *Digests, tenant delivery.Tenant, current *workv1.ManifestWork) (*workv1.ManifestWork, finding, error) {
-	work, err := tenantWork(digests, tenant)
-	if err != nil || !tenant.Create || tenant.Adopt {
-		return work, findOurs, err
-	}
-	namespace := identify(delivery.NamespaceObject(tenant))
-	at, held := phases(current)[namespace]
-	if held && at != phaseProbe {
-		return work, findOurs, nil
-	}
-	found := findNothing
-	if held {
-		isOurs := func(labels map[string]string) bool { return isTenants(tenant, labels) }
-		found = findingOf(current, namespace, tenantIdentity, isOurs)
-	}
-	if found == findOurs {
-		return work, found, nil
-	}
-	work.Spec.Workload.Manifests, work.Spec.ManifestConfigs = nil, nil
-	if err := addManifest(work, asProbe(delivery.NamespaceObject(tenant)), identityPaths(tenantIdentity)); err != nil {
-		return nil, found, err
-	}
-	work, err = digests.seal(work)
-	return work, found, err
-}
-
-// refusedTenant is why the namespace of a tenant cannot be had, once its work is
-// written as it is to be.
-func (t *Target) refusedTenant(ctx context.Context, tenant delivery.Tenant, current *workv1.ManifestWork, found finding, said delivery.Observation) (delivery.Observation, error) {
-	if said.Reason != delivery.ReasonApplyFailed {
-		return said, nil
-	}
-	switch found {
-	case findForeign:
-		return namespaceNotOurs(tenant), nil
-	case findFreed:
-		return t.freed(ctx, current, "namespace "+tenant.Namespace)
-	}
-	if isConflict(said.Message) {
-		// An agent that applies a probe again meets its own namespace.
-		return delivery.Observation{State: delivery.Applying, RetryAfter: said.RetryAfter, Message: "waiting for the cluster to say whose the namespace is that it has already"}, nil
-	}
-	return said, nil
 }
 
 // freed asks the agent to make an object whose place is free by now.

@@ -195,60 +195,6 @@ func TestProbeThroughEdits(t *testing.T) {
 	}
 }
 
-// TestProbeOfTheNamespace checks that a tenant's namespace which somebody else
-// made is neither changed nor used.
-func TestProbeOfTheNamespace(t *testing.T) {
-	namespace := func(labels map[string]any) *render.Object {
-		return &render.Object{Content: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop-prod", "labels": labels}}}
-	}
-	tests := []struct {
-		name, reason string
-		there        *render.Object
-		adopt        bool
-		want         string
-	}{
-		{name: "nothing", reason: "it is made", want: "delivered"},
-		{
-			name: "somebody else's", reason: "it is not ours", there: namespace(nil),
-			want: `refused NamespaceNotOurs: namespace shop-prod: namespace "shop-prod" exists on cluster "c1" and was not made by Fairlead: set spec.namespaceOptions.adopt of its environment, or choose another spec.targetNamespace`,
-		},
-		{
-			name: "of another namespace of the hub", reason: "it is not ours", there: namespace(map[string]any{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: "blog"}),
-			want: `refused NamespaceNotOurs: namespace shop-prod: namespace "shop-prod" exists on cluster "c1" and was not made by Fairlead: set spec.namespaceOptions.adopt of its environment, or choose another spec.targetNamespace`,
-		},
-		{name: "adopted", reason: "its environment says so", there: namespace(nil), adopt: true, want: "delivered"},
-		{
-			name: "left over", reason: "namespaces stay when a tenant goes", want: "delivered",
-			there: namespace(map[string]any{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: "shop"}),
-		},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			s := newSpoke(t)
-			if test.there != nil {
-				s.create(*test.there)
-			}
-			wanted := tenant
-			wanted.Adopt = test.adopt
-			var got delivery.Observation
-			for range 10 {
-				var err error
-				if got, err = s.EnsureTenant(t.Context(), wanted); err != nil {
-					t.Fatal(err)
-				}
-				s.sync(t)
-			}
-			if diff := cmp.Diff(test.want, said(got)); diff != "" {
-				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
-			}
-			_, account := s.objects[workv1.ResourceIdentifier{Resource: "serviceaccounts", Name: v1alpha1.DeployerAccount, Namespace: "shop-prod"}]
-			if account != (test.want == "delivered") {
-				t.Errorf("the account is there: %t, though %s", account, test.reason)
-			}
-		})
-	}
-}
-
 // TestFindings checks what counts as a proof of whose an object is.
 func TestFindings(t *testing.T) {
 	web := labelled(deployment("web", "nginx:1"), identity("store", "web", "prod"))

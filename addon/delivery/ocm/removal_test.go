@@ -223,7 +223,7 @@ func TestReleaseTenant(t *testing.T) {
 func TestDeletedTenantsAreForgotten(t *testing.T) {
 	h := newHub(t)
 	for i := range 3 {
-		work, err := tenantWork(nil, delivery.Tenant{TenantKey: delivery.TenantKey{Cluster: "c1", Namespace: fmt.Sprint("shop-", i)}, SourceNamespace: "shop"})
+		work, err := wholeTenant(nil, delivery.Tenant{TenantKey: delivery.TenantKey{Cluster: "c1", Namespace: fmt.Sprint("shop-", i)}, SourceNamespace: "shop"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -175,11 +175,7 @@ func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	if observation, err = t.ensure(ctx, work, roles); err != nil {
 		return observation, err
 	}
-	if observation.State == delivery.Delivered && found != findOurs {
-		// It was made just now; the rest of the tenant follows.
-		observation = delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}
-	}
-	observation, err = t.refusedTenant(ctx, tenant, current, found, observation)
+	observation, err = t.unreadyTenant(ctx, tenant, current, found, observation)
 	observation.Message = prefixed("namespace "+tenant.Namespace, observation)
 	return observation, err
 }
@@ -195,9 +191,8 @@ func (t *Target) taken(ctx context.Context, tenant delivery.Tenant) (*delivery.O
 	if source == "" || source == tenant.SourceNamespace {
 		return nil, nil
 	}
-	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
-		"namespace %q on cluster %q belongs to applications of namespace %q: choose another spec.targetNamespace",
-		tenant.Namespace, tenant.Cluster, bounded(source))}, nil
+	taken := namespaceTaken(tenant, source)
+	return &taken, nil
 }
 
 // ensureRoles writes the work with the cluster's roles, and returns the digest of the

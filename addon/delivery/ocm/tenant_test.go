@@ -9,8 +9,139 @@ import (
 	"github.com/google/go-cmp/cmp"
 	workv1 "open-cluster-management.io/api/work/v1"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
+
+// namespaceOf is the tenant's namespace as the cluster has it, for a namespace of the
+// hub; for "" one that was not made by Fairlead.
+func namespaceOf(source string) render.Object {
+	labels := map[string]any{}
+	if source != "" {
+		labels = map[string]any{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: source}
+	}
+	return render.Object{Content: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop-prod", "labels": labels}}}
+}
+
+// hasAccount says that the cluster has the account of the tenant.
+func (s *spoke) hasAccount() bool {
+	return s.objects[workv1.ResourceIdentifier{Resource: "serviceaccounts", Name: v1alpha1.DeployerAccount, Namespace: "shop-prod"}] != nil
+}
+
+const (
+	namespaceIsNotOurs = `refused NamespaceNotOurs: namespace shop-prod: namespace "shop-prod" exists on cluster "c1" and was not made by Fairlead: ` +
+		`set spec.namespaceOptions.adopt of its environment, or choose another spec.targetNamespace`
+	namespaceIsTaken = `refused PlacementConflict: namespace shop-prod: namespace "shop-prod" on cluster "c1" belongs to applications of namespace "blog": ` +
+		`choose another spec.targetNamespace`
+	namespaceIsMissing = `waiting: namespace shop-prod: namespace "shop-prod" does not exist on cluster "c1", and spec.namespaceOptions.create of its environment is false: ` +
+		`waiting for somebody to create it`
+)
+
+// TestNamespaceOfATenant checks whose namespaces a tenant uses. One that somebody
+// else made is neither changed nor used, whatever its environment says of how it is
+// to be made; and no adoption takes what was made for another namespace of the hub.
+func TestNamespaceOfATenant(t *testing.T) {
+	ours, theirs, foreign := namespaceOf("shop"), namespaceOf("blog"), namespaceOf("")
+	tests := []struct {
+		name, reason  string
+		there         *render.Object
+		create, adopt bool
+		want          string
+		writes        int
+	}{
+		{"nothing", "it is made", nil, true, false, "delivered", 3},
+		{"somebody else's", "it is not ours", &foreign, true, false, namespaceIsNotOurs, 2},
+		{"another tenant's", "its applications may be gone, and their claims are there", &theirs, true, false, namespaceIsTaken, 2},
+		{"left over", "namespaces stay when a tenant goes", &ours, true, false, "delivered", 3},
+		{"nothing, adopting", "it is made", nil, true, true, "delivered", 3},
+		{"adopted", "its environment says so", &foreign, true, true, "delivered", 3},
+		{"another tenant's, adopting", "not even adoption takes it", &theirs, true, true, namespaceIsTaken, 2},
+		{"nothing, not created", "somebody else is to make it", nil, false, false, namespaceIsMissing, 2},
+		{"somebody else's, not created", "that it is not made does not make it ours", &foreign, false, false, namespaceIsNotOurs, 2},
+		{"another tenant's, not created", "it is not ours", &theirs, false, false, namespaceIsTaken, 2},
+		{"left over, not created", "it is ours", &ours, false, false, "delivered", 3},
+		{"nothing, not created, adopting", "somebody else is to make it", nil, false, true, namespaceIsMissing, 2},
+		{"adopted, not created", "its environment says so", &foreign, false, true, "delivered", 3},
+		{"another tenant's, not created, adopting", "not even adoption takes it", &theirs, false, true, namespaceIsTaken, 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			if test.there != nil {
+				s.create(*test.there)
+			}
+			wanted := tenant
+			wanted.Create, wanted.Adopt = test.create, test.adopt
+			got, written := s.settleTenant(t, wanted)
+			if diff := cmp.Diff(test.want, said(got)); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if written != test.writes {
+				t.Errorf("%d writes, want %d: %s", written, test.writes, test.reason)
+			}
+			if s.hasAccount() != (test.want == "delivered") {
+				t.Errorf("the account is there: %t, though %s", s.hasAccount(), test.reason)
+			}
+			if namespace := s.objects[identify(ours.Content)]; namespace != nil && len(namespace.owners) > 0 {
+				t.Errorf("the namespace goes with the work of the tenant: %v", namespace.owners)
+			}
+		})
+	}
+}
+
+// TestNamespaceOfATenantChanges checks what becomes of a tenant when its namespace
+// changes, or what its environment says of it.
+func TestNamespaceOfATenantChanges(t *testing.T) {
+	given := func(create, adopt bool) delivery.Tenant {
+		changed := tenant
+		changed.Create, changed.Adopt = create, adopt
+		return changed
+	}
+	type step struct {
+		reason string
+		// there replaces what the cluster has, when it is set.
+		there  *render.Object
+		tenant delivery.Tenant
+		want   string
+		writes int
+	}
+	ours, theirs, foreign := namespaceOf("shop"), namespaceOf("blog"), namespaceOf("")
+	for name, steps := range map[string][]step{
+		"made by others": {
+			{"it is not there", nil, given(false, true), namespaceIsMissing, 2},
+			{"somebody has made it", &foreign, given(false, true), "delivered", 1},
+			{"it is not adopted any more", nil, given(false, false), namespaceIsNotOurs, 0},
+			{"it is", nil, given(false, true), "delivered", 0},
+			{"it is to be made as well", nil, given(true, true), "delivered", 1},
+			{"it is not", nil, given(false, false), "delivered", 1},
+			{"somebody makes it anew", &foreign, given(false, false), namespaceIsNotOurs, 0},
+			{"another tenant's comes in its place", &theirs, given(false, true), namespaceIsTaken, 0},
+			{"that one is not written over", nil, given(true, true), namespaceIsTaken, 0},
+			{"the own one is back", &ours, given(false, false), "delivered", 0},
+		},
+		"somebody else's": {
+			{"it is somebody else's", &foreign, given(false, false), namespaceIsNotOurs, 2},
+			{"it is to be made, and is not", nil, given(true, false), namespaceIsNotOurs, 1},
+			{"it is adopted", nil, given(true, true), "delivered", 1},
+			{"it is ours now", nil, given(true, false), "delivered", 0},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSpoke(t)
+			for _, step := range steps {
+				if step.there != nil {
+					s.create(*step.there)
+					s.sync(t)
+				}
+				got, written := s.settleTenant(t, step.tenant)
+				if diff := cmp.Diff(step.want, said(got)); diff != "" || written != step.writes {
+					t.Errorf("%s: %d writes, want %d (-want +got):\n%s", step.reason, written, step.writes, diff)
+				}
+			}
+		})
+	}
+}
 
 // bindings are the names of the bindings that a cluster has, with their roles.
 func (s *spoke) bindings() map[string]any {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,6 +43,8 @@ type entry struct {
 	leaves bool
 	// kept is the object as its work has it, where it stays so; nil for others.
 	kept *encoded
+	// identity are the labels that say whose the object is, when it is probed; those of applications when nil.
+	identity []string
 	// form is of an object that is as it was rendered, with the feedback that is usual; nil for others.
 	form *form
 }
@@ -177,27 +178,18 @@ func identify(content map[string]any) workv1.ResourceIdentifier {
 	return workv1.ResourceIdentifier{Group: object.GroupVersionKind().Group, Resource: render.Plural(object.Kind), Name: name, Namespace: namespace}
 }
 
-// tenantWork is the work that makes a tenant. It has no executor: the account
-// that others are applied as comes from here.
-func tenantWork(digests *Digests, tenant delivery.Tenant) (*workv1.ManifestWork, error) {
+// tenantWork is the work that makes a tenant, with those of its objects. It has no
+// executor: the account that others are applied as comes from here.
+func tenantWork(digests *Digests, tenant delivery.Tenant, entries []entry) (*workv1.ManifestWork, error) {
 	work := newWork(tenant.Cluster, TenantWorkName(tenant.Namespace), PurposeTenant)
 	work.Labels[LabelTargetNamespace] = tenant.Namespace
 	work.Labels[delivery.LabelSourceNamespace] = tenant.SourceNamespace
-	if tenant.Create {
-		if err := addManifest(work, delivery.NamespaceObject(tenant), nil); err != nil {
-			return nil, err
-		}
-		orphan := workv1.OrphaningRule{Resource: "namespaces", Name: tenant.Namespace}
-		work.Spec.DeleteOption = &workv1.DeleteOption{
-			PropagationPolicy: workv1.DeletePropagationPolicyTypeSelectivelyOrphan,
-			SelectivelyOrphan: &workv1.SelectivelyOrphan{OrphaningRules: []workv1.OrphaningRule{orphan}},
-		}
-	}
-	for _, object := range slices.Concat(delivery.ClusterAccountObjects(tenant), tenant.Objects) {
-		if err := addManifest(work, object, nil); err != nil {
+	for _, entry := range entries {
+		if err := addEntry(work, entry); err != nil {
 			return nil, err
 		}
 	}
+	work.Spec.DeleteOption = deleteOption(entries)
 	return digests.seal(work)
 }
 

@@ -64,9 +64,9 @@ func TestWorks(t *testing.T) {
 		{"work-webservice.yaml", func() (*workv1.ManifestWork, error) {
 			return applicationWork(delivery.Unit{Owner: owner, Component: "web", Place: place, Result: rendered})
 		}},
-		{"tenant.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(new(Digests), annotated) }},
-		{"tenant-objects.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(new(Digests), equipped) }},
-		{"tenant-not-created.yaml", func() (*workv1.ManifestWork, error) { return tenantWork(new(Digests), adopted) }},
+		{"tenant.yaml", func() (*workv1.ManifestWork, error) { return wholeTenant(new(Digests), annotated) }},
+		{"tenant-objects.yaml", func() (*workv1.ManifestWork, error) { return wholeTenant(new(Digests), equipped) }},
+		{"tenant-not-created.yaml", func() (*workv1.ManifestWork, error) { return wholeTenant(new(Digests), adopted) }},
 		{"roles.yaml", func() (*workv1.ManifestWork, error) {
 			return rolesWork(new(Digests), "c1", []rbacv1.ClusterRole{*role("big", "secrets"), *role("fairlead-deployer", "pods")})
 		}},
@@ -107,7 +107,7 @@ func TestWorksAreSafe(t *testing.T) {
 			t.Errorf("%v: ignored fields switch repair off for the whole object", config.ResourceIdentifier)
 		}
 	}
-	made, err := tenantWork(new(Digests), tenant)
+	made, err := wholeTenant(new(Digests), tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
