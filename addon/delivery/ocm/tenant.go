@@ -39,10 +39,12 @@ func readNamespace(tenant delivery.Tenant) entry {
 }
 
 // probedTenant is the tenant work as it may be written now: while it is not known
-// whose the namespace is, it holds the namespace alone, which is probed or read.
+// whose the namespace is, it holds the namespace alone, which is probed or read. What
+// environments ask for in the namespace is probed as well.
 func probedTenant(digests *Digests, tenant delivery.Tenant, current *workv1.ManifestWork) (*workv1.ManifestWork, finding, error) {
 	found := namespaceFound(tenant, current)
 	entries := tenantEntries(tenant)
+	probeObjects(tenant, entries[len(entries)-len(tenant.Objects):], current)
 	switch prepared := holdsAccount(current); {
 	case found == findOurs:
 	case prepared && (found == findForeign || found == findTaken):
@@ -60,6 +62,18 @@ func probedTenant(digests *Digests, tenant delivery.Tenant, current *workv1.Mani
 	}
 	work, err := tenantWork(digests, tenant, entries)
 	return work, found, err
+}
+
+// probeObjects probes what environments ask for in the namespace of a tenant, as long
+// as it is not known to be theirs: somebody may have made one of that name.
+func probeObjects(tenant delivery.Tenant, entries []entry, current *workv1.ManifestWork) {
+	held := phases(current)
+	for i, e := range entries {
+		at, isHeld := held[e.id()]
+		if !isHeld || at == phaseProbe && findingOf(current, e.id(), tenantIdentity, tenant.OfTenant) != findOurs {
+			entries[i].phase = phaseProbe
+		}
+	}
 }
 
 // holdsAccount says that a work has the account of its tenant, so that it was known
@@ -151,7 +165,42 @@ func (t *Target) unreadyTenant(ctx context.Context, tenant delivery.Tenant, curr
 	case findNothing:
 		return unknownNamespace(tenant, said), nil
 	}
+	return t.unreadyObjects(ctx, tenant, current, said)
+}
+
+// unreadyObjects is why what environments ask for in the namespace of a tenant is not
+// there; what was said when all of it is known to be theirs.
+func (t *Target) unreadyObjects(ctx context.Context, tenant delivery.Tenant, current *workv1.ManifestWork, said delivery.Observation) (delivery.Observation, error) {
+	held, probing := phases(current), false
+	for _, object := range tenant.Objects {
+		id := identify(object)
+		if held[id] != phaseProbe {
+			continue
+		}
+		probing = true
+		switch findingOf(current, id, tenantIdentity, tenant.OfTenant) {
+		case findForeign:
+			return foreignTenantObject(tenant, object), nil
+		case findFreed:
+			return t.freed(ctx, current, describe(object))
+		}
+	}
+	switch {
+	case probing && said.State == delivery.Delivered:
+		// They were made just now; that they are theirs shows in the next look at the work.
+		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
+	case probing && isConflict(said.Message):
+		return delivery.Observation{State: delivery.Applying, RetryAfter: said.RetryAfter,
+			Message: "waiting for the cluster to say whose the objects are that it has already"}, nil
+	}
 	return said, nil
+}
+
+// foreignTenantObject says that what an environment asks for is somebody else's.
+func foreignTenantObject(tenant delivery.Tenant, object map[string]any) delivery.Observation {
+	return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, Message: fmt.Sprintf(
+		"%s exists on cluster %q and was not made for an environment: it is neither changed nor deleted; remove it, or rename what spec.namespaceOptions asks for",
+		describe(object), tenant.Cluster)}
 }
 
 // unknownNamespace is said while it is not known whose the namespace of a tenant is.

@@ -5,8 +5,10 @@ package ocm
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -19,7 +21,7 @@ import (
 func namespaceOf(source string) render.Object {
 	labels := map[string]any{}
 	if source != "" {
-		labels = map[string]any{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: source}
+		labels = tenantLabels(source)
 	}
 	return render.Object{Content: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop-prod", "labels": labels}}}
 }
@@ -202,5 +204,133 @@ func TestRoleOfATenantThatIsStuck(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{"fairlead-deployer-big": "big"}, s.bindings()); diff != "" {
 		t.Errorf("bindings (-want +got):\n%s", diff)
+	}
+}
+
+// quota is a ResourceQuota of the tenant's namespace with those labels.
+func quota(name, pods string, labels map[string]any) render.Object {
+	return render.Object{Content: map[string]any{
+		"apiVersion": "v1", "kind": "ResourceQuota", "metadata": map[string]any{"name": name, "namespace": "shop-prod", "labels": labels},
+		"spec": map[string]any{"hard": map[string]any{"pods": pods}},
+	}}
+}
+
+// tenantLabels are those of a tenant's objects, for a namespace of the hub.
+func tenantLabels(source string) map[string]any {
+	return map[string]any{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue, delivery.LabelSourceNamespace: source}
+}
+
+// equipped is the tenant with what environments ask for in its namespace.
+func equipped(objects ...render.Object) delivery.Tenant {
+	wanted := tenant
+	wanted.Adopt = true
+	for _, object := range objects {
+		wanted.Objects = append(wanted.Objects, object.Content)
+	}
+	return wanted
+}
+
+// podsOf is the limit of the quota that the cluster has; empty when it has none.
+func (s *spoke) podsOf(name string) any {
+	object := s.objects[identify(quota(name, "", nil).Content)]
+	if object == nil {
+		return ""
+	}
+	return object.content()["spec"].(map[string]any)["hard"].(map[string]any)["pods"]
+}
+
+const quotaIsForeign = `refused ForeignObject: namespace shop-prod: ResourceQuota shop-prod/limits exists on cluster "c1" and was not made for an environment: ` +
+	`it is neither changed nor deleted; remove it, or rename what spec.namespaceOptions asks for`
+
+// TestObjectsOfATenant checks, in a namespace that has an object of that name
+// already, what becomes of what environments ask for there.
+func TestObjectsOfATenant(t *testing.T) {
+	wanted := quota("limits", "10", tenantLabels("shop"))
+	tests := []struct {
+		name, reason string
+		// labels of the quota that is there; nil for none.
+		labels map[string]any
+		want   string
+		pods   string
+		writes int
+	}{
+		{"nothing", "it is made, and written as usual from then on", nil, "delivered", "10", 4},
+		{"somebody else's", "it stays as it is", map[string]any{}, quotaIsForeign, "99", 3},
+		{"another tenant's", "its labels are not ours", tenantLabels("blog"), quotaIsForeign, "99", 3},
+		{"left over", "the tenant had it before", tenantLabels("shop"), "delivered", "10", 4},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			s.create(namespaceOf(""))
+			if test.labels != nil {
+				s.create(quota("limits", "99", test.labels))
+			}
+			got, written := s.settleTenant(t, equipped(wanted))
+			if diff := cmp.Diff(test.want, said(got)); diff != "" || written != test.writes {
+				t.Errorf("%d writes, want %d, since %s (-want +got):\n%s", written, test.writes, test.reason, diff)
+			}
+			if pods := s.podsOf("limits"); pods != test.pods {
+				t.Errorf("the quota has %v pods, want %s: %s", pods, test.pods, test.reason)
+			}
+			for range 3 {
+				s.sync(t)
+				s.pass(10 * time.Minute)
+				if _, written := s.settleTenant(t, equipped(wanted)); written > 0 {
+					t.Errorf("%d writes though nothing changed", written)
+				}
+			}
+			if got, _ := s.settleTenant(t, equipped()); got.State != delivery.Delivered {
+				t.Errorf("without the quota: %s", said(got))
+			}
+			if left := s.podsOf("limits") != ""; left != (test.pods == "99") {
+				t.Errorf("after no environment asks for it the quota is there: %t, since %s", left, test.reason)
+			}
+		})
+	}
+}
+
+// TestObjectsOfATenantChange checks that what an environment asks for later is probed
+// and what was there is not, and that it is made when its place is free.
+func TestObjectsOfATenantChange(t *testing.T) {
+	first := quota("first", "1", tenantLabels("shop"))
+	s := newSpoke(t)
+	s.settleTenant(t, equipped(first))
+	foreign := s.create(quota("limits", "99", nil))
+	more := equipped(quota("first", "2", tenantLabels("shop")), quota("limits", "10", tenantLabels("shop")))
+	if got, written := s.settleTenant(t, more); said(got) != quotaIsForeign || written != 1 {
+		t.Errorf("%s after %d writes, want it refused after one", said(got), written)
+	}
+	if pods := s.podsOf("first"); pods != "2" {
+		t.Errorf("the first quota has %v pods: what is known is written beside what is refused", pods)
+	}
+	delete(s.objects, foreign)
+	// The agent looks, and does not apply.
+	work := s.work(t, TenantWorkName("shop-prod"))
+	for i := range work.Status.ResourceStatus.Manifests {
+		if manifest := &work.Status.ResourceStatus.Manifests[i]; manifest.ResourceMeta.Name == "limits" {
+			manifest.Conditions[0].Status = metav1.ConditionFalse
+		}
+	}
+	s.setStatus(t, work.Name, work.Status)
+	if got, _ := s.settleTenant(t, more); got.State != delivery.Delivered || s.podsOf("limits") != "10" {
+		t.Errorf("%s with %v pods, want it delivered when its place is free", said(got), s.podsOf("limits"))
+	}
+}
+
+// TestUnownedObjectsOfATenant checks that what an agent made for a tenant, without
+// making its work the owner, goes when it is dropped at once.
+func TestUnownedObjectsOfATenant(t *testing.T) {
+	s := newSpoke(t)
+	s.settleTenant(t, equipped())
+	more := equipped(quota("limits", "10", tenantLabels("shop")))
+	if _, err := s.EnsureTenant(t.Context(), more); err != nil {
+		t.Fatal(err)
+	}
+	s.interrupt(t)
+	s.sync(t) // and meets what it made itself
+	s.pass(2 * time.Second)
+	if got, _ := s.settleTenant(t, equipped()); got.State != delivery.Delivered || s.podsOf("limits") != "" {
+		t.Errorf("%s, and the quota is there with %v pods, want it gone", said(got), s.podsOf("limits"))
 	}
 }

@@ -27,15 +27,13 @@ import (
 // unowned are the objects of a work that it probes and that are its own, without
 // being owned. unknown says that the cluster does not tell of one whose it is.
 func unowned(work *workv1.ManifestWork) (ids map[workv1.ResourceIdentifier]bool, unknown bool) {
-	record := recordOf(work)
-	unit := delivery.Unit{Owner: record.Owner, Component: record.Component, Place: record.Place}
-	isOurs := func(labels map[string]string) bool { return isUnits(unit, labels) }
+	labels, isOurs := whose(work)
 	ids = map[workv1.ResourceIdentifier]bool{}
 	for id, at := range phases(work) {
-		if at != phaseProbe || !metItself(work, id) {
+		if at != phaseProbe || !metItself(work, id) || isOrphaning(work, id) {
 			continue
 		}
-		switch findingOf(work, id, applicationIdentity, isOurs) {
+		switch findingOf(work, id, labels, isOurs) {
 		case findOurs:
 			ids[id] = true
 		case findNothing:
@@ -45,6 +43,16 @@ func unowned(work *workv1.ManifestWork) (ids map[workv1.ResourceIdentifier]bool,
 	return ids, unknown
 }
 
+// whose are the labels that say whose an object is, and which of them are those of a work.
+func whose(work *workv1.ManifestWork) (labels []string, isOurs func(map[string]string) bool) {
+	if work.Labels[LabelPurpose] == PurposeTenant {
+		return tenantIdentity, delivery.Tenant{SourceNamespace: work.Labels[delivery.LabelSourceNamespace]}.OfTenant
+	}
+	record := recordOf(work)
+	unit := delivery.Unit{Owner: record.Owner, Component: record.Component, Place: record.Place}
+	return applicationIdentity, func(labels map[string]string) bool { return isUnits(unit, labels) }
+}
+
 // isProbing says that the cluster may be making a probed object now, or making the
 // work the owner of one.
 func isProbing(work *workv1.ManifestWork) bool {
@@ -52,7 +60,7 @@ func isProbing(work *workv1.ManifestWork) bool {
 		return false
 	}
 	for id, at := range phases(work) {
-		if at == phaseProbe || metItself(work, id) {
+		if (at == phaseProbe || metItself(work, id)) && !isOrphaning(work, id) {
 			return true
 		}
 	}
@@ -74,7 +82,7 @@ func metItself(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
 // before it is deleted or drops objects; nil when it is.
 func (t *Target) ownFirst(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
 	reported := appliedCondition(work)
-	if reported == nil || work.Labels[LabelPurpose] != PurposeApplication {
+	if purpose := work.Labels[LabelPurpose]; reported == nil || purpose != PurposeApplication && purpose != PurposeTenant {
 		return nil, nil
 	}
 	waiting := &delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the cluster has said whose its objects are"}
@@ -101,7 +109,7 @@ func (t *Target) own(ctx context.Context, work *workv1.ManifestWork, ids map[wor
 		return nil // the cache lags behind
 	}
 	callUsually(&whole)
-	owning := newWork(whole.Namespace, whole.Name, PurposeApplication)
+	owning := newWork(whole.Namespace, whole.Name, whole.Labels[LabelPurpose])
 	owning.Labels, owning.Spec = whole.Labels, *whole.Spec.DeepCopy()
 	for i := range owning.Spec.Workload.Manifests {
 		manifest := &owning.Spec.Workload.Manifests[i]
