@@ -68,11 +68,12 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		return r.finalize(ctx, app)
 	}
 	ours, err := r.ownership.handles(ctx, app)
-	if err == nil && !ours {
-		r.metrics.forget(request.NamespacedName) // another controller's is none of ours to count
-	}
-	if err != nil || !ours {
+	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if !ours {
+		r.metrics.forget(request.NamespacedName) // another controller's is none of ours to count
+		return r.handOver(ctx, app)
 	}
 	outcome, err := r.deliver(ctx, app)
 	if err != nil && outcome == nil {
@@ -84,6 +85,21 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		dropForeign(&wanted)
 	}
 	return result(outcome.retryAfter(), err, r.writeStatus(ctx, app, wanted))
+}
+
+// handOver looks after what was delivered of an application that is another
+// controller's by now: it stays, but holds no environment or binding that goes.
+func (r *ApplicationReconciler) handOver(ctx context.Context, app *v1beta1.Application) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
+		return ctrl.Result{}, nil // nothing was delivered
+	}
+	world, err := r.world.read(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	found := &outcome{}
+	err = r.giveUp(ctx, app, world, found)
+	return ctrl.Result{RequeueAfter: found.retryAfter()}, err
 }
 
 // gone looks after an application that is not there: something that carried its
@@ -175,9 +191,10 @@ func (r *ApplicationReconciler) plan(ctx context.Context, app *v1beta1.Applicati
 	return plan, &outcome{warnings: ignored(warnings, plan), again: again}, nil
 }
 
-// giveUp removes what an application that cannot be rendered has in environments
-// and through bindings that are being deleted: they wait for it, and whoever can
-// make an application invalid must not be able to hold them.
+// giveUp removes what an application that is not delivered any more, such as one
+// that cannot be rendered, has in environments and through bindings that are being
+// deleted: they wait for it, and whoever can change an application must not be able
+// to hold them.
 func (r *ApplicationReconciler) giveUp(ctx context.Context, app *v1beta1.Application, world delivery.World, found *outcome) error {
 	plan := delivery.KeepingPlan(world, ownerOf(app), r.world.away(ctx)).Ordered(policy.RemovalOrder(app.Spec))
 	if !plan.GivesUp() {

@@ -38,7 +38,7 @@ func TestHub(t *testing.T) {
 		{"applications", map[string]func(*testing.T, *hub){
 			"lifecycle": testLifecycle, "steady state": testSteadyState, "drift": testDrift, "foreign object": testForeignObject,
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
-			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "one environment": testOneEnvironment, "misspelt cluster": testMisspeltCluster, "late label": testLateLabel, "target namespace": testTargetNamespace,
+			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "handed over": testHandedOver, "one environment": testOneEnvironment, "misspelt cluster": testMisspeltCluster, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
 			"secrets": testSecrets, "no account": testNoAccount, "definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota, "scraping": testScraping,
 		}},
@@ -467,6 +467,34 @@ func testGivenUp(t *testing.T, h *hub) {
 	h.remove(t, app)
 	h.gone(t, app)
 	h.empty(t, "givenup-other")
+}
+
+// testHandedOver checks that an application that another controller has by now keeps
+// what was delivered of it, and does not hold the deletion of its environment.
+func testHandedOver(t *testing.T, h *hub) {
+	tenant := h.newTenant(t, "handedover")
+	app := appIn("handedover", "store", component("web", "nginx:1", ""))
+	h.create(t, app)
+	h.running(t, app)
+	before := passes(t, "application")
+	change(t, h, app, func(a *v1beta1.Application) {
+		a.Annotations = map[string]string{v1beta1.AnnotationControllerRequirement: "another"}
+	})
+	h.waitFor(t, "a pass", func(context.Context) (string, error) {
+		if passes(t, "application") > before {
+			return "", nil
+		}
+		return "nobody looked", nil
+	})
+	web := deploymentIn("handedover", "web")
+	if err := h.Get(t.Context(), client.ObjectKeyFromObject(web), web); err != nil || !web.DeletionTimestamp.IsZero() {
+		t.Errorf("it does not stay: %v", err)
+	}
+	h.remove(t, tenant.environment)
+	h.gone(t, tenant.environment, web)
+	h.remove(t, app)
+	h.gone(t, app)
+	h.empty(t, "handedover")
 }
 
 // testOneEnvironment checks that an environment which breaks an application keeps
