@@ -203,6 +203,18 @@ func wholeTenant(digests *Digests, tenant delivery.Tenant) (*workv1.ManifestWork
 	return tenantWork(digests, tenant, tenantEntries(tenant))
 }
 
+// wholeRoles is the work with the roles of a cluster that are known to be ours.
+func wholeRoles(cluster string, roles ...rbacv1.ClusterRole) (*workv1.ManifestWork, error) {
+	entries, err := roleEntries(roles, nil)
+	if err != nil {
+		return nil, err
+	}
+	for i := range entries {
+		entries[i].phase = phaseApply
+	}
+	return rolesWork(new(Digests), cluster, entries)
+}
+
 func (h *hub) appliedAt(generation int64, status metav1.ConditionStatus, ago time.Duration) metav1.Condition {
 	return metav1.Condition{
 		Type: workv1.WorkApplied, Status: status, Reason: "AppliedManifestWorkComplete", ObservedGeneration: generation,

@@ -208,7 +208,7 @@ func TestForgedUID(t *testing.T) {
 // something of the namespace was removed before, that is waited for.
 func TestForgedTenant(t *testing.T) {
 	h := newHub(t)
-	for range 2 {
+	for range 3 { // the roles are probed, then written
 		if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
 			t.Fatal(err)
 		}

@@ -214,7 +214,15 @@ func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (strin
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
-	work, err := rolesWork(t.Digests, tenant.Cluster, roles)
+	current, err := t.get(ctx, types.NamespacedName{Namespace: tenant.Cluster, Name: RolesWorkName})
+	if err != nil {
+		return "", delivery.Observation{}, err
+	}
+	entries, err := roleEntries(roles, current)
+	if err != nil {
+		return "", delivery.Observation{}, err
+	}
+	work, err := rolesWork(t.Digests, tenant.Cluster, entries)
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
@@ -223,6 +231,9 @@ func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (strin
 		return "", delivery.Observation{}, err
 	}
 	observation, err := t.ensure(ctx, work, "")
+	if err == nil {
+		observation, err = t.unreadyRoles(ctx, entries, current, observation)
+	}
 	observation.Message = prefixed("the deployer's roles", observation)
 	return digest, observation, err
 }

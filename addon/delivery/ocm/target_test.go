@@ -387,6 +387,9 @@ func TestEnsureTenantOrder(t *testing.T) {
 	ensure("applying: the deployer's roles: waiting for the cluster to fetch it", "create c1/"+RolesWorkName)
 	ensure("applying: the deployer's roles: waiting for the cluster to fetch it")
 	h.setApplied(t, RolesWorkName, 0)
+	// The roles were made by now, and are written from now on.
+	ensure("applying: the deployer's roles: waiting for the cluster to fetch it", "update c1/"+RolesWorkName)
+	h.setApplied(t, RolesWorkName, 0)
 	ensure("applying: namespace shop-prod: waiting for the cluster to fetch it", "create c1/"+TenantWorkName("shop-prod"))
 	h.setApplied(t, TenantWorkName("shop-prod"), 0)
 	// The namespace was made by now, and the account follows at once.
@@ -399,7 +402,7 @@ func TestEnsureTenantOrder(t *testing.T) {
 // tenant work in turn.
 func TestTenantOfTwoNamespaces(t *testing.T) {
 	h := newHub(t)
-	for range 2 {
+	for range 3 {
 		if _, err := h.EnsureTenant(t.Context(), tenant); err != nil {
 			t.Fatal(err)
 		}

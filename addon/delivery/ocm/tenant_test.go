@@ -52,20 +52,20 @@ func TestNamespaceOfATenant(t *testing.T) {
 		want          string
 		writes        int
 	}{
-		{"nothing", "it is made", nil, true, false, "delivered", 3},
-		{"somebody else's", "it is not ours", &foreign, true, false, namespaceIsNotOurs, 2},
-		{"another tenant's", "its applications may be gone, and their claims are there", &theirs, true, false, namespaceIsTaken, 2},
-		{"left over", "namespaces stay when a tenant goes", &ours, true, false, "delivered", 3},
-		{"nothing, adopting", "it is made", nil, true, true, "delivered", 3},
-		{"adopted", "its environment says so", &foreign, true, true, "delivered", 3},
-		{"another tenant's, adopting", "not even adoption takes it", &theirs, true, true, namespaceIsTaken, 2},
-		{"nothing, not created", "somebody else is to make it", nil, false, false, namespaceIsMissing, 2},
-		{"somebody else's, not created", "that it is not made does not make it ours", &foreign, false, false, namespaceIsNotOurs, 2},
-		{"another tenant's, not created", "it is not ours", &theirs, false, false, namespaceIsTaken, 2},
-		{"left over, not created", "it is ours", &ours, false, false, "delivered", 3},
-		{"nothing, not created, adopting", "somebody else is to make it", nil, false, true, namespaceIsMissing, 2},
-		{"adopted, not created", "its environment says so", &foreign, false, true, "delivered", 3},
-		{"another tenant's, not created, adopting", "not even adoption takes it", &theirs, false, true, namespaceIsTaken, 2},
+		{"nothing", "it is made", nil, true, false, "delivered", 4},
+		{"somebody else's", "it is not ours", &foreign, true, false, namespaceIsNotOurs, 3},
+		{"another tenant's", "its applications may be gone, and their claims are there", &theirs, true, false, namespaceIsTaken, 3},
+		{"left over", "namespaces stay when a tenant goes", &ours, true, false, "delivered", 4},
+		{"nothing, adopting", "it is made", nil, true, true, "delivered", 4},
+		{"adopted", "its environment says so", &foreign, true, true, "delivered", 4},
+		{"another tenant's, adopting", "not even adoption takes it", &theirs, true, true, namespaceIsTaken, 3},
+		{"nothing, not created", "somebody else is to make it", nil, false, false, namespaceIsMissing, 3},
+		{"somebody else's, not created", "that it is not made does not make it ours", &foreign, false, false, namespaceIsNotOurs, 3},
+		{"another tenant's, not created", "it is not ours", &theirs, false, false, namespaceIsTaken, 3},
+		{"left over, not created", "it is ours", &ours, false, false, "delivered", 4},
+		{"nothing, not created, adopting", "somebody else is to make it", nil, false, true, namespaceIsMissing, 3},
+		{"adopted, not created", "its environment says so", &foreign, false, true, "delivered", 4},
+		{"another tenant's, not created, adopting", "not even adoption takes it", &theirs, false, true, namespaceIsTaken, 3},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestNamespaceOfATenantChanges(t *testing.T) {
 	ours, theirs, foreign := namespaceOf("shop"), namespaceOf("blog"), namespaceOf("")
 	for name, steps := range map[string][]step{
 		"made by others": {
-			{"it is not there", nil, given(false, true), namespaceIsMissing, 2},
+			{"it is not there", nil, given(false, true), namespaceIsMissing, 3},
 			{"somebody has made it", &foreign, given(false, true), "delivered", 1},
 			{"it is not adopted any more", nil, given(false, false), namespaceIsNotOurs, 0},
 			{"it is", nil, given(false, true), "delivered", 0},
@@ -123,7 +123,7 @@ func TestNamespaceOfATenantChanges(t *testing.T) {
 			{"the own one is back", &ours, given(false, false), "delivered", 0},
 		},
 		"somebody else's": {
-			{"it is somebody else's", &foreign, given(false, false), namespaceIsNotOurs, 2},
+			{"it is somebody else's", &foreign, given(false, false), namespaceIsNotOurs, 3},
 			{"it is to be made, and is not", nil, given(true, false), namespaceIsNotOurs, 1},
 			{"it is adopted", nil, given(true, true), "delivered", 1},
 			{"it is ours now", nil, given(true, false), "delivered", 0},
@@ -165,10 +165,10 @@ func TestRoleOfATenantChanges(t *testing.T) {
 		want         map[string]any
 		writes       int
 	}{
-		{"it starts with the usual rights", "fairlead-deployer", map[string]any{"fairlead-deployer": "fairlead-deployer"}, 3},
+		{"it starts with the usual rights", "fairlead-deployer", map[string]any{"fairlead-deployer": "fairlead-deployer"}, 4},
 		{"nothing changes", "fairlead-deployer", map[string]any{"fairlead-deployer": "fairlead-deployer"}, 0},
-		{"it gets more: the roles' work is written, and the tenant's once", "big", map[string]any{"fairlead-deployer-big": "big"}, 2},
-		{"it gets fewer", "small", map[string]any{"fairlead-deployer-small": "small"}, 2},
+		{"it gets more: the roles' work is written twice, and the tenant's once", "big", map[string]any{"fairlead-deployer-big": "big"}, 3},
+		{"it gets fewer", "small", map[string]any{"fairlead-deployer-small": "small"}, 3},
 		{"it gets what the cluster knows from before", "big", map[string]any{"fairlead-deployer-big": "big"}, 1},
 		{"it gets the usual ones", "fairlead-deployer", map[string]any{"fairlead-deployer": "fairlead-deployer"}, 1},
 	} {
@@ -254,10 +254,10 @@ func TestObjectsOfATenant(t *testing.T) {
 		pods   string
 		writes int
 	}{
-		{"nothing", "it is made, and written as usual from then on", nil, "delivered", "10", 4},
-		{"somebody else's", "it stays as it is", map[string]any{}, quotaIsForeign, "99", 3},
-		{"another tenant's", "its labels are not ours", tenantLabels("blog"), quotaIsForeign, "99", 3},
-		{"left over", "the tenant had it before", tenantLabels("shop"), "delivered", "10", 4},
+		{"nothing", "it is made, and written as usual from then on", nil, "delivered", "10", 5},
+		{"somebody else's", "it stays as it is", map[string]any{}, quotaIsForeign, "99", 4},
+		{"another tenant's", "its labels are not ours", tenantLabels("blog"), quotaIsForeign, "99", 4},
+		{"left over", "the tenant had it before", tenantLabels("shop"), "delivered", "10", 5},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,8 +46,11 @@ func unowned(work *workv1.ManifestWork) (ids map[workv1.ResourceIdentifier]bool,
 
 // whose are the labels that say whose an object is, and which of them are those of a work.
 func whose(work *workv1.ManifestWork) (labels []string, isOurs func(map[string]string) bool) {
-	if work.Labels[LabelPurpose] == PurposeTenant {
+	switch work.Labels[LabelPurpose] {
+	case PurposeTenant:
 		return tenantIdentity, delivery.Tenant{SourceNamespace: work.Labels[delivery.LabelSourceNamespace]}.OfTenant
+	case PurposeRoles:
+		return roleIdentity, isOurRole
 	}
 	record := recordOf(work)
 	unit := delivery.Unit{Owner: record.Owner, Component: record.Component, Place: record.Place}
@@ -82,7 +86,8 @@ func metItself(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
 // before it is deleted or drops objects; nil when it is.
 func (t *Target) ownFirst(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
 	reported := appliedCondition(work)
-	if purpose := work.Labels[LabelPurpose]; reported == nil || purpose != PurposeApplication && purpose != PurposeTenant {
+	probing := []string{PurposeApplication, PurposeTenant, PurposeRoles}
+	if reported == nil || !slices.Contains(probing, work.Labels[LabelPurpose]) {
 		return nil, nil
 	}
 	waiting := &delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the cluster has said whose its objects are"}

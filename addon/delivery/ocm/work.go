@@ -5,11 +5,9 @@ package ocm
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	workv1 "open-cluster-management.io/api/work/v1"
@@ -120,16 +118,6 @@ func optionOf(rules []workv1.OrphaningRule) *workv1.DeleteOption {
 	}
 }
 
-func addManifest(work *workv1.ManifestWork, content map[string]any, feedback []health.Path) error {
-	raw, err := json.Marshal(content)
-	if err != nil {
-		return fmt.Errorf("encode an object of work %s: %w", work.Name, err)
-	}
-	work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, workv1.Manifest{RawExtension: runtime.RawExtension{Raw: raw}})
-	work.Spec.ManifestConfigs = append(work.Spec.ManifestConfigs, manifestConfig(content, feedback))
-	return nil
-}
-
 // manifestConfig asks the agent to take the object over by server-side apply
 // with force, since without it a hand edit is never repaired, and to watch it,
 // since polling reads every object every 10 s.
@@ -190,27 +178,6 @@ func tenantWork(digests *Digests, tenant delivery.Tenant, entries []entry) (*wor
 		}
 	}
 	work.Spec.DeleteOption = deleteOption(entries)
-	return digests.seal(work)
-}
-
-// rolesWork is the one work with a cluster's deployer roles. They are in a work
-// of their own because no object may be in two works.
-func rolesWork(digests *Digests, cluster string, roles []rbacv1.ClusterRole) (*workv1.ManifestWork, error) {
-	work := newWork(cluster, RolesWorkName, PurposeRoles)
-	for _, role := range roles {
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&rbacv1.ClusterRole{Rules: role.Rules})
-		if err != nil {
-			return nil, fmt.Errorf("encode ClusterRole %q: %w", role.Name, err)
-		}
-		content["apiVersion"], content["kind"] = rbacv1.SchemeGroupVersion.String(), "ClusterRole"
-		content["metadata"] = map[string]any{
-			"name":   role.Name,
-			"labels": map[string]any{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue},
-		}
-		if err := addManifest(work, content, nil); err != nil {
-			return nil, err
-		}
-	}
 	return digests.seal(work)
 }
 

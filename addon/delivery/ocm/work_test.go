@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	rbacv1 "k8s.io/api/rbac/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -68,7 +67,7 @@ func TestWorks(t *testing.T) {
 		{"tenant-objects.yaml", func() (*workv1.ManifestWork, error) { return wholeTenant(new(Digests), equipped) }},
 		{"tenant-not-created.yaml", func() (*workv1.ManifestWork, error) { return wholeTenant(new(Digests), adopted) }},
 		{"roles.yaml", func() (*workv1.ManifestWork, error) {
-			return rolesWork(new(Digests), "c1", []rbacv1.ClusterRole{*role("big", "secrets"), *role("fairlead-deployer", "pods")})
+			return wholeRoles("c1", *role("big", "secrets"), *role("fairlead-deployer", "pods"))
 		}},
 	}
 	for _, test := range tests {
