@@ -39,7 +39,7 @@ const (
 )
 
 // CacheOptions say how OCM's kinds are cached: of works only ours and without
-// their payload, of the others only those in our namespace. What is read from the
+// their payload, of clusters what is read, of the others only those in our namespace. What is read from the
 // cache is the cache's own and must not be changed: a copy of each work, for each
 // look at an application on all its clusters, costs more than all else.
 func CacheOptions(digests *Digests) map[client.Object]cache.ByObject {
@@ -47,7 +47,7 @@ func CacheOptions(digests *Digests) map[client.Object]cache.ByObject {
 	uncopied := ptr.To(true)
 	return map[client.Object]cache.ByObject{
 		&workv1.ManifestWork{}:                     {Label: ours, Transform: digests.stripWork, UnsafeDisableDeepCopy: uncopied},
-		&clusterv1.ManagedCluster{}:                {UnsafeDisableDeepCopy: uncopied},
+		&clusterv1.ManagedCluster{}:                {Transform: stripCluster, UnsafeDisableDeepCopy: uncopied},
 		&clusterv1beta1.Placement{}:                {Namespaces: inSystemNamespace(), UnsafeDisableDeepCopy: uncopied},
 		&clusterv1beta1.PlacementDecision{}:        {Namespaces: inSystemNamespace(), UnsafeDisableDeepCopy: uncopied},
 		&clusterv1beta2.ManagedClusterSetBinding{}: {Namespaces: inSystemNamespace(), UnsafeDisableDeepCopy: uncopied},
@@ -71,9 +71,8 @@ func (d *Digests) stripWork(object any) (any, error) {
 		// A work that cannot be read differs from any that is wanted, and is rewritten.
 		digest = "unreadable"
 	}
-	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: work.ObjectMeta}
-	stripped.ManagedFields = nil
-	stripped.Annotations = map[string]string{v1alpha1.AnnotationHash: work.Annotations[v1alpha1.AnnotationHash], observedDigest: digest}
+	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: boundedMeta(&work.ObjectMeta)}
+	stripped.Annotations = map[string]string{v1alpha1.AnnotationHash: cutAt(work.Annotations[v1alpha1.AnnotationHash], maxText), observedDigest: digest}
 	keepTimes(stripped, work)
 	for _, manifest := range work.Spec.Workload.Manifests {
 		stripped.Spec.Workload.Manifests = append(stripped.Spec.Workload.Manifests, workv1.Manifest{

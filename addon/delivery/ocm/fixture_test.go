@@ -91,7 +91,7 @@ func newHub(t *testing.T, objects ...client.Object) *hub {
 		t.Fatal(err)
 	}
 	h.client = builder.Build()
-	fleet := NewFleet(h.client)
+	fleet := NewFleet(cached{h.client})
 	fleet.SetInstalled()
 	h.Target = &Target{Reader: cached{h.client}, Writer: h.client, Live: h.client, Fleet: fleet, Digests: NewDigests(), Clock: h.clock}
 	return h
@@ -230,6 +230,11 @@ type cached struct{ client.Client }
 
 func (c cached) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 	if err := c.Client.Get(ctx, key, object, options...); err != nil {
+		return err
+	}
+	if cluster, ok := object.(*clusterv1.ManagedCluster); ok {
+		stripped, err := stripCluster(cluster.DeepCopy())
+		*cluster = *stripped.(*clusterv1.ManagedCluster)
 		return err
 	}
 	work, ok := object.(*workv1.ManifestWork)

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	workv1 "open-cluster-management.io/api/work/v1"
 
@@ -62,6 +63,14 @@ func forgeries() map[string]func(*workv1.ManifestWork) {
 			work.Status.Conditions[0].ObservedGeneration = 99
 			work.Annotations[AnnotationWritten], work.Annotations[annotationLeaving] = note, note
 			work.Annotations["fairlead.dev/observed-report"] = note
+		},
+		"metadata": func(work *workv1.ManifestWork) {
+			for i := range 10000 {
+				work.Labels[fmt.Sprint("example.org/x", i)] = long[:60]
+				work.Finalizers = append(work.Finalizers, fmt.Sprint("example.org/", strings.Repeat("x", 200), i))
+				work.OwnerReferences = append(work.OwnerReferences, metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: types.UID(fmt.Sprint(i))})
+			}
+			work.Annotations["fairlead.dev/hash"], work.Annotations["example.org/x"] = note, note
 		},
 		"labels": func(work *workv1.ManifestWork) {
 			work.Labels[LabelTargetNamespace], work.Labels["app.oam.dev/component"] = note, note

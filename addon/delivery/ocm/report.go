@@ -48,9 +48,7 @@ func Reported(before, after client.Object) string {
 		if !ok {
 			return ""
 		}
-		was, is := earlier.Status.DeepCopy(), later.Status.DeepCopy()
-		was.Conditions, is.Conditions = nil, nil
-		if !equality.Semantic.DeepEqual(was, is) {
+		if observedOf(earlier) != observedOf(later) {
 			return later.Name
 		}
 	}
