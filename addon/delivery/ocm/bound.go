@@ -90,16 +90,20 @@ func boundedValues(values []workv1.FeedbackValue) []workv1.FeedbackValue {
 	return kept
 }
 
+// dots stand for the rest of a text.
+const dots = "..."
+
 // bounded is text of a cluster without what changes how other text is shown, cut
-// to maxText. It does not hold on to the memory of the text.
+// to maxText. It does not hold on to the memory of the text, and leaves what is
+// bounded as it is.
 func bounded(text string) string {
 	cut := len(text) > maxText
 	if cut {
-		text = strings.ToValidUTF8(text[:maxText], "")
+		text = strings.ToValidUTF8(text[:maxText-len(dots)], "")
 	}
 	text = strings.Clone(strings.Map(harmless, strings.ToValidUTF8(text, "?")))
 	if cut {
-		return text + "..."
+		return text + dots
 	}
 	return text
 }

@@ -57,7 +57,7 @@ func TestBoundedStatus(t *testing.T) {
 		{
 			reason:   "texts are cut, and values counted",
 			reported: []workv1.ManifestCondition{told("ConfigMap", "a", long, 2*maxFeedback)},
-			want:     []workv1.ManifestCondition{told("ConfigMap", "a", long[:maxText]+"...", maxFeedback)},
+			want:     []workv1.ManifestCondition{told("ConfigMap", "a", long[:maxText-len(dots)]+dots, maxFeedback)},
 		},
 		{
 			reason:   "what changes how others are shown is blanked",

@@ -60,7 +60,7 @@ func TestDecisions(t *testing.T) {
 		{
 			name: "misconfigured", reason: "waiting does not help",
 			objects: []client.Object{decided(0, satisfied, condition(clusterv1beta1.PlacementConditionMisconfigured, "True", "x", "bad CEL\n"+strings.Repeat("y", 1000)))},
-			problem: `PlacementInvalid: ClusterBinding "eu": spec.placement: OCM refuses it: bad CEL ` + strings.Repeat("y", 504) + "...",
+			problem: `PlacementInvalid: ClusterBinding "eu": spec.placement: OCM refuses it: bad CEL ` + strings.Repeat("y", 501) + "...",
 		},
 		{name: "none", reason: "no cluster matches, which is a decision", objects: []client.Object{decided(0, condition(clusterv1beta1.PlacementConditionSatisfied, "False", "NoManagedClusterMatched", ""))}},
 		{

@@ -177,11 +177,19 @@ func drifted(object render.Object, feedback []health.Path, values map[string]any
 		}
 		observed, reported := values[path.JSONPath()]
 		wanted, found := health.At(object.Content, path)
-		if reported && found && observed != wanted {
+		if reported && found && observed != asReported(wanted) {
 			return strings.TrimPrefix(path.JSONPath(), ".")
 		}
 	}
 	return ""
+}
+
+// asReported is a value as it is kept when its cluster reports it.
+func asReported(value any) any {
+	if text, ok := value.(string); ok {
+		return bounded(text)
+	}
+	return value
 }
 
 const (

@@ -432,11 +432,21 @@ func TestDrifted(t *testing.T) {
 	web := deployment("web", "nginx:1")
 	image := health.Path{"spec", "template", "spec", "containers", health.Where("name", "web"), "image"}
 	feedback := []health.Path{{"spec", "replicas"}, {"spec", "paused"}, {"status", "replicas"}, image}
+	script := health.Path{"spec", "script"}
+	long := "set -e\n" + strings.Repeat("\u00e9\u00fc\u4e16", maxText)
+	web.Content["spec"].(map[string]any)["script"] = long
+	feedback = append(feedback, script)
+	fed := func(value string) map[string]any {
+		return feedbackValues(&workv1.ManifestCondition{StatusFeedbacks: workv1.StatusFeedbackResult{
+			Values: boundedValues([]workv1.FeedbackValue{text(script.JSONPath(), value)})}})
+	}
 	tests := []struct {
 		reason string
 		values map[string]any
 		want   string
 	}{
+		{"a long text of several lines is as delivered", fed(long), ""},
+		{"a long text differs", fed("set -x" + long), "spec.script"},
 		{"what is as delivered did not drift", map[string]any{".spec.replicas": int64(2)}, ""},
 		{"somebody scaled it", map[string]any{".spec.replicas": int64(5)}, "spec.replicas"},
 		{"what is not reported is not known", map[string]any{}, ""},

@@ -219,13 +219,16 @@ func TestBounded(t *testing.T) {
 		{"plain", "stays", "a b", "a b"},
 		{"lines", "a message is one line", "a\nb\r\x00\x7fc", "a b   c"},
 		{"not UTF-8", "the API server would refuse it", "a\xffb", "a?b"},
-		{"long", "it is cut", strings.Repeat("x", 1<<20), strings.Repeat("x", 512) + "..."},
-		{"cut inside a character", "no half character is left", strings.Repeat("x", 511) + "é", strings.Repeat("x", 511) + "..."},
+		{"long", "it is cut", strings.Repeat("x", 1<<20), strings.Repeat("x", 509) + "..."},
+		{"cut inside a character", "no half character is left", strings.Repeat("x", 508) + "é" + "yyyy", strings.Repeat("x", 508) + "..."},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, bounded(test.text)); diff != "" {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+			if again := bounded(bounded(test.text)); again != test.want {
+				t.Errorf("bounded twice: got %q, want it as it was", again)
 			}
 		})
 	}
