@@ -344,9 +344,14 @@ func (h *hub) makeTenant(t *testing.T, tenant delivery.Tenant) {
 		if len(h.writes) == 0 && said.State == delivery.Delivered {
 			return
 		}
-		h.setApplied(t, RolesWorkName, time.Minute)
-		if said.Message != "the deployer's roles: waiting for the cluster to fetch it" {
-			h.setApplied(t, TenantWorkName(tenant.Namespace), time.Minute)
+		var works workv1.ManifestWorkList
+		if err := h.client.List(t.Context(), &works, client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.LabelManagedByValue}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range works.Items {
+			if purpose := works.Items[i].Labels[LabelPurpose]; purpose == PurposeRoles || purpose == PurposeTenant {
+				h.setApplied(t, works.Items[i].Name, time.Minute)
+			}
 		}
 	}
 	t.Fatal("the tenant does not come to rest")
