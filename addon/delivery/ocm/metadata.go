@@ -47,10 +47,11 @@ var readLabels = []string{
 
 // boundedMeta is what is kept of a work's metadata, but for its annotations.
 func boundedMeta(work *metav1.ObjectMeta) metav1.ObjectMeta {
-	kept := *work
-	kept.ManagedFields, kept.SelfLink, kept.Annotations = nil, "", nil
-	kept.Labels = boundedLabels(work.Labels, readLabels, maxLabels)
-	kept.Finalizers = boundedFinalizers(work.Finalizers)
+	kept := metav1.ObjectMeta{
+		Name: work.Name, Namespace: work.Namespace, UID: work.UID, ResourceVersion: work.ResourceVersion, Generation: work.Generation,
+		CreationTimestamp: work.CreationTimestamp, DeletionTimestamp: work.DeletionTimestamp, DeletionGracePeriodSeconds: work.DeletionGracePeriodSeconds,
+		Labels: boundedLabels(work.Labels, readLabels, maxLabels), Finalizers: boundedFinalizers(work.Finalizers),
+	}
 	if len(work.OwnerReferences) > 0 {
 		kept.OwnerReferences = []metav1.OwnerReference{{}} // that there is one is all that is read
 	}

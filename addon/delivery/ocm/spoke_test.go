@@ -233,7 +233,7 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 		object = &live{fields: map[string]map[string]any{}, owners: map[string]bool{}, uid: fmt.Sprint("u", s.made)}
 		s.objects[id] = object
 	case strategy.Type == workv1.UpdateStrategyTypeCreateOnly:
-		s.own(work, id, object)
+		s.own(work, object)
 		return ""
 	}
 	content = keyed(content).(map[string]any)
@@ -254,7 +254,7 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 		object.fields[other] = without(fields, content)
 	}
 	object.fields[manager] = content
-	s.own(work, id, object)
+	s.own(work, object)
 	return ""
 }
 
@@ -291,7 +291,7 @@ func (s *spoke) overwrite(work *workv1.ManifestWork, content map[string]any) str
 		s.objects[id] = object
 	}
 	object.fields = map[string]map[string]any{"work": keyed(content).(map[string]any)}
-	s.own(work, id, object)
+	s.own(work, object)
 	return ""
 }
 
@@ -331,7 +331,7 @@ func without(fields, other map[string]any) map[string]any {
 	return left
 }
 
-func (s *spoke) own(work *workv1.ManifestWork, id workv1.ResourceIdentifier, object *live) {
+func (s *spoke) own(work *workv1.ManifestWork, object *live) {
 	if isOrphaned(work, s.called(object.content())) {
 		delete(object.owners, work.Name)
 		return
