@@ -251,6 +251,8 @@ func TestForgedTenant(t *testing.T) {
 	release("an application of the namespace was there", false)
 	h.pass(provenFor)
 	release("that was long ago", true)
+	h.prove(tenantOf{source: "bank", key: tenant.TenantKey})
+	release("it was written for the namespace", false)
 }
 
 // TestForgedPurpose checks that a work which its cluster labels as a tenant's is none.

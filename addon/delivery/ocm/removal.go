@@ -238,7 +238,8 @@ func (t *Target) used(ctx context.Context, key delivery.TenantKey) (bool, error)
 // that are the last together one sees the other go.
 //
 // Whose tenant it is stands in a label, which the cluster may change. Only where
-// something of that hub namespace was removed before, this is more than its word.
+// it was written for that hub namespace, or something of that one was removed there,
+// this is more than its word.
 func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (delivery.Observation, error) {
 	work, err := t.get(ctx, types.NamespacedName{Namespace: key.Cluster, Name: TenantWorkName(key.Namespace)})
 	if err != nil {
@@ -251,8 +252,8 @@ func (t *Target) ReleaseTenant(ctx context.Context, key delivery.TenantKey) (del
 	of := tenantOf{source: work.Labels[delivery.LabelSourceNamespace], key: key}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	removed, ok := t.removedIn[of]
-	observation.Unproven = !ok || t.Clock.Since(removed) > provenFor
+	at, ok := t.proven[of]
+	observation.Unproven = !ok || t.Clock.Since(at) > provenFor
 	return observation, err
 }
 
@@ -316,12 +317,23 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 // noteRemoval notes in which tenant something of a hub namespace was removed. The caller holds the lock.
 func (t *Target) noteRemoval(work *workv1.ManifestWork) {
 	now := t.Clock.Now()
-	if t.removedIn == nil {
-		t.removedIn = map[tenantOf]time.Time{}
-	}
-	maps.DeleteFunc(t.removedIn, func(_ tenantOf, at time.Time) bool { return now.Sub(at) > provenFor })
-	t.removedIn[tenantOf{
+	maps.DeleteFunc(t.proven, func(_ tenantOf, at time.Time) bool { return now.Sub(at) > provenFor })
+	t.proveLocked(tenantOf{
 		source: work.Labels[v1beta1.LabelAppNamespace],
 		key:    delivery.TenantKey{Cluster: work.Namespace, Namespace: work.Labels[LabelTargetNamespace]},
-	}] = now
+	})
+}
+
+// prove notes that a tenant is a hub namespace's.
+func (t *Target) prove(of tenantOf) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.proveLocked(of)
+}
+
+func (t *Target) proveLocked(of tenantOf) {
+	if t.proven == nil {
+		t.proven = map[tenantOf]time.Time{}
+	}
+	t.proven[of] = t.Clock.Now()
 }

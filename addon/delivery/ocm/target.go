@@ -79,8 +79,9 @@ type Target struct {
 	unseen map[types.NamespacedName]unseenSpec
 	// gone are the tenant works that were deleted, until the cache shows it.
 	gone map[types.NamespacedName]goneWork
-	// removedIn are the tenants in which something of a hub namespace was removed lately, and when.
-	removedIn map[tenantOf]time.Time
+	// proven are the tenants that were written for a hub namespace lately, or in which
+	// something of it was removed, and when.
+	proven map[tenantOf]time.Time
 	// release lets one tenant be released at a time.
 	release sync.Mutex
 	// claims are objects of works that were written or are about to be, until the
@@ -116,7 +117,7 @@ type claim struct {
 	at   time.Time
 }
 
-// provenFor is how long a tenant is waited for after something was removed in it.
+// provenFor is how long a tenant is waited for after it was written or something was removed in it.
 const provenFor = 24 * time.Hour
 
 // unseenDeletion is how long it may take until the cache shows that a work was deleted.
@@ -160,6 +161,7 @@ func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	if taken, err := t.taken(ctx, tenant); taken != nil || err != nil {
 		return deref(taken), err
 	}
+	t.prove(tenantOf{source: tenant.SourceNamespace, key: tenant.TenantKey})
 	roles, observation, err := t.ensureRoles(ctx, tenant)
 	if err != nil || observation.State != delivery.Delivered {
 		return observation, err
