@@ -29,15 +29,16 @@ resource "fairlead_environment" "this" {
   application_namespaces = { names = ["killed"], create = true }
   defaults               = { webservice = { properties = { labels = { word = "%[2]s" } } } }
 }
+# Open Cluster Management makes a namespace of its name.
 resource "fairlead_managed_cluster" "this" {
-  name   = "killed"
+  name   = "killed-cluster"
   labels = { word = "%[2]s" }
 }
 resource "fairlead_cluster_binding" "this" {
   name        = "killed"
   environment = fairlead_environment.this.name
   clusters    = [fairlead_managed_cluster.this.name]
-  overrides   = [{ application = "%[2]s-*", components = { web = { properties = { image = "nginx" } } } }]
+  overrides   = [{ application = "%[2]s-*", component = "web", properties = { image = "nginx" } }]
 }
 resource "fairlead_definition" "this" {
   namespace = fairlead_environment.this.name
@@ -103,10 +104,14 @@ func (p platformPart) goesOn(t *testing.T, w *workspace, f *fleet, proxy *writeP
 	if killed := w.killed(t, proxy, k, v, p.args...); killed != (k <= p.writes) {
 		t.Errorf("%s: killed %t; the last writes: %s", when, killed, strings.Join(proxy.last(p.writes+1), ", "))
 	}
-	w.run(t, nil, p.args...)
-	if err := p.ends(t, f, old); err != nil {
-		t.Errorf("%s: %v", when, err)
+	told := w.run(t, nil, p.args...)
+	if strings.Contains(oneLine(told), "remove it: kubectl delete namespace killed") {
+		// The environment went, and nobody lived to remove its namespace.
+		if err := f.on(t, v1alpha1.LocalCluster, namespaces).Delete(t.Context(), "killed", metav1.DeleteOptions{}); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
 	}
+	eventually(t, patience, when, func() error { return p.ends(t, f, old) })
 	if p.word != "" {
 		w.isSettled(t, when)
 	}
@@ -129,7 +134,7 @@ func (p platformPart) ends(t *testing.T, f *fleet, old map[string]types.UID) err
 		}
 	}
 	for _, kind := range platformKinds() {
-		object, err := f.on(t, v1alpha1.LocalCluster, kind.resource).Namespace(kind.namespace).Get(t.Context(), "killed", metav1.GetOptions{})
+		object, err := f.on(t, v1alpha1.LocalCluster, kind.resource).Namespace(kind.namespace).Get(t.Context(), kind.name, metav1.GetOptions{})
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -145,18 +150,18 @@ func (p platformPart) ends(t *testing.T, f *fleet, old map[string]types.UID) err
 
 // platformKind is a kind of which the platform has an object, in a namespace or in none.
 type platformKind struct {
-	resource  schema.GroupVersionResource
-	namespace string
+	resource        schema.GroupVersionResource
+	namespace, name string
 }
 
 // platformKinds are the kinds.
 func platformKinds() []platformKind {
 	return []platformKind{
-		{environments, ""},
-		{managedClusters, ""},
-		{bindings, ""},
-		{namespaces, ""},
-		{v1beta1.GroupVersion.WithResource("componentdefinitions"), "killed"},
+		{environments, "", "killed"},
+		{managedClusters, "", "killed-cluster"},
+		{bindings, "", "killed"},
+		{namespaces, "", "killed"},
+		{v1beta1.GroupVersion.WithResource("componentdefinitions"), "killed", "killed"},
 	}
 }
 
@@ -165,7 +170,7 @@ func platformObjects(t *testing.T, f *fleet) map[string]types.UID {
 	t.Helper()
 	objects := map[string]types.UID{}
 	for _, kind := range platformKinds() {
-		object, err := f.on(t, v1alpha1.LocalCluster, kind.resource).Namespace(kind.namespace).Get(t.Context(), "killed", metav1.GetOptions{})
+		object, err := f.on(t, v1alpha1.LocalCluster, kind.resource).Namespace(kind.namespace).Get(t.Context(), kind.name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			continue
 		}

@@ -231,6 +231,7 @@ func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest
 	live, known := readObject(ctx, r.hub, r.object, state.Name.ValueString(), state.ID.IsNull(), &resp.Diagnostics)
 	if live == nil {
 		if known {
+			r.tellLeft(ctx, &state, &resp.Diagnostics)
 			resp.State.RemoveResource(ctx)
 		}
 		return
@@ -248,6 +249,21 @@ func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest
 	model.AdoptExisting = types.BoolValue(state.AdoptExisting.ValueBool())
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
 	resp.Diagnostics.Append(keepRead(ctx, req.Private, resp.Private, live, state.ID.IsNull())...)
+}
+
+// tellLeft warns of namespaces that were created for an environment that is gone, as when a
+// destroy was killed before it removed them: a read removes nothing.
+func (r *environmentResource) tellLeft(ctx context.Context, state *environmentModel, diags *diag.Diagnostics) {
+	client, _ := r.hub.Client(ctx) // the environment was read
+	if client == nil || !state.createsNamespaces() {
+		return
+	}
+	for _, name := range stringsOf(ctx, state.ApplicationNamespaces.Names, diags) {
+		if (hubNamespaces{client: client, hub: r.hub}).isLeft(ctx, name) {
+			diags.AddWarning("Namespace left on the hub", fmt.Sprintf("The environment %q is gone, and the namespace %q that was created for it is not. "+
+				"Where no apply is to create the environment again, remove it: kubectl delete namespace %s", state.Name.ValueString(), name, name))
+		}
+	}
 }
 
 // Update writes the environment.

@@ -114,6 +114,17 @@ func (n hubNamespaces) removeOne(ctx context.Context, name string) ([]string, er
 	return nil, err
 }
 
+// isLeft says that an environment created a namespace that no environment asks for any
+// more. What cannot be read is not said to be left.
+func (n hubNamespaces) isLeft(ctx context.Context, name string) bool {
+	existing, err := n.client.Get(ctx, namespaceKind(), types.NamespacedName{Name: name})
+	if err != nil || existing.GetDeletionTimestamp() != nil || existing.GetAnnotations()[annotationCreatedBy] != createdByEnv {
+		return false
+	}
+	wanted, err := n.wantedElsewhere(ctx, name)
+	return err == nil && !wanted
+}
+
 // wantedElsewhere says whether an environment that stays asks for the namespace.
 func (n hubNamespaces) wantedElsewhere(ctx context.Context, name string) (bool, error) {
 	environments, err := n.client.List(ctx, v1alpha1.GroupVersion.WithKind(v1alpha1.EnvironmentKind), "", "")
