@@ -224,15 +224,15 @@ func outdated(manifest *workv1.ManifestCondition, values map[string]any) differe
 const (
 	// conditionRead is by what an agent says of an object that it read it for its feedback.
 	conditionRead = "StatusFeedbackSynced"
-	// reasonNotAsked is the reason of that condition where no feedback was asked for.
-	reasonNotAsked = "NoStatusFeedbackSynced"
+	// notAsked is the reason of that condition where no feedback was asked for.
+	notAsked = "NoStatusFeedbackSynced"
 )
 
 // wasRead says that an agent read the feedback that is asked for of an object, be it
 // that it found none.
 func wasRead(manifest *workv1.ManifestCondition) bool {
 	read := meta.FindStatusCondition(manifest.Conditions, conditionRead)
-	return read != nil && read.Reason != reasonNotAsked
+	return read != nil && read.Reason != notAsked
 }
 
 // difference is how an object is not as wanted though its work was applied.
