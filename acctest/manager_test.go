@@ -56,12 +56,14 @@ func (b *addonBinaries) path(t *testing.T, race bool) string {
 	return b.get(t, name, "./addon/cmd/fairlead-addon", race)
 }
 
-// provider returns the folder of the provider's binary.
+// provider returns the folder of the provider's binary. It is built without the race
+// detector, with which each run of an engine takes seconds to start it: the provider that
+// runs in the process of the tests has it.
 func (b *addonBinaries) provider(t *testing.T) string {
 	t.Helper()
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	return filepath.Dir(b.get(t, "terraform-provider-fairlead", ".", raceDetector))
+	return filepath.Dir(b.get(t, "terraform-provider-fairlead", ".", false))
 }
 
 // get returns what was built of a package of this tree, or builds it.
