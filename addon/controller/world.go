@@ -96,6 +96,9 @@ func (w *worldReader) resolve(ctx context.Context, binding *v1alpha1.ClusterBind
 	if rollout := binding.Spec.Rollout; rollout != nil && rollout.StallAfter != nil {
 		resolved.StallAfter = rollout.StallAfter.Duration
 	}
+	if binding.Spec.Placement == nil {
+		resolved.Named = binding.Spec.Clusters
+	}
 	if fields := delivery.BindingNotImplemented(binding.Spec); len(fields) > 0 {
 		resolved.Unresolved = true
 		resolved.Problems = append(resolved.Problems, delivery.Problem{Reason: delivery.ReasonNotImplemented, Message: fmt.Sprintf(

@@ -122,6 +122,9 @@ func TestResolve(t *testing.T) {
 			if diff := cmp.Diff(test.clusters, got.Clusters); diff != "" || got.Unresolved != test.unresolved {
 				t.Errorf("clusters (-want +got), since %s:\n%s\nunresolved %t, want %t", test.reason, diff, got.Unresolved, test.unresolved)
 			}
+			if named := test.binding.Spec.Placement == nil; named != (got.Named != nil) {
+				t.Errorf("named clusters %v: a list names all that it may stand for, a placement none", got.Named)
+			}
 		})
 	}
 }

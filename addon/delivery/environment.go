@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/constraint"
 )
 
 // Problem says why something is not delivered.
@@ -62,6 +63,9 @@ type Binding struct {
 	Name string
 	// Clusters are sorted. Those named by the binding and not found are left out.
 	Clusters []string
+	// Named are the clusters that the binding names, whether they were found or not;
+	// nil where a placement chooses.
+	Named []string
 	// Overrides of the binding.
 	Overrides []v1alpha1.ClusterOverride
 	// StallAfter is how long a place that is not healthy may stay as it is; 0 when the binding does not say.
@@ -242,6 +246,38 @@ func (e *Environment) knownClusters() []string {
 			return b.Unresolved && len(b.Overrides) > 0 && !slices.Contains(b.Clusters, cluster)
 		})
 	})
+}
+
+// mayOverride says that it is not known now whether the overrides of the binding are
+// for a cluster. Without them what runs there would change, and change back. No
+// placement chooses the hub itself.
+func (b Binding) mayOverride(cluster string) bool {
+	if !b.Unresolved || len(b.Overrides) == 0 || slices.Contains(b.Clusters, cluster) {
+		return false
+	}
+	if b.Named != nil {
+		return slices.Contains(b.Named, cluster)
+	}
+	return cluster != v1alpha1.LocalCluster
+}
+
+// isHeld says that a cluster keeps what it has, since a binding may override it.
+func (e *Environment) isHeld(cluster string) bool {
+	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return b.mayOverride(cluster) })
+}
+
+// problemsOf are those of a binding, with the clusters of others that it holds back.
+func (e *Environment) problemsOf(binding Binding) []Problem {
+	held := slices.DeleteFunc(e.boundClusters(), func(cluster string) bool { return !binding.mayOverride(cluster) })
+	if len(held) == 0 {
+		return binding.Problems
+	}
+	slices.Sort(held)
+	problems := slices.Clone(binding.Problems)
+	for i := range problems {
+		problems[i].Message += fmt.Sprintf("; its overrides may be for %s of other bindings, where nothing is changed until then", constraint.Enumerate(slices.Compact(held)))
+	}
+	return problems
 }
 
 // givesUp says that what is on clusters without a binding goes, since one is being

@@ -328,7 +328,7 @@ func (p *Plan) addBindings(world World, renderer Renderer, request Request, plac
 	p.knowPartly(env)
 	for _, binding := range env.Bindings {
 		if !again {
-			p.Problems = append(p.Problems, binding.Problems...)
+			p.Problems = append(p.Problems, env.problemsOf(binding)...)
 		}
 		for _, cluster := range binding.Clusters {
 			overrides[cluster] = append(overrides[cluster], boundOverrides(binding)...)
@@ -346,7 +346,7 @@ func (p *Plan) addBindings(world World, renderer Renderer, request Request, plac
 		p.unresolved[env.Name] = p.unresolved[env.Name] || len(env.Bindings) > 0
 	}
 	for _, cluster := range clusters {
-		if placed.clusters != nil && !slices.Contains(placed.clusters, cluster) {
+		if env.isHeld(cluster) || placed.clusters != nil && !slices.Contains(placed.clusters, cluster) {
 			continue
 		}
 		place := Place{Environment: env.Name, Cluster: cluster, Namespace: target}

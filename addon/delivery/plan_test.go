@@ -83,8 +83,15 @@ func objectOn(cluster, object string) Record {
 	return record
 }
 
+// undecided is a binding of which it is not known now for which clusters it stands.
+func undecided(binding Binding) Binding {
+	binding.Unresolved, binding.Problems = true, []Problem{{Reason: ReasonPlacementPending, Message: binding.Name + " waits", Waiting: true}}
+	return binding
+}
+
 func TestMakePlan(t *testing.T) {
 	awayC1 := func(cluster string) bool { return cluster == "c1" }
+	override := []v1alpha1.ClusterOverride{{Component: "web", Properties: raw(`{"cpu":"1"}`)}}
 	tests := []struct {
 		name, reason string
 		world        World
@@ -168,13 +175,30 @@ func TestMakePlan(t *testing.T) {
 			drops: []Record{ofAPI("c1"), ofAPI("local"), objectOn("local", "Service shop/web"), recordIn("prod", "c1", "other")},
 		},
 		{
-			name: "unresolved overrides", reason: "the cluster may get more by the binding that is not decided", request: request(use("prod")),
-			world: worldOf(changed(environment("prod", "c1"), func(e *Environment) {
-				e.Bindings = append(e.Bindings, Binding{
-					Name: "z", Clusters: []string{"c3"}, Unresolved: true, Overrides: []v1alpha1.ClusterOverride{{Component: "api", Properties: raw(`{"cpu":"1"}`)}},
-				})
+			name: "undecided overrides", reason: "what they may be for stays as it is; no placement chooses the hub", request: request(use("prod")),
+			world: worldOf(changed(environment("prod", "c2", "c1", "local"), func(e *Environment) {
+				e.Bindings = append(e.Bindings, undecided(Binding{Name: "z", Overrides: override}))
 			})),
-			units: []string{"prod/c1/shop/web", "prod/c3/shop/web"}, wants: []Record{ofAPI("c1"), ofAPI("c2")}, drops: []Record{ofAPI("c3")},
+			units:    []string{"prod/local/shop/web"},
+			problems: []string{"waiting: PlacementPending: z waits; its overrides may be for c1, c2 of other bindings, where nothing is changed until then"},
+			wants:    []Record{recordIn("prod", "c1", "shop"), objectOn("c1", "Service shop/web"), ofAPI("c1"), ofAPI("c3"), recordIn("prod", "local", "shop")},
+		},
+		{
+			name: "undecided overrides of a topology", reason: "the cluster that it names may get them", request: request(onClusters("c1")),
+			world: worldOf(changed(environment("prod", "c2", "c1"), func(e *Environment) {
+				e.Bindings = append(e.Bindings, undecided(Binding{Name: "z", Overrides: override}))
+			})),
+			problems: []string{"waiting: PlacementPending: z waits; its overrides may be for c1, c2 of other bindings, where nothing is changed until then"},
+			wants:    []Record{recordIn("prod", "c1", "shop")},
+		},
+		{
+			name: "overrides of what is named", reason: "they are for the clusters that it names and no others", request: request(use("prod")),
+			world: worldOf(changed(environment("prod", "c1", "c2"), func(e *Environment) {
+				e.Bindings = append(e.Bindings, undecided(Binding{Name: "z", Clusters: []string{"c3"}, Named: []string{"c2", "c3", "ghost"}, Overrides: override}))
+			})),
+			units:    []string{"prod/c1/shop/web", "prod/c3/shop/web"},
+			problems: []string{"waiting: PlacementPending: z waits; its overrides may be for c2 of other bindings, where nothing is changed until then"},
+			wants:    []Record{ofAPI("c1"), ofAPI("c2"), ofAPI("c4"), recordIn("prod", "c2", "shop")}, drops: []Record{ofAPI("c3")},
 		},
 		{
 			name: "no cluster", reason: "an environment without clusters waits, and is emptied", request: request(use("prod")), world: worldOf(environment("prod")),
