@@ -188,21 +188,22 @@ func (r *ClusterBindingReconciler) writeDeleting(ctx context.Context, binding *v
 	return r.write(ctx, binding, status)
 }
 
-// left are the places of the environment that no other binding gives.
+// left are the places of the environment that go with bindings that are being
+// deleted. All of an environment go that is being deleted itself.
 func (r *ClusterBindingReconciler) left(ctx context.Context, binding *v1alpha1.ClusterBinding) ([]string, error) {
 	places, err := r.engine.Places(ctx, binding.Spec.Environment)
 	if err != nil {
 		return nil, err
 	}
-	world, err := r.world.read(ctx) // without bindings that are being deleted
+	world, err := r.world.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var covered []string
-	if environment, ok := world[binding.Spec.Environment]; ok && !environment.Deleting {
-		covered = clustersOf(environment)
+	environment, ok := world[binding.Spec.Environment]
+	if !ok || environment.Deleting {
+		return placeNames(places), nil
 	}
-	return placeNames(slices.DeleteFunc(places, func(p delivery.Place) bool { return slices.Contains(covered, p.Cluster) })), nil
+	return placeNames(slices.DeleteFunc(places, func(p delivery.Place) bool { return !environment.Leaves(p.Cluster) })), nil
 }
 
 func (r *ClusterBindingReconciler) releasePlacement(ctx context.Context, binding *v1alpha1.ClusterBinding) (bool, error) {

@@ -82,12 +82,28 @@ func (w *worldReader) bind(ctx context.Context, world delivery.World) error {
 		}
 		if !sorted[i].DeletionTimestamp.IsZero() {
 			environment.Releasing = true
-			environment.Released = append(environment.Released, binding.Clusters...)
+			environment.Released = append(environment.Released, released(&sorted[i], binding)...)
 			continue
 		}
 		environment.Bindings = append(environment.Bindings, binding)
 	}
 	return nil
+}
+
+// released are the clusters that a binding gave which is being deleted. While its
+// placement is not decided they are those that it had last.
+func released(binding *v1alpha1.ClusterBinding, resolved delivery.Binding) []string {
+	if !resolved.Unresolved {
+		return resolved.Clusters
+	}
+	if resolved.Named != nil {
+		return resolved.Named
+	}
+	clusters := make([]string, len(binding.Status.Clusters))
+	for i, cluster := range binding.Status.Clusters {
+		clusters[i] = cluster.Name
+	}
+	return clusters
 }
 
 // resolve finds the clusters of a binding.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -124,6 +125,102 @@ func TestResolve(t *testing.T) {
 			}
 			if named := test.binding.Spec.Placement == nil; named != (got.Named != nil) {
 				t.Errorf("named clusters %v: a list names all that it may stand for, a placement none", got.Named)
+			}
+		})
+	}
+}
+
+// ofOCM is an object of OCM's in the system namespace.
+func ofOCM(version, kind, name string, content map[string]any) *unstructured.Unstructured {
+	content["apiVersion"], content["kind"] = "cluster.open-cluster-management.io/"+version, kind
+	content["metadata"] = map[string]any{"namespace": v1alpha1.SystemNamespace, "name": name}
+	return &unstructured.Unstructured{Object: content}
+}
+
+// chosenFor is what OCM decided for the placement of a binding.
+func chosenFor(binding string, clusters ...string) []client.Object {
+	name := ocm.PlacementName(binding)
+	var decided []any
+	for _, cluster := range clusters {
+		decided = append(decided, map[string]any{"clusterName": cluster, "reason": ""})
+	}
+	decisions := ofOCM("v1beta1", "PlacementDecision", name+"-1", map[string]any{"status": map[string]any{"decisions": decided}})
+	decisions.SetLabels(map[string]string{"cluster.open-cluster-management.io/placement": name})
+	return []client.Object{decisions, ofOCM("v1beta1", "Placement", name, map[string]any{"status": map[string]any{
+		"numberOfSelectedClusters": int64(len(clusters)),
+		"conditions":               []any{map[string]any{"type": "PlacementSatisfied", "status": "True", "reason": "AllDecisionsScheduled"}},
+	}})}
+}
+
+// placedBinding is a binding whose clusters a placement chooses, of which it had some last.
+func placedBinding(name string, had ...string) *v1alpha1.ClusterBinding {
+	binding := bindingOf(name, "prod")
+	binding.Spec.Placement = &v1alpha1.Placement{ClusterSets: []string{"global"}}
+	for _, cluster := range had {
+		binding.Status.Clusters = append(binding.Status.Clusters, v1alpha1.BoundCluster{Name: cluster})
+	}
+	return binding
+}
+
+func beingDeleted(binding *v1alpha1.ClusterBinding) *v1alpha1.ClusterBinding {
+	binding.Finalizers, binding.DeletionTimestamp = []string{v1alpha1.Finalizer}, ptr.To(now)
+	return binding
+}
+
+// placesOf is a target that has something of each environment in places.
+type placesOf struct {
+	delivery.Target
+	clusters []string
+}
+
+func (p placesOf) Places(_ context.Context, environment string) ([]delivery.Place, error) {
+	places := make([]delivery.Place, len(p.clusters))
+	for i, cluster := range p.clusters {
+		places[i] = delivery.Place{Environment: environment, Cluster: cluster, Namespace: "shop"}
+	}
+	return places, nil
+}
+
+// TestLeftOfBinding checks what a deleted binding waits for.
+func TestLeftOfBinding(t *testing.T) {
+	dying := environmentOf("prod", "shop")
+	dying.Finalizers, dying.DeletionTimestamp = []string{v1alpha1.Finalizer}, ptr.To(now)
+	prod, chosen := environmentOf("prod", "shop"), append(chosenFor("stays", "c2"), placedBinding("stays"))
+	byName := func(clusters ...string) *v1alpha1.ClusterBinding {
+		return beingDeleted(bindingOf("goes", "prod", clusters...))
+	}
+	tests := []struct {
+		name, reason string
+		environment  *v1alpha1.Environment
+		deleted      *v1alpha1.ClusterBinding
+		others       []client.Object
+		want         []string
+	}{
+		{"alone", "nothing gives a cluster any more", prod, byName("c3"), nil, []string{"c1", "c2", "c3"}},
+		{"beside names", "a cluster that no list has goes", prod, byName("c3"), []client.Object{bindingOf("stays", "prod", "c2")}, []string{"c1", "c3"}},
+		{"beside a placement", "c1 waits for what the placement chose instead, which is no concern of the deletion", prod, byName("c3"), chosen, []string{"c3"}},
+		{"given by both", "the placement has it", prod, byName("c2", "c3"), chosen, []string{"c3"}},
+		{"cluster that the hub has not", "it was given by its name", prod, byName("c1", "ghost"), chosen, []string{"c1"}},
+		{"placement beside a placement", "it chose c3", prod, beingDeleted(placedBinding("goes")), append(chosenFor("goes", "c3"), chosen...), []string{"c3"}},
+		{"not decided", "it had c1 last", prod, beingDeleted(placedBinding("goes", "c1")), chosen, []string{"c1"}},
+		{"never decided", "what it gave is not known, which must not hold it for ever", prod, beingDeleted(placedBinding("goes")), chosen, nil},
+		{"with its environment", "all of that goes", dying, byName("c3"), chosen, []string{"c1", "c2", "c3"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			objects := append([]client.Object{test.environment, test.deleted, managed("c2", true, true), managed("c3", true, true), ofOCM("v1beta2", "ManagedClusterSetBinding", "global", map[string]any{})}, test.others...)
+			world := worldOf(t, true, objects...)
+			reconciler := &ClusterBindingReconciler{world: world, engine: &delivery.Engine{Local: placesOf{}, OCM: placesOf{clusters: []string{"c1", "c2", "c3"}}}}
+			got, err := reconciler.left(t.Context(), test.deleted)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for _, cluster := range test.want {
+				want = append(want, placeNames([]delivery.Place{{Environment: "prod", Cluster: cluster, Namespace: "shop"}})...)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
 			}
 		})
 	}

@@ -87,8 +87,8 @@ type Environment struct {
 	Spec       v1alpha1.EnvironmentSpec
 	Deleting   bool
 	Bindings   []Binding
-	// Released are clusters of bindings that are being deleted: somebody gave them
-	// up, so that nothing replaces them.
+	// Released are clusters of bindings that are being deleted, as far as they are
+	// known: somebody gave them up, so that nothing replaces them.
 	Released []string
 	// Releasing means that a binding is being deleted, whatever clusters it has.
 	Releasing bool
@@ -280,14 +280,24 @@ func (e *Environment) problemsOf(binding Binding) []Problem {
 	return problems
 }
 
-// givesUp says that what is on clusters without a binding goes, since one is being
-// deleted. While the others are not fully known nothing is given up: they may stand
-// for the cluster.
+// givesUp says that something is given up, since a binding is being deleted. While
+// the others are not fully known nothing is: they may stand for the cluster.
 func (e *Environment) givesUp() bool {
 	if !e.Releasing || e.isUnresolved() {
 		return false
 	}
 	return len(e.Bindings) == 0 || len(e.boundClusters()) > 0
+}
+
+// Leaves says that what is on a cluster goes with the bindings that are being
+// deleted. A cluster that a placement which stays chose before goes when another
+// replaces it, and for no deletion.
+func (e *Environment) Leaves(cluster string) bool {
+	if e.isBoundTo(cluster) {
+		return false
+	}
+	replaces := slices.ContainsFunc(e.Bindings, func(b Binding) bool { return b.SurgeFirst })
+	return !replaces || slices.Contains(e.Released, cluster)
 }
 
 // stallAfter is the least that a binding says which selects the cluster; 0 when none says it.

@@ -79,9 +79,9 @@ type Plan struct {
 	keepAll bool
 	// leaving are the environments that are being deleted.
 	leaving map[string]bool
-	// staying are the clusters that stay bound to an environment of which a binding
-	// is being deleted; those of others are given up.
-	staying map[string][]string
+	// releasing are the environments of which something goes with a binding that is
+	// being deleted.
+	releasing map[string]*Environment
 	// away says that a cluster does not report.
 	away func(cluster string) bool
 	// wanted are the units by environment, cluster, namespace and component.
@@ -144,13 +144,13 @@ func newPlan(world World, owner Owner, away func(string) bool) *Plan {
 	plan := &Plan{
 		Owner: owner, Tenants: map[TenantKey]Tenant{},
 		unresolved: map[string]bool{}, partly: map[string][]string{}, clusters: map[string][]string{}, wanted: map[unitKey]*render.Result{}, away: away,
-		kept: map[string]bool{}, leaving: map[string]bool{}, staying: map[string][]string{},
+		kept: map[string]bool{}, leaving: map[string]bool{}, releasing: map[string]*Environment{},
 		surge: map[string][]string{}, released: map[string][]string{},
 	}
 	for name, env := range world {
 		plan.leaving[name], plan.released[name] = env.Deleting, env.Released
 		if env.givesUp() {
-			plan.staying[name] = env.boundClusters()
+			plan.releasing[name] = env
 		}
 		for _, binding := range env.Bindings {
 			if binding.SurgeFirst {
@@ -184,7 +184,7 @@ func KeepingPlan(world World, owner Owner, away func(cluster string) bool) *Plan
 }
 
 // GivesUp says that an environment or a binding is being deleted.
-func (p *Plan) GivesUp() bool { return anyTrue(p.leaving) || len(p.staying) > 0 }
+func (p *Plan) GivesUp() bool { return anyTrue(p.leaving) || len(p.releasing) > 0 }
 
 // givenUp says that a place goes with its environment or binding, which waits
 // until nothing is left there: no problem of an application may hold it. What is
@@ -193,8 +193,8 @@ func (p *Plan) givenUp(place Place) bool {
 	if p.leaving[place.Environment] {
 		return true
 	}
-	staying, giving := p.staying[place.Environment]
-	return giving && !slices.Contains(staying, place.Cluster) && (!p.away(place.Cluster) || p.deletions[place.Environment].Unreachable == orphan)
+	environment, releasing := p.releasing[place.Environment]
+	return releasing && environment.Leaves(place.Cluster) && (!p.away(place.Cluster) || p.deletions[place.Environment].Unreachable == orphan)
 }
 
 // Wants says whether a record belongs to something that is to stay as it is or

@@ -349,6 +349,10 @@ func TestGivenUp(t *testing.T) {
 	patient := func(env *Environment) *Environment {
 		return changed(env, func(e *Environment) { e.Spec.Deletion = &v1alpha1.DeletionPolicy{Unreachable: orphan} })
 	}
+	// moved is an environment whose placement chose another cluster, and of which a binding is deleted that gave others.
+	moved := func(env *Environment, released ...string) *Environment {
+		return changed(releasing(env, Binding{Name: "b", Clusters: []string{"c2"}, SurgeFirst: true}), func(e *Environment) { e.Released = released })
+	}
 	c1 := recordIn("prod", "c1", "shop")
 	away := func(cluster string) bool { return cluster == "c1" }
 	tests := []struct {
@@ -370,6 +374,12 @@ func TestGivenUp(t *testing.T) {
 		{"nothing selected", "a selector that matches nothing any more empties no cluster", releasing(environment("prod"), bindingTo()), nil, noneAway, c1, true},
 		{"away", "lost contact must not empty a cluster", releasing(environment("prod"), bindingTo("c2")), nil, away, c1, true},
 		{"away and not waited for", "the environment does not wait", patient(releasing(environment("prod"), bindingTo("c2"))), nil, away, c1, false},
+		{"left by a placement", "the deleted binding did not give it, and nothing has replaced it", moved(environment("prod"), "c3"), nil, noneAway, c1, true},
+		{"given beside a placement", "the deleted binding gave it", moved(environment("prod"), "c3", "c1"), nil, noneAway, c1, false},
+		{"chosen by a placement", "it stays bound", moved(environment("prod"), "c2"), nil, noneAway, recordIn("prod", "c2", "shop"), true},
+		{"not known what it gave", "it may have given another", moved(environment("prod")), nil, noneAway, c1, true},
+		{"left by a placement, with a constraint", "nothing was delivered where it is replaced", broken(moved(environment("prod"), "c3")), []policy.EnvironmentUse{use("prod")}, noneAway, c1, true},
+		{"given, with a constraint", "the deleted binding gave it", broken(moved(environment("prod"), "c1")), []policy.EnvironmentUse{use("prod")}, noneAway, c1, false},
 		{"constraint", "whoever breaks it does not hold the binding", broken(releasing(environment("prod"), bindingTo("c2"))), []policy.EnvironmentUse{use("prod")}, noneAway, c1, false},
 		{"constraint elsewhere", "what breaks it stays", broken(releasing(environment("prod"), bindingTo("c1"))), []policy.EnvironmentUse{use("prod")}, noneAway, c1, true},
 		{"not admitted", "its namespace was put out of the environment", closed(releasing(environment("prod"))), []policy.EnvironmentUse{use("prod")}, noneAway, c1, false},
