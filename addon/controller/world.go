@@ -222,7 +222,8 @@ func (w *worldReader) away(ctx context.Context) func(string) bool {
 }
 
 // tenantsWanted gives what says of a tenant whether an application other than the
-// owner uses an environment that delivers to it.
+// owner uses an environment that delivers to it, or may: what is prepared there is
+// not taken away because a placement is not decided for a moment.
 func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (func(delivery.TenantKey) bool, error) {
 	world, err := w.read(ctx)
 	if err != nil {
@@ -240,7 +241,7 @@ func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (
 	return func(tenant delivery.TenantKey) bool {
 		return slices.ContainsFunc(used, func(name string) bool {
 			environment, ok := world[name]
-			return ok && environment.Delivers(source, tenant)
+			return ok && environment.MayDeliver(source, tenant)
 		})
 	}, nil
 }

@@ -269,6 +269,9 @@ func TestTenantsWanted(t *testing.T) {
 		change(app)
 		return app
 	}
+	goingTo := func(environment string) func(*v1beta1.Application) {
+		return func(a *v1beta1.Application) { a.Spec.Policies = []v1beta1.AppPolicy{goesTo(environment)} }
+	}
 	tests := []struct {
 		name, reason string
 		other        *v1beta1.Application
@@ -285,13 +288,19 @@ func TestTenantsWanted(t *testing.T) {
 		{"another cluster", "the environment is not bound to it", other(func(*v1beta1.Application) {}), delivery.TenantKey{Cluster: "c1", Namespace: "shop"}, false},
 		{"topology", "it may come to an environment that goes there", other(func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{"clusters":["local"]}`) }), key, true},
 		{"topology elsewhere", "no environment that admits it reaches the namespace", other(func(a *v1beta1.Application) { a.Spec.Policies = policies("topology", `{}`) }), delivery.TenantKey{Cluster: "local", Namespace: "kitchen"}, false},
+		{"not decided", "the environment may be bound to the cluster in a moment", other(goingTo("eu")), delivery.TenantKey{Cluster: "c1", Namespace: "shop"}, true},
+		{"not decided, elsewhere", "it does not reach that namespace", other(goingTo("eu")), delivery.TenantKey{Cluster: "c1", Namespace: "kitchen"}, false},
+		{"not decided, on the hub", "no placement chooses the hub", other(goingTo("eu")), key, false},
+		{"not honoured", "nobody knows when the binding is corrected", other(goingTo("us")), delivery.TenantKey{Cluster: "c1", Namespace: "shop"}, false},
 		{"unreadable", "it can be delivered nowhere", other(func(a *v1beta1.Application) {
 			a.Spec.Policies = []v1beta1.AppPolicy{{Name: "p", Type: "environment", Properties: &runtime.RawExtension{Raw: []byte(`{}`)}}}
 		}), key, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			world := worldOf(t, false, environmentOf("prod", "shop", "blog"), environmentOf("dev"), bindingOf("b", "prod", "local"),
+			undecided, waves := placedBinding("undecided"), placedBinding("waves")
+			undecided.Spec.Environment, waves.Spec.Environment, waves.Spec.Rollout = "eu", "us", &v1alpha1.RolloutPolicy{Type: "Progressive"}
+			world := worldOf(t, true, environmentOf("prod", "shop", "blog"), environmentOf("dev"), bindingOf("b", "prod", "local"), environmentOf("eu", "shop"), undecided, environmentOf("us", "shop"), waves,
 				&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}, test.other)
 			wanted, err := world.tenantsWanted(t.Context(), owner)
 			if err != nil {

@@ -224,13 +224,27 @@ func (w World) Names() []string {
 // Delivers says whether applications of the source namespace that use the
 // environment are delivered to the tenant.
 func (e *Environment) Delivers(source SourceNamespace, key TenantKey) bool {
+	return e.targets(source, key.Namespace) && e.isBoundTo(key.Cluster)
+}
+
+// MayDeliver says that they are, or may be as soon as a binding is decided. One that
+// somebody has to correct before counts for nothing.
+func (e *Environment) MayDeliver(source SourceNamespace, key TenantKey) bool {
+	if !e.targets(source, key.Namespace) {
+		return false
+	}
+	return e.isBoundTo(key.Cluster) || slices.ContainsFunc(e.Bindings, func(b Binding) bool {
+		return b.mayStandFor(key.Cluster) && !slices.ContainsFunc(b.Problems, func(p Problem) bool { return !p.Waiting })
+	})
+}
+
+// targets says whether applications of the source namespace may be in a namespace.
+func (e *Environment) targets(source SourceNamespace, namespace string) bool {
 	if admitted, err := e.Admits(source); err != nil || !admitted || e.Deleting {
 		return false
 	}
-	if target, problem := e.TargetNamespace(source.Name); problem != nil || target != key.Namespace {
-		return false
-	}
-	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return slices.Contains(b.Clusters, key.Cluster) })
+	target, problem := e.TargetNamespace(source.Name)
+	return problem == nil && target == namespace
 }
 
 // isUnresolved says that the clusters of a binding are not fully known.
@@ -248,17 +262,22 @@ func (e *Environment) knownClusters() []string {
 	})
 }
 
-// mayOverride says that it is not known now whether the overrides of the binding are
-// for a cluster. Without them what runs there would change, and change back. No
+// mayStandFor says that it is not known now whether the binding has a cluster. No
 // placement chooses the hub itself.
-func (b Binding) mayOverride(cluster string) bool {
-	if !b.Unresolved || len(b.Overrides) == 0 || slices.Contains(b.Clusters, cluster) {
+func (b Binding) mayStandFor(cluster string) bool {
+	if !b.Unresolved || slices.Contains(b.Clusters, cluster) {
 		return false
 	}
 	if b.Named != nil {
 		return slices.Contains(b.Named, cluster)
 	}
 	return cluster != v1alpha1.LocalCluster
+}
+
+// mayOverride says that it is not known now whether the overrides of the binding are
+// for a cluster. Without them what runs there would change, and change back.
+func (b Binding) mayOverride(cluster string) bool {
+	return len(b.Overrides) > 0 && b.mayStandFor(cluster)
 }
 
 // isHeld says that a cluster keeps what it has, since a binding may override it.
