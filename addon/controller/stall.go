@@ -25,7 +25,7 @@ import (
 
 // stallAfter is how long a place that is not healthy may stay as it is, unless
 // a binding says otherwise.
-const stallAfter = 90 * time.Second
+const stallAfter = delivery.DefaultStallAfter
 
 // failAfter is how long a place may stay as it is that does not become healthy by
 // waiting. During a rollout what fails may be on its way out, or be refused only

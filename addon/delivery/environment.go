@@ -319,16 +319,28 @@ func (e *Environment) Leaves(cluster string) bool {
 	return !replaces || slices.Contains(e.Released, cluster)
 }
 
-// stallAfter is the least that a binding says which selects the cluster; 0 when none says it.
+// DefaultStallAfter is how long a place that is not healthy may stay as it is, unless
+// a binding says otherwise.
+const DefaultStallAfter = 90 * time.Second
+
+// stallAfter is the least that a binding says which selects the cluster; 0 when none
+// says it. More that one says which may select it counts while that is not decided:
+// who is told that a place does not get on waits no longer.
 func (e *Environment) stallAfter(cluster string) time.Duration {
-	var least time.Duration
+	var least, most time.Duration
 	for _, binding := range e.Bindings {
+		if binding.mayStandFor(cluster) {
+			most = max(most, binding.StallAfter)
+		}
 		if binding.StallAfter <= 0 || !slices.Contains(binding.Clusters, cluster) {
 			continue
 		}
 		if least == 0 || binding.StallAfter < least {
 			least = binding.StallAfter
 		}
+	}
+	if least == 0 && most > DefaultStallAfter {
+		return most
 	}
 	return least
 }

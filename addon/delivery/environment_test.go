@@ -181,6 +181,31 @@ func TestStallAfter(t *testing.T) {
 	}
 }
 
+// TestStallAfterUndecided checks that a placement which is not decided for a moment
+// makes no place stall that may take longer by its binding.
+func TestStallAfterUndecided(t *testing.T) {
+	tests := []struct {
+		reason           string
+		known, undecided time.Duration
+		cluster          string
+		want             time.Duration
+	}{
+		{"the binding may select it", 0, 10 * time.Minute, "c1", 10 * time.Minute},
+		{"it may not select it, and then more than it says is the rule", 0, time.Second, "c1", 0},
+		{"the least counts, and that is known", 5 * time.Minute, 10 * time.Minute, "c1", 5 * time.Minute},
+		{"the least is not known, and the other may be right", 5 * time.Minute, time.Minute, "c1", 5 * time.Minute},
+		{"no placement selects the hub", 0, 10 * time.Minute, "local", 0},
+	}
+	for _, test := range tests {
+		env := &Environment{Bindings: []Binding{
+			{Clusters: []string{"c1", "local"}, StallAfter: test.known}, undecided(Binding{Name: "z", StallAfter: test.undecided}),
+		}}
+		if got := env.stallAfter(test.cluster); got != test.want {
+			t.Errorf("%s by a binding, %s by one that is not decided: got %s for %s, want %s: %s", test.known, test.undecided, got, test.cluster, test.want, test.reason)
+		}
+	}
+}
+
 func TestBindingNotImplemented(t *testing.T) {
 	tests := []struct {
 		name, reason string
