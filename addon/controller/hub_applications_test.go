@@ -38,7 +38,7 @@ func TestHub(t *testing.T) {
 		{"applications", map[string]func(*testing.T, *hub){
 			"lifecycle": testLifecycle, "steady state": testSteadyState, "drift": testDrift, "foreign object": testForeignObject,
 			"conflict": testConflict, "reserved": testReserved, "change": testChange, "shrink": testShrink, "messages": testMessages,
-			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "handed over": testHandedOver, "one environment": testOneEnvironment, "misspelt cluster": testMisspeltCluster, "late label": testLateLabel, "target namespace": testTargetNamespace,
+			"unknown parameters": testUnknownParameters, "bad update": testBadUpdate, "given up": testGivenUp, "handed over": testHandedOver, "handed over and moved": testMovedOver, "one environment": testOneEnvironment, "misspelt cluster": testMisspeltCluster, "late label": testLateLabel, "target namespace": testTargetNamespace,
 			"namespace deleted": testNamespaceDeleted, "other environment": testOtherEnvironment, "rights": testRights,
 			"secrets": testSecrets, "no account": testNoAccount, "definitions": testDefinitions, "type that comes and goes": testTypeComesAndGoes, "crash": testCrash, "quota": testQuota, "scraping": testScraping,
 		}},
@@ -495,6 +495,38 @@ func testHandedOver(t *testing.T, h *hub) {
 	h.remove(t, app)
 	h.gone(t, app)
 	h.empty(t, "handedover")
+}
+
+// testMovedOver checks that an application which another controller has by now does
+// not hold the deletion of an environment that it names no longer, by its status neither.
+func testMovedOver(t *testing.T, h *hub) {
+	tenant := h.newTenant(t, "movedover")
+	app := appIn("movedover", "store", component("web", "nginx:1", ""))
+	h.create(t, app)
+	h.running(t, app)
+	change(t, h, app, func(a *v1beta1.Application) {
+		a.Annotations = map[string]string{v1beta1.AnnotationControllerRequirement: "another"}
+		a.Spec.Policies = []v1beta1.AppPolicy{goesTo("elsewhere")}
+	})
+	h.waitFor(t, "a status of the other controller", func(ctx context.Context) (string, error) {
+		if err := h.Get(ctx, app.NamespacedName(), app); err != nil {
+			return err.Error(), nil
+		}
+		app.Status = v1beta1.ApplicationStatus{Phase: v1beta1.PhaseRunning}
+		if err := h.Status().Update(ctx, app); err != nil {
+			return err.Error(), nil
+		}
+		return "", nil
+	})
+	web := deploymentIn("movedover", "web")
+	if err := h.Get(t.Context(), client.ObjectKeyFromObject(web), web); err != nil || !web.DeletionTimestamp.IsZero() {
+		t.Errorf("it does not stay: %v", err)
+	}
+	h.remove(t, tenant.environment)
+	h.gone(t, tenant.environment, web)
+	h.remove(t, app)
+	h.gone(t, app)
+	h.empty(t, "movedover")
 }
 
 // testOneEnvironment checks that an environment which breaks an application keeps

@@ -249,15 +249,37 @@ func (c *controllers) bindings(ctx context.Context, wanted func(*v1alpha1.Cluste
 }
 
 func (c *controllers) applicationsOfEnvironment(ctx context.Context, object client.Object) requests {
-	return c.using(ctx, object.GetName())
+	return c.concerned(ctx, object.GetName())
 }
 
 func (c *controllers) applicationsOfBinding(ctx context.Context, object client.Object) requests {
 	var list requests
 	for _, request := range environmentOfBinding(ctx, object) {
-		list = append(list, c.using(ctx, request.Name)...)
+		list = append(list, c.concerned(ctx, request.Name)...)
 	}
 	return list
+}
+
+// concerned are the applications that use an environment, and those of which
+// something is there still, whatever they say by now: that may wait for the
+// environment, or a binding, to give it up.
+func (c *controllers) concerned(ctx context.Context, environment string) requests {
+	list := c.using(ctx, environment)
+	onHub, err := c.onHub.OwnersIn(ctx, environment)
+	if err != nil {
+		c.manager.GetLogger().Error(err, "list objects for an event", "environment", environment)
+	}
+	for _, owner := range onHub {
+		list = append(list, reconcile.Request{NamespacedName: owner})
+	}
+	if !c.fleet.Installed() {
+		return dedupe(list)
+	}
+	onClusters, err := ocm.OwnersIn(ctx, c.works, environment)
+	if err != nil {
+		c.manager.GetLogger().Error(err, "list works for an event", "environment", environment)
+	}
+	return dedupe(append(list, requestsOfOwners(onClusters)...))
 }
 
 func (c *controllers) using(ctx context.Context, environment string) requests {

@@ -364,12 +364,21 @@ func (t *Target) listedForLiving(ctx context.Context, key inventoryKey) (bool, e
 	if err := t.Reader.Get(ctx, types.NamespacedName{Name: key.namespace}, namespace); err != nil {
 		return apierrors.IsNotFound(err), client.IgnoreNotFound(err) // which the cache does not show yet
 	}
-	source := cmp.Or(namespace.Labels[delivery.LabelSourceNamespace], key.namespace)
+	_, lives, err := t.applicationByUID(ctx, cmp.Or(namespace.Labels[delivery.LabelSourceNamespace], key.namespace), key.uid)
+	return lives, err
+}
+
+// applicationByUID is the application of a namespace that has a UID; ok is false when none has.
+func (t *Target) applicationByUID(ctx context.Context, namespace string, uid types.UID) (name types.NamespacedName, ok bool, err error) {
 	var applications v1beta1.ApplicationList
-	if err := t.Reader.List(ctx, &applications, client.InNamespace(source), client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("list the applications of namespace %q: %w", source, err)
+	if err := t.Reader.List(ctx, &applications, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return name, false, fmt.Errorf("list the applications of namespace %q: %w", namespace, err)
 	}
-	return slices.ContainsFunc(applications.Items, func(a v1beta1.Application) bool { return a.UID == key.uid }), nil
+	at := slices.IndexFunc(applications.Items, func(a v1beta1.Application) bool { return a.UID == uid })
+	if at < 0 {
+		return name, false, nil
+	}
+	return applications.Items[at].NamespacedName(), true, nil
 }
 
 // inventoried says that an object of a kind that is not watched may be in a namespace.

@@ -173,6 +173,13 @@ func TestInventoryOfOthers(t *testing.T) {
 	if diff := gocmp.Diff(want, places); diff != "" || err != nil {
 		t.Errorf("places (-want +got), %v:\n%s", err, diff)
 	}
+	owners, err := h.OwnersIn(t.Context(), "prod")
+	if diff := gocmp.Diff([]types.NamespacedName{{Namespace: "shop", Name: "store"}}, owners); diff != "" || err != nil {
+		t.Errorf("owners (-want +got), %v:\n%s", err, diff)
+	}
+	if owners, err := h.OwnersIn(t.Context(), "dev"); err != nil || len(owners) > 0 {
+		t.Errorf("owners %v, %v in an environment in which nothing is", owners, err)
+	}
 }
 
 func tenantOf(source, namespace string) delivery.Tenant {

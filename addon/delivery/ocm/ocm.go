@@ -8,7 +8,11 @@
 package ocm
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clusterv1 "open-cluster-management.io/api/cluster/v1"
@@ -17,6 +21,7 @@ import (
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
@@ -105,4 +110,30 @@ func WorksOn(ctx context.Context, reader client.Reader, cluster string) ([]deliv
 		owners = append(owners, recordOf(&works.Items[i]).Owner)
 	}
 	return owners, nil
+}
+
+// OwnersIn lists the applications that have works of an environment, whether they
+// name it or not, and whether they exist or not.
+func OwnersIn(ctx context.Context, reader client.Reader, environment string) ([]delivery.Owner, error) {
+	var works workv1.ManifestWorkList
+	err := reader.List(ctx, &works, client.MatchingLabels{LabelPurpose: PurposeApplication, v1alpha1.LabelEnvironment: environment}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("list the works of environment %q: %w", environment, err)
+	}
+	return ownersOf(works.Items), nil
+}
+
+// ownersOf are the owners of works, each once.
+func ownersOf(works []workv1.ManifestWork) []delivery.Owner {
+	found := map[delivery.Owner]bool{}
+	for i := range works {
+		if genuine(&works[i]) {
+			found[recordOf(&works[i]).Owner] = true
+		}
+	}
+	owners := slices.Collect(maps.Keys(found))
+	slices.SortFunc(owners, func(a, b delivery.Owner) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+	})
+	return owners
 }
