@@ -198,11 +198,25 @@ func (r *ApplicationReconciler) plan(ctx context.Context, app *v1beta1.Applicati
 func (r *ApplicationReconciler) giveUp(ctx context.Context, app *v1beta1.Application, world delivery.World, found *outcome) error {
 	plan := delivery.KeepingPlan(world, ownerOf(app), r.world.away(ctx)).Ordered(policy.RemovalOrder(app.Spec))
 	if !plan.GivesUp() {
-		return nil
+		return r.releaseTenants(ctx, app, found) // the last of it may have gone with a binding that is gone too
 	}
 	report, err := r.carry(ctx, app, plan)
 	r.tellLeft(ctx, app, report)
 	found.again = sooner(found.again, report.RetryAfter)
+	return errors.Join(err, r.releaseTenants(ctx, app, found))
+}
+
+// releaseTenants removes what nobody uses of the tenants of an application's
+// namespace, when it is not delivered. Its plan does not say which it would use, so
+// that no tenant goes by that; what the environments deliver to says it.
+func (r *ApplicationReconciler) releaseTenants(ctx context.Context, app *v1beta1.Application, found *outcome) error {
+	if app.Paused() {
+		return nil
+	}
+	tenants, unproven, err := r.engine.ReleaseTenants(ctx, app.Namespace)
+	if len(tenants)+len(unproven) > 0 {
+		found.again = sooner(found.again, removalCheck)
+	}
 	return err
 }
 

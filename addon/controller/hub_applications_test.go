@@ -464,6 +464,7 @@ func testGivenUp(t *testing.T, h *hub) {
 	h.stalled(t, app, "InvalidPolicy")
 	h.remove(t, binding)
 	h.gone(t, binding, elsewhere)
+	h.gone(t, accountIn("givenup-other")...) // which nobody else uses, and the application stays
 	h.remove(t, app)
 	h.gone(t, app)
 	h.empty(t, "givenup-other")

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 )
@@ -33,6 +34,10 @@ type idleTarget struct {
 
 func (i idleTarget) IdleTenants(context.Context, string) ([]delivery.TenantKey, error) {
 	return []delivery.TenantKey{{Cluster: "c1", Namespace: "shop-prod"}}, nil
+}
+
+func (i idleTarget) Records(context.Context, delivery.Owner) ([]delivery.Record, error) {
+	return nil, nil
 }
 
 func (i idleTarget) ReleaseTenant(context.Context, delivery.TenantKey) (delivery.Observation, error) {
@@ -106,6 +111,41 @@ func TestReconcileGone(t *testing.T) {
 		if len(reconciler.stalls.seen) > 0 {
 			t.Error("an application that is gone, without a finalizer, is remembered for ever")
 		}
+	}
+}
+
+// TestGiveUpReleases checks that an application which is not delivered releases the
+// tenants that nobody uses, also when the binding is gone through which it had them.
+func TestGiveUpReleases(t *testing.T) {
+	paused := webApp()
+	paused.Labels = map[string]string{v1beta1.LabelPause: "true"}
+	leaving := delivery.World{"prod": {Name: "prod", Deleting: true}}
+	tests := []struct {
+		name, reason string
+		app          *v1beta1.Application
+		world        delivery.World
+		release      delivery.Observation
+		want         time.Duration
+	}{
+		{"nothing is left", "an event tells of what comes", webApp(), leaving, delivery.Observation{State: delivery.Delivered}, 0},
+		{"a tenant goes", "the next step of it may need no event", webApp(), leaving, delivery.Observation{State: delivery.Applying}, removalCheck},
+		{"unproven", "it is to go, though nobody waits for it", webApp(), leaving, delivery.Observation{State: delivery.Applying, Unproven: true}, removalCheck},
+		{"later", "the last of it went with a binding that is gone", webApp(), nil, delivery.Observation{State: delivery.Applying}, removalCheck},
+		{"paused", "nothing of it is removed", paused, leaving, delivery.Observation{State: delivery.Applying}, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			target := idleTarget{release: test.release}
+			reconciler := &ApplicationReconciler{engine: &delivery.Engine{Local: target, OCM: target,
+				TenantsWanted: func(context.Context, delivery.Owner) (func(delivery.TenantKey) bool, error) {
+					return func(delivery.TenantKey) bool { return false }, nil
+				}}}
+			found := &outcome{}
+			err := reconciler.giveUp(t.Context(), test.app, test.world, found)
+			if found.again != test.want || err != nil {
+				t.Errorf("again after %s, %v; want %s: %s", found.again, err, test.want, test.reason)
+			}
+		})
 	}
 }
 
