@@ -35,7 +35,9 @@ import (
 
 // ApplicationReconciler delivers applications.
 type ApplicationReconciler struct {
-	client    client.Client
+	client client.Client
+	// live reads past the cache.
+	live      client.Reader
 	recorder  events.EventRecorder
 	clock     clock.PassiveClock
 	world     *worldReader
@@ -44,6 +46,8 @@ type ApplicationReconciler struct {
 	renderer    *render.Renderer
 	definitions *definitionReader
 	engine      *delivery.Engine
+	// owners lists the applications of a name, by their UIDs, of which managed clusters have works.
+	owners func(context.Context, types.NamespacedName) ([]delivery.Owner, error)
 	// referenced reads what components refer to.
 	referenced referenceReader
 	statuses   *statusWriter
@@ -60,10 +64,21 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		r.metrics.forget(request.NamespacedName)
 		if apierrors.IsNotFound(err) {
 			r.stalls.forget(request.NamespacedName) // nothing was delivered, or somebody took the finalizer
-			return r.gone(ctx, request.Namespace)
+			return r.gone(ctx, request.NamespacedName)
 		}
 		return ctrl.Result{}, err
 	}
+	if app.Paused() {
+		return r.reconcile(ctx, app)
+	}
+	after, errFormer := r.giveUpFormer(ctx, request.NamespacedName, app.UID)
+	next, err := r.reconcile(ctx, app)
+	next.RequeueAfter = sooner(next.RequeueAfter, after)
+	return next, errors.Join(errFormer, err)
+}
+
+// reconcile brings an application that exists nearer to what it describes.
+func (r *ApplicationReconciler) reconcile(ctx context.Context, app *v1beta1.Application) (ctrl.Result, error) {
 	if !app.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, app)
 	}
@@ -72,14 +87,14 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		return ctrl.Result{}, err
 	}
 	if !ours {
-		r.metrics.forget(request.NamespacedName) // another controller's is none of ours to count
+		r.metrics.forget(app.NamespacedName()) // another controller's is none of ours to count
 		return r.handOver(ctx, app)
 	}
 	outcome, err := r.deliver(ctx, app)
 	if err != nil && outcome == nil {
 		return again(err)
 	}
-	r.metrics.deny(request.NamespacedName, outcome.denied())
+	r.metrics.deny(app.NamespacedName(), outcome.denied())
 	wanted := outcome.status(app, metav1.NewTime(r.clock.Now()))
 	if r.ownership.shared(ctx) {
 		dropForeign(&wanted)
@@ -89,10 +104,10 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 
 // handOver looks after what was delivered of an application that is another
 // controller's by now: it stays, but holds no environment or binding that goes.
+//
+// That it has not the finalizer does not say that nothing was delivered: whoever can
+// change an application can take it.
 func (r *ApplicationReconciler) handOver(ctx context.Context, app *v1beta1.Application) (ctrl.Result, error) {
-	if !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
-		return ctrl.Result{}, nil // nothing was delivered
-	}
 	world, err := r.world.read(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -100,16 +115,6 @@ func (r *ApplicationReconciler) handOver(ctx context.Context, app *v1beta1.Appli
 	found := &outcome{}
 	err = r.giveUp(ctx, app, world, found)
 	return ctrl.Result{RequeueAfter: found.retryAfter()}, err
-}
-
-// gone looks after an application that is not there: something that carried its
-// labels may have held a tenant longer than the application was.
-func (r *ApplicationReconciler) gone(ctx context.Context, namespace string) (ctrl.Result, error) {
-	tenants, unproven, err := r.engine.ReleaseTenants(ctx, namespace)
-	if err != nil || len(tenants)+len(unproven) == 0 {
-		return ctrl.Result{}, err
-	}
-	return ctrl.Result{RequeueAfter: removalCheck}, nil
 }
 
 // result asks for a new pass soon when the status lost against another write,
@@ -250,10 +255,11 @@ func unrenderable(err error) *delivery.Problem {
 
 // finalize removes what was delivered and then lets the application go. It acts
 // on the finalizer alone, so that an application that is no longer ours to
-// deliver is still cleaned up.
+// deliver is still cleaned up. One without it that is held by another's stays as it
+// is, but holds nothing.
 func (r *ApplicationReconciler) finalize(ctx context.Context, app *v1beta1.Application) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) {
-		return ctrl.Result{}, nil
+		return r.handOver(ctx, app)
 	}
 	world, err := r.world.read(ctx)
 	if err != nil {

@@ -53,6 +53,7 @@ func TestHub(t *testing.T) {
 		{"shared", map[string]func(*testing.T, *hub){"shared": testShared}},
 		{"ocm", map[string]func(*testing.T, *hub){"late": testLateOCM}},
 		{"clusters", map[string]func(*testing.T, *hub){"policies": testPolicyOnCluster}},
+		{"without owner", map[string]func(*testing.T, *hub){"finalizer taken": testOwnerless}},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

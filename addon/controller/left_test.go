@@ -95,10 +95,11 @@ func TestReconcileGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	none := func(context.Context, types.NamespacedName) ([]delivery.Owner, error) { return nil, nil }
 	for state, want := range map[delivery.State]time.Duration{delivery.Delivered: 0, delivery.Applying: removalCheck} {
 		target := idleTarget{release: delivery.Observation{State: state}}
 		reconciler := &ApplicationReconciler{
-			client: fake.NewClientBuilder().WithScheme(scheme).Build(), metrics: metrics, stalls: &stallClock{clock: clock.RealClock{}},
+			client: fake.NewClientBuilder().WithScheme(scheme).Build(), metrics: metrics, stalls: &stallClock{clock: clock.RealClock{}}, owners: none,
 			engine: &delivery.Engine{Local: target, OCM: target, TenantsWanted: func(context.Context, delivery.Owner) (func(delivery.TenantKey) bool, error) {
 				return func(delivery.TenantKey) bool { return false }, nil
 			}},

@@ -174,7 +174,8 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 	controllers := &controllers{
 		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, digests: digests, metrics: onFleet, config: config,
 		application: &ApplicationReconciler{
-			client: manager.GetClient(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
+			client: manager.GetClient(), live: manager.GetAPIReader(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
+			owners:    onClusters.Owners,
 			ownership: &ownership{reader: manager.GetCache()}, renderer: renderer, engine: engine,
 			definitions: newDefinitionReader(manager.GetCache(), options.Runner),
 			referenced:  onHub.Referenced,

@@ -132,6 +132,18 @@ func (e *Engine) Carry(ctx context.Context, plan *Plan) (*Report, error) {
 	return report, errors.Join(errTenants, errUnits, errRemove, errRelease)
 }
 
+// RemoveOwnerless removes from managed clusters what the plan of an application that
+// does not exist gives up. On the hub itself such objects are nobody's: they hold
+// nothing and stay.
+func (e *Engine) RemoveOwnerless(ctx context.Context, plan *Plan) (*Report, error) {
+	report := &Report{}
+	records, err := e.OCM.Records(ctx, plan.Owner)
+	if err != nil {
+		return report, fmt.Errorf("list what application %s delivered: %w", plan.Owner, err)
+	}
+	return report, removeRecords(ctx, e.OCM, plan, records, report)
+}
+
 func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) (map[TenantKey]Observation, error) {
 	keys := sortedTenants(plan.Tenants)
 	observations := make([]Observation, len(keys))

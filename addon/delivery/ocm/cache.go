@@ -30,7 +30,7 @@ const observedDigest = "fairlead.dev/observed hash"
 
 // The indexes of cached works.
 const (
-	indexOwner    = "fairlead.owner"    // UID of the application
+	indexOwner    = "fairlead.owner"    // UID of the application, and its namespace and name
 	indexTenant   = "fairlead.tenant"   // cluster/namespace of application works
 	indexSource   = "fairlead.source"   // hub namespace of tenant works
 	indexManifest = "fairlead.manifest" // cluster and identity of each delivered object
@@ -194,9 +194,19 @@ func IndexFields(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
+// ownerKeys tells UIDs and names apart: no UID has a slash.
 func ownerKeys(work *workv1.ManifestWork) []string {
-	return append(labelKey(work, PurposeApplication, v1alpha1.LabelApplicationUID), labelKey(work, PurposeKeep, v1alpha1.LabelApplicationUID)...)
+	if purpose := work.Labels[LabelPurpose]; purpose != PurposeApplication && purpose != PurposeKeep {
+		return nil
+	}
+	keys := []string{nameIndexKey(work.Labels[v1beta1.LabelAppNamespace], work.Labels[v1beta1.LabelAppName])}
+	if uid := work.Labels[v1alpha1.LabelApplicationUID]; uid != "" {
+		keys = append(keys, uid)
+	}
+	return keys
 }
+
+func nameIndexKey(namespace, name string) string { return namespace + "/" + name }
 
 func tenantKeys(work *workv1.ManifestWork) []string {
 	if !holdsObjects(work) {

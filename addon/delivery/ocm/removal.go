@@ -42,6 +42,19 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 	return records, nil
 }
 
+// Owners lists the owners of works of applications of a name: one by its UID for
+// each that has had the name, whether it exists or not.
+func (t *Target) Owners(ctx context.Context, name types.NamespacedName) ([]delivery.Owner, error) {
+	if !t.Fleet.Installed() {
+		return nil, nil
+	}
+	var works workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexOwner: nameIndexKey(name.Namespace, name.Name)}); err != nil {
+		return nil, fmt.Errorf("list the works of applications %s: %w", name, err)
+	}
+	return ownersOf(works.Items), nil
+}
+
 // genuine says that the work is what its labels say. A cluster that labels a
 // work as another application's must not hold that application's removal.
 func genuine(work *workv1.ManifestWork) bool { return work.Name == nameByLabels(work.Labels) }
