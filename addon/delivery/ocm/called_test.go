@@ -110,6 +110,66 @@ func TestStrangePluralStays(t *testing.T) {
 	}
 }
 
+// TestStrangePluralHeldBack checks that nothing changes of how an object is treated
+// that a work is to drop and may not yet, though its cluster calls it otherwise than usual.
+func TestStrangePluralHeldBack(t *testing.T) {
+	cache := custom("Redis", "cache", "small")
+	changed := custom("Redis", "cache", "changed there")
+	tests := []struct {
+		reason      string
+		treatment   policy.Treatment
+		there, held any // on the cluster before, and while it is held back
+		last        any // in the end
+	}{
+		{"what was only read is neither written nor removed", policy.Treatment{ReadOnly: true}, "changed there", "changed there", "changed there"},
+		{"what was written once is not written again, and goes", policy.Treatment{Once: true}, nil, "changed there", nil},
+		{"what is to stay stays", policy.Treatment{Removal: policy.RemoveNever}, nil, "small", "small"},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			s := newSpoke(t)
+			s.plurals = map[string]string{"Redis": "redis"}
+			if test.there != nil {
+				s.create(changed)
+			}
+			with := func(image string) delivery.Unit {
+				u := unit(deployment("web", image), cache)
+				u.Treatments = []policy.Treatment{{}, test.treatment}
+				return u
+			}
+			s.rest(t, with("nginx:1"))
+			if test.treatment.Once {
+				s.objects[identify(cache.Content)].fields = map[string]map[string]any{"somebody": keyed(changed.Content).(map[string]any)}
+			}
+			s.deliverUnit(t, with("nginx:2")) // which its agent has not seen when the next version comes
+			s.pass(2 * time.Second)
+			before := s.work(t, webWork)
+			s.deliverUnit(t, unit(deployment("web", "nginx:3")))
+			after := s.work(t, webWork)
+			if before.Generation == after.Generation {
+				t.Fatal("the edit was not written")
+			}
+			if diff := cmp.Diff(before.Spec.Workload.Manifests[1:], after.Spec.Workload.Manifests[1:]); diff != "" {
+				t.Errorf("manifests (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before.Spec.ManifestConfigs, after.Spec.ManifestConfigs); diff != "" {
+				t.Errorf("configs (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before.Spec.DeleteOption, after.Spec.DeleteOption); diff != "" {
+				t.Errorf("what stays (-want +got):\n%s", diff)
+			}
+			s.sync(t)
+			if got := s.sizeOf(cache); got != test.held {
+				t.Errorf("size %v on the cluster while it is held back, want %v", got, test.held)
+			}
+			s.settle(t, unit(deployment("web", "nginx:3")))
+			if got := s.sizeOf(cache); got != test.last {
+				t.Errorf("size %v on the cluster in the end, want %v", got, test.last)
+			}
+		})
+	}
+}
+
 // TestNamesFlap checks that a cluster which reports another name of a resource each
 // time does not get its work rewritten each time, and that it is told.
 func TestNamesFlap(t *testing.T) {

@@ -71,6 +71,7 @@ func (t *Target) asTheyStand(ctx context.Context, current *workv1.ManifestWork, 
 	if apierrors.IsNotFound(err) || whole.UID != current.UID || whole.Generation != current.Generation {
 		return nil, nil // the cache lags behind, and its event brings us back
 	}
+	callUsually(&whole)
 	var leaving []entry
 	for _, content := range held {
 		id := identify(content)
