@@ -29,7 +29,8 @@ type Digests struct{ kept *lru.Cache }
 func NewDigests() *Digests { return &Digests{kept: lru.New(maxDigests)} }
 
 // seal sets what OCM's CRD would default, so that what is read back is what
-// was written, and stamps the digest of the content.
+// was written, and stamps the digest of the content. Of other annotations it keeps
+// since when the work is on its way out.
 func (d *Digests) seal(work *workv1.ManifestWork) (*workv1.ManifestWork, error) {
 	if work.Spec.DeleteOption == nil {
 		work.Spec.DeleteOption = &workv1.DeleteOption{PropagationPolicy: workv1.DeletePropagationPolicyTypeForeground}
@@ -38,7 +39,11 @@ func (d *Digests) seal(work *workv1.ManifestWork) (*workv1.ManifestWork, error) 
 	if err != nil {
 		return nil, fmt.Errorf("digest of work %s/%s: %w", work.Namespace, work.Name, err)
 	}
+	since, leaves := timeIn(work, annotationLeaving)
 	work.Annotations = map[string]string{v1alpha1.AnnotationHash: digest}
+	if leaves {
+		work.Annotations[annotationLeaving] = stampOf(since)
+	}
 	return work, nil
 }
 

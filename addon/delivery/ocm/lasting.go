@@ -114,10 +114,10 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 		return deref(departed), err
 	}
 	if held, err := t.isHeld(ctx, work); err != nil || held {
-		return delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the work is gone that holds a field of it"}, err
+		return t.untilLetGo(ctx, work, err)
 	}
 	if !letsStay(work) {
-		return t.awayOr(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
+		return t.untilBack(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
 			Message: "waiting for the cluster to let the objects go that stay there"})
 	}
 	var whole workv1.ManifestWork

@@ -88,11 +88,28 @@ func (t *Target) takeAwayLater(ctx context.Context, work *workv1.ManifestWork, o
 		observation.RetryAfter = sooner(observation.RetryAfter, options.Patience-waited)
 	case options.Patience > 0:
 		observation.RetryAfter = sooner(observation.RetryAfter, options.Patience)
+		err = t.beginLeaving(ctx, work)
 	}
-	return observation, nil
+	return observation, err
 }
 
-// goesNow says that the work can be deleted at once.
+// beginLeaving notes since when a work is on its way out that could not be deleted
+// after all. One that was says it by itself, though the cache may not show it yet.
+func (t *Target) beginLeaving(ctx context.Context, work *workv1.ManifestWork) error {
+	var live workv1.ManifestWork
+	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &live); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	if _, known := t.leavingSince(&live); known || live.UID != work.UID {
+		return nil
+	}
+	return t.noteLeaving(ctx, &live)
+}
+
+// goesNow says that the agent has nothing against it that the work is deleted at once.
 func (t *Target) goesNow(work *workv1.ManifestWork, options delivery.RemoveOptions) bool {
 	_, ok := t.deletable(work)
 	return ok && (!options.Leave || untouched(work))
@@ -117,11 +134,18 @@ func (t *Target) leavingSince(work *workv1.ManifestWork) (time.Time, bool) {
 }
 
 func (t *Target) markLeaving(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
-	change := workChange{Metadata: metadataChange{Annotations: map[string]string{annotationLeaving: stampOf(t.Clock.Now())}}}
-	if err := t.change(ctx, work, change); err != nil && !errors.Is(err, errChanged) {
+	if err := t.noteLeaving(ctx, work); err != nil {
 		return delivery.Observation{}, err
 	}
 	return t.awayOr(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Reported: lastReport(work)})
+}
+
+func (t *Target) noteLeaving(ctx context.Context, work *workv1.ManifestWork) error {
+	change := workChange{Metadata: metadataChange{Annotations: map[string]string{annotationLeaving: stampOf(t.Clock.Now())}}}
+	if err := t.change(ctx, work, change); err != nil && !errors.Is(err, errChanged) {
+		return err
+	}
+	return nil
 }
 
 // leave gives up on a cluster that is away. The work stays for the cluster,

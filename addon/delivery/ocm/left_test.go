@@ -17,6 +17,8 @@ import (
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // setAvailable says whether OCM hears from the cluster.
@@ -130,6 +132,14 @@ func TestRemoveFromAway(t *testing.T) {
 		h.clock.SetTime(h.work(t, webWork).DeletionTimestamp.Time)
 	}
 	marked := func(t *testing.T, h *hub) { unreported(t, h); h.removeWeb(t, hour) }
+	probing := func(t *testing.T, h *hub) { h.deliverUnit(t, unit(deployment("web", "nginx:1"), service("web"))) }
+	// The agent made the Service, was interrupted, and met it when it tried again.
+	met := func(t *testing.T, h *hub) {
+		probing(t, h)
+		h.removeWeb(t, hour)
+		h.reportMet(t, service("web"))
+		h.pass(30 * time.Minute)
+	}
 	tests := []struct {
 		name, reason string
 		prepare      func(*testing.T, *hub)
@@ -174,6 +184,21 @@ func TestRemoveFromAway(t *testing.T) {
 		{
 			name: "patience over, not deleted", reason: "a restart does not begin it anew",
 			prepare: func(t *testing.T, h *hub) { marked(t, h); h.pass(time.Hour); h.restart() },
+			options: hour, want: goes, writes: []string{patches}, left: true,
+		},
+		{name: "wait, probing", reason: "its agent may be making an object now; the cluster that returns is an event", prepare: probing, want: waits},
+		{name: "patience, probing", reason: "the work cannot be deleted, so that since when it waits is noted", prepare: probing, options: hour, want: waits, writes: []string{patches}, retry: time.Hour},
+		{
+			name: "patience, probing still", reason: "it is noted once", prepare: func(t *testing.T, h *hub) { probing(t, h); h.removeWeb(t, hour); h.pass(30 * time.Minute) },
+			options: hour, want: waits, retry: 30 * time.Minute,
+		},
+		{
+			name: "patience over, probing", reason: "it ends whatever is written", prepare: func(t *testing.T, h *hub) { probing(t, h); h.removeWeb(t, hour); h.pass(time.Hour) },
+			options: hour, want: goes, writes: []string{patches}, left: true,
+		},
+		{name: "patience, owns", reason: "the work is made the owner", prepare: met, options: hour, want: waits, writes: []string{"update c1/" + webWork}, retry: 30 * time.Minute},
+		{
+			name: "patience over, owns", reason: "that does not begin it anew", prepare: func(t *testing.T, h *hub) { met(t, h); h.removeWeb(t, hour); h.pass(30 * time.Minute) },
 			options: hour, want: goes, writes: []string{patches}, left: true,
 		},
 		{
@@ -222,6 +247,67 @@ func TestRemoveFromAway(t *testing.T) {
 				t.Errorf("the application still counts %v, %v", records, err)
 			}
 		})
+	}
+}
+
+// reportMet reports component web as applied but for an object that was there
+// already, and that is the component's.
+func (h *hub) reportMet(t *testing.T, object render.Object) {
+	t.Helper()
+	h.setApplied(t, webWork, time.Minute)
+	work := h.work(t, webWork)
+	work.Status.Conditions[0].Status = metav1.ConditionFalse
+	id := identify(object.Content)
+	for i := range work.Status.ResourceStatus.Manifests {
+		manifest := &work.Status.ResourceStatus.Manifests[i]
+		if reportedID(manifest) != id {
+			continue
+		}
+		manifest.Conditions[1].Status, manifest.Conditions[1].Message = metav1.ConditionFalse, "the object has been modified"
+		manifest.StatusFeedbacks.Values = []workv1.FeedbackValue{
+			text(".metadata.uid", "u1"), text(`.metadata.labels.app\.oam\.dev/name`, "store"), text(`.metadata.labels.app\.oam\.dev/namespace`, "shop"),
+			text(`.metadata.labels.app\.oam\.dev/component`, "web"), text(`.metadata.labels.fairlead\.dev/environment`, "prod"),
+		}
+	}
+	h.setStatus(t, webWork, work.Status)
+}
+
+// TestHeldWhileAway checks that the patience with a cluster that is away begins also
+// for a work of which another one holds a field, and that nobody looks all the time.
+func TestHeldWhileAway(t *testing.T) {
+	h := running(t)
+	web := deployment("web", "nginx:1")
+	keep, err := keepWork(h.Digests, unit(web), handover{object: web, whole: web.Content, path: policy.FieldPath{"spec", "replicas"}, name: "replicas", value: int64(2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.client.Create(t.Context(), keep); err != nil {
+		t.Fatal(err)
+	}
+	h.setAvailable(t, metav1.ConditionUnknown)
+	step := func(reason string, options delivery.RemoveOptions, retry time.Duration, writes ...string) {
+		t.Helper()
+		h.writes = nil
+		got, err := h.Remove(t.Context(), delivery.Record{ID: "c1/" + webWork}, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.State != delivery.Away || got.RetryAfter != retry {
+			t.Errorf("got %s, retry after %s; want %s, since %s", said(got), got.RetryAfter, retry, reason)
+		}
+		if diff := cmp.Diff(writes, h.writes); diff != "" {
+			t.Errorf("writes, since %s (-want +got):\n%s", reason, diff)
+		}
+	}
+	hour := delivery.RemoveOptions{Patience: time.Hour}
+	step("the cluster that returns is an event", delivery.RemoveOptions{}, 0)
+	step("since when it waits is noted", hour, time.Hour, patches)
+	h.pass(30 * time.Minute)
+	step("it is noted once", hour, 30*time.Minute)
+	h.pass(30 * time.Minute)
+	got, err := h.Remove(t.Context(), delivery.Record{ID: "c1/" + webWork}, hour)
+	if err != nil || !got.Left {
+		t.Errorf("got %s, %v; want it left", said(got), err)
 	}
 }
 

@@ -85,6 +85,15 @@ func (t *Target) awayOr(ctx context.Context, cluster string, observation deliver
 	return observation, err
 }
 
+// untilBack is awayOr for what does not come before the cluster does: an event tells of that.
+func (t *Target) untilBack(ctx context.Context, cluster string, observation delivery.Observation) (delivery.Observation, error) {
+	said, err := t.awayOr(ctx, cluster, observation)
+	if said.State == delivery.Away {
+		said.RetryAfter = 0
+	}
+	return said, err
+}
+
 func (t *Target) away(ctx context.Context, cluster string) (*delivery.Observation, error) {
 	state, err := t.Fleet.Cluster(ctx, cluster)
 	if err != nil {

@@ -129,18 +129,19 @@ func (t *Target) deleteWork(ctx context.Context, work *workv1.ManifestWork) (del
 	if !work.DeletionTimestamp.IsZero() {
 		return t.awayOr(ctx, key.Namespace, removing)
 	}
-	if held, err := t.isHeld(ctx, work); err != nil || held {
-		return delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the work is gone that holds a field of it"}, err
-	}
 	if wait, ok := t.deletable(work); !ok {
 		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,
 			Message: "waiting until the cluster has applied it: a work that goes before can leave its objects behind"})
 	}
-	if waiting, err := t.ownFirst(ctx, work); err != nil || waiting != nil {
-		if err != nil {
-			return delivery.Observation{}, err
-		}
-		return t.awayOr(ctx, key.Namespace, *waiting)
+	if held, err := t.isHeld(ctx, work); err != nil || held {
+		return t.untilLetGo(ctx, work, err)
+	}
+	waiting, err := t.ownFirst(ctx, work)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	if waiting != nil {
+		return t.untilBack(ctx, key.Namespace, *waiting)
 	}
 	return t.deleteNow(ctx, work)
 }
@@ -194,6 +195,15 @@ func (t *Target) isHeld(ctx context.Context, work *workv1.ManifestWork) (bool, e
 		return false, fmt.Errorf("list the works that hold fields of work %s/%s: %w", work.Namespace, work.Name, err)
 	}
 	return slices.ContainsFunc(keeps.Items, func(keep workv1.ManifestWork) bool { return genuine(&keep) }), nil
+}
+
+// untilLetGo is what is said of a work of which another one holds a field.
+func (t *Target) untilLetGo(ctx context.Context, work *workv1.ManifestWork, err error) (delivery.Observation, error) {
+	if err != nil {
+		return delivery.Observation{}, err
+	}
+	return t.untilBack(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
+		Message: "waiting until the work is gone that holds a field of it"})
 }
 
 // letsStay says that the agent has let go of the objects of an application's work

@@ -115,7 +115,7 @@ func (t *Target) own(ctx context.Context, work *workv1.ManifestWork, ids map[wor
 	}
 	callUsually(&whole)
 	owning := newWork(whole.Namespace, whole.Name, whole.Labels[LabelPurpose])
-	owning.Labels, owning.Spec = whole.Labels, *whole.Spec.DeepCopy()
+	owning.Labels, owning.Annotations, owning.Spec = whole.Labels, whole.Annotations, *whole.Spec.DeepCopy()
 	for i := range owning.Spec.Workload.Manifests {
 		manifest := &owning.Spec.Workload.Manifests[i]
 		var content map[string]any
