@@ -272,6 +272,29 @@ func (h *hub) reportMet(t *testing.T, object render.Object) {
 	h.setStatus(t, webWork, work.Status)
 }
 
+// TestTakenBackWhileAway checks that a removal from a cluster that is away, and that
+// was taken back, is not counted when it is removed again.
+func TestTakenBackWhileAway(t *testing.T) {
+	h := running(t)
+	h.setStatus(t, webWork, workv1.ManifestWorkStatus{})
+	h.setAvailable(t, metav1.ConditionUnknown)
+	hour := delivery.RemoveOptions{Patience: time.Hour}
+	h.removeWeb(t, hour)
+	h.pass(30 * time.Minute)
+	h.writes = nil
+	for range 3 {
+		h.deliver(t, deployment("web", "nginx:1"))
+		h.pass(time.Minute)
+	}
+	if diff := cmp.Diff([]string{"update c1/" + webWork}, h.writes); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+	h.pass(time.Hour)
+	if got := h.removeWeb(t, hour); got.Left {
+		t.Errorf("got %s, want that it is waited for", said(got))
+	}
+}
+
 // TestHeldWhileAway checks that the patience with a cluster that is away begins also
 // for a work of which another one holds a field, and that nobody looks all the time.
 func TestHeldWhileAway(t *testing.T) {

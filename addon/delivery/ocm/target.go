@@ -801,7 +801,7 @@ func (t *Target) keep(answer *workv1.ManifestWork, written string) error {
 func sameWork(wanted, current *workv1.ManifestWork, kept string) bool {
 	if kept != current.Annotations[observedDigest] ||
 		wanted.Annotations[v1alpha1.AnnotationHash] != current.Annotations[v1alpha1.AnnotationHash] ||
-		len(current.OwnerReferences) > 0 {
+		current.Annotations[annotationLeaving] != "" || len(current.OwnerReferences) > 0 {
 		return false
 	}
 	for key, value := range wanted.Labels {
