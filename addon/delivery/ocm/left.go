@@ -58,7 +58,7 @@ func (t *Target) takeAway(ctx context.Context, work *workv1.ManifestWork, option
 	if options.Leave && work.DeletionTimestamp.IsZero() && !untouched(work) {
 		return t.letGo(ctx, work)
 	}
-	if !options.Final && work.DeletionTimestamp.IsZero() && len(lasting(work)) > 0 {
+	if shrinks(work, options) {
 		return t.shrink(ctx, work)
 	}
 	observation, err := t.delete(ctx, client.ObjectKeyFromObject(work))
@@ -66,9 +66,17 @@ func (t *Target) takeAway(ctx context.Context, work *workv1.ManifestWork, option
 	return observation, err
 }
 
+// shrinks says that a work is not to go, but to keep what stays until its application goes.
+func shrinks(work *workv1.ManifestWork, options delivery.RemoveOptions) bool {
+	return !options.Final && work.DeletionTimestamp.IsZero() && len(lasting(work)) > 0
+}
+
 // takeAwayLater is takeAway for a cluster that is away: what can be done without
 // it is done, until the patience ends.
 func (t *Target) takeAwayLater(ctx context.Context, work *workv1.ManifestWork, options delivery.RemoveOptions) (delivery.Observation, error) {
+	if shrinks(work, options) && !options.Leave {
+		options.Patience = 0 // a work that is left goes when its cluster returns, and so would what stays
+	}
 	since, known := t.leavingSince(work)
 	waited := t.Clock.Since(since)
 	if options.Abandon || options.Patience > 0 && known && waited >= options.Patience {

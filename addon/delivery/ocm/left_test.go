@@ -334,6 +334,25 @@ func TestHeldWhileAway(t *testing.T) {
 	}
 }
 
+// TestKeptWhileAway checks that a work with what stays until the application goes is
+// not left on a cluster that is away, which would take all of it away when it returns.
+func TestKeptWhileAway(t *testing.T) {
+	h := newHub(t)
+	data := render.Object{Content: noted(unit(), service("web").Content, policy.Treatment{Removal: policy.RemoveOnDelete})}
+	h.delivered(t, unit(deployment("web", "nginx:1"), data))
+	h.hold(t, webWork)
+	h.setAvailable(t, metav1.ConditionUnknown)
+	for range 5 {
+		if got := h.removeWeb(t, delivery.RemoveOptions{Patience: time.Minute}); got.State != delivery.Away || got.Left {
+			t.Errorf("got %s, want that the cluster is waited for", said(got))
+		}
+		h.pass(time.Hour)
+	}
+	if count, err := h.LeftIn(t.Context(), "prod"); err != nil || count > 0 {
+		t.Errorf("the environment counts %d left, %v; want none", count, err)
+	}
+}
+
 // leftBehind is a hub on which component web was left.
 func leftBehind(t *testing.T, prepare ...func(*hub)) *hub {
 	t.Helper()
