@@ -193,7 +193,7 @@ func (t *Target) taken(ctx context.Context, tenant delivery.Tenant) (*delivery.O
 	if source == "" || source == tenant.SourceNamespace {
 		return nil, nil
 	}
-	taken := namespaceTaken(tenant, source)
+	taken := namespaceTaken(tenant.TenantKey, source)
 	return &taken, nil
 }
 
@@ -759,7 +759,14 @@ func (t *Target) departed(ctx context.Context, cluster string) (*delivery.Observ
 
 // collision says that a work of that name is another unit's: names end with a
 // short hash, and whoever finds one that is equal must not get the other's work.
+// That of a tenant may have been made by another hub namespace a moment ago: the
+// cluster may have made the namespace for that one.
 func collision(wanted, current *workv1.ManifestWork) *delivery.Observation {
+	if other := current.Labels[delivery.LabelSourceNamespace]; wanted.Labels[LabelPurpose] == PurposeTenant && other != "" &&
+		other != wanted.Labels[delivery.LabelSourceNamespace] {
+		taken := namespaceTaken(delivery.TenantKey{Cluster: wanted.Namespace, Namespace: wanted.Labels[LabelTargetNamespace]}, other)
+		return &taken
+	}
 	if sameWorkByLabels(wanted.Labels, current.Labels) || !genuine(current) {
 		return nil
 	}
@@ -854,6 +861,9 @@ func (t *Target) reclaim(ctx context.Context, wanted *workv1.ManifestWork) (deli
 	if ours || current.Name == "" || !current.DeletionTimestamp.IsZero() {
 		// The cache lags behind, and its event brings us back.
 		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: coalesce}, nil
+	}
+	if problem := collision(wanted, &current); problem != nil {
+		return *problem, nil
 	}
 	maps.Copy(orEmpty(&current.Labels), wanted.Labels)
 	if err := t.Writer.Update(ctx, &current); err != nil && !apierrors.IsConflict(err) {

@@ -427,6 +427,83 @@ func TestTenantOfTwoNamespaces(t *testing.T) {
 	}
 }
 
+// unseen is a cache that does not show a work yet, as often as that.
+type unseen struct {
+	client.Reader
+	name  string
+	times *int
+}
+
+func (u unseen) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	if key.Name == u.name && *u.times > 0 {
+		*u.times--
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "manifestworks"}, key.Name)
+	}
+	return u.Reader.Get(ctx, key, object, options...)
+}
+
+// TestTenantsRace checks that of two hub namespaces which come to one target namespace
+// at once, the second does not rewrite the work of the first, whenever it sees that.
+func TestTenantsRace(t *testing.T) {
+	other := tenant
+	other.SourceNamespace = "blog"
+	name := TenantWorkName(tenant.Namespace)
+	for times := range 5 {
+		t.Run(fmt.Sprint("unseen ", times), func(t *testing.T) {
+			s := newSpoke(t)
+			if said, _ := s.settleTenant(t, tenant); said.State != delivery.Delivered {
+				t.Fatalf("got %+v", said)
+			}
+			s.writes = nil
+			s.pass(time.Minute)
+			shown, left := s.Reader, times
+			s.Reader = unseen{Reader: shown, name: name, times: &left}
+			for range 3 {
+				said, err := s.EnsureTenant(t.Context(), other)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if said.State == delivery.Delivered {
+					t.Errorf("got %+v", said)
+				}
+			}
+			if source := s.work(t, name).Labels[delivery.LabelSourceNamespace]; source != "shop" {
+				t.Errorf("the work is that of namespace %q", source)
+			}
+			s.Reader = shown
+			said, written := s.settleTenant(t, other)
+			if said.Reason != delivery.ReasonPlacementConflict || !strings.Contains(said.Message, `"shop"`) || written > 0 {
+				t.Errorf("the second: got %+v, %d writes", said, written)
+			}
+			if said, _ := s.settleTenant(t, tenant); said.State != delivery.Delivered {
+				t.Errorf("the first: got %+v", said)
+			}
+		})
+	}
+}
+
+// TestTenantTakenBackByItsOwn checks that only the hub namespace whose tenant it is
+// takes back a work that its cluster hid.
+func TestTenantTakenBackByItsOwn(t *testing.T) {
+	s := newSpoke(t)
+	s.settleTenant(t, tenant)
+	name := TenantWorkName(tenant.Namespace)
+	work := s.work(t, name)
+	delete(work.Labels, v1alpha1.LabelManagedBy)
+	if err := s.client.Update(t.Context(), work); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(time.Minute)
+	other := tenant
+	other.SourceNamespace = "blog"
+	if said, err := s.EnsureTenant(t.Context(), other); err != nil || said.Reason != delivery.ReasonPlacementConflict {
+		t.Errorf("another's: got %+v, %v", said, err)
+	}
+	if said, _ := s.settleTenant(t, tenant); said.State != delivery.Delivered {
+		t.Errorf("its own: got %+v", said)
+	}
+}
+
 // TestRolesOfTwoTenants checks that a role that another tenant needs stays.
 func TestRolesOfTwoTenants(t *testing.T) {
 	h := newHub(t, role("big", "secrets"))

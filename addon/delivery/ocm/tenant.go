@@ -155,7 +155,7 @@ func (t *Target) unreadyTenant(ctx context.Context, tenant delivery.Tenant, curr
 	}
 	switch found {
 	case findTaken:
-		return namespaceTaken(tenant, sourceOf(current, workv1.ResourceIdentifier{Resource: "namespaces", Name: tenant.Namespace})), nil
+		return namespaceTaken(tenant.TenantKey, sourceOf(current, workv1.ResourceIdentifier{Resource: "namespaces", Name: tenant.Namespace})), nil
 	case findForeign:
 		return namespaceNotOurs(tenant), nil
 	case findMissing:
@@ -225,7 +225,7 @@ func namespaceNotOurs(tenant delivery.Tenant) delivery.Observation {
 }
 
 // namespaceTaken says that a namespace is for another namespace of the hub.
-func namespaceTaken(tenant delivery.Tenant, source string) delivery.Observation {
+func namespaceTaken(tenant delivery.TenantKey, source string) delivery.Observation {
 	return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 		"namespace %q on cluster %q belongs to applications of namespace %q: choose another spec.targetNamespace",
 		tenant.Namespace, tenant.Cluster, bounded(source))}
