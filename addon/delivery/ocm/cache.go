@@ -74,17 +74,63 @@ func (d *Digests) stripWork(object any) (any, error) {
 	stripped := &workv1.ManifestWork{TypeMeta: work.TypeMeta, ObjectMeta: boundedMeta(&work.ObjectMeta)}
 	stripped.Annotations = map[string]string{v1alpha1.AnnotationHash: cutAt(work.Annotations[v1alpha1.AnnotationHash], maxText), observedDigest: digest}
 	keepTimes(stripped, work)
-	for _, manifest := range work.Spec.Workload.Manifests {
-		stripped.Spec.Workload.Manifests = append(stripped.Spec.Workload.Manifests, workv1.Manifest{
+	spec, ok := stripSpec(&work.Spec)
+	if !ok {
+		stripped.Annotations[observedDigest] = "too much"
+	}
+	stripped.Spec = spec
+	noteShared(stripped)
+	stripped.Status = boundedStatus(stripped, &work.Status)
+	return stripped, nil
+}
+
+// What is kept of the objects of a work, which its cluster may write. No work of ours has as much.
+const (
+	// maxManifests is how many objects a work may have.
+	maxManifests = 1024
+	// maxKept is how many bytes may tell which objects those are and how they are
+	// treated. Ours and what is said of them take a fifth more than maxWork at most;
+	// the names of those that are to stay come on top.
+	maxKept = 2 * maxWork
+)
+
+// stripSpec is what is kept of a work's spec. Of one that only its cluster can have
+// made as large as it is nothing is, so that it is written again.
+func stripSpec(spec *workv1.ManifestWorkSpec) (workv1.ManifestWorkSpec, bool) {
+	kept := &workv1.ManifestWork{}
+	if len(spec.Workload.Manifests) > maxManifests {
+		return kept.Spec, false
+	}
+	for _, manifest := range spec.Workload.Manifests {
+		kept.Spec.Workload.Manifests = append(kept.Spec.Workload.Manifests, workv1.Manifest{
 			RawExtension: runtime.RawExtension{Raw: stripManifest(manifest.Raw)},
 		})
 	}
-	noteShared(stripped)
-	stripped.Status = boundedStatus(stripped, &work.Status)
-	stripped.Spec.ManifestConfigs, stripped.Spec.DeleteOption = work.Spec.ManifestConfigs, work.Spec.DeleteOption
-	callUsually(stripped)
-	stripped.Spec.ManifestConfigs = stripConfigs(stripped.Spec.ManifestConfigs)
-	return stripped, nil
+	kept.Spec.ManifestConfigs, kept.Spec.DeleteOption = spec.ManifestConfigs, spec.DeleteOption
+	callUsually(kept) // which leaves no more of them than there are objects
+	kept.Spec.ManifestConfigs = stripConfigs(kept.Spec.ManifestConfigs)
+	if len(rulesOf(kept)) > maxManifests || keptBytes(kept) > maxKept {
+		return workv1.ManifestWorkSpec{}, false
+	}
+	return kept.Spec, true
+}
+
+// keptBytes is how long all texts are that are kept of a work's spec.
+func keptBytes(work *workv1.ManifestWork) int {
+	size := 0
+	for _, manifest := range work.Spec.Workload.Manifests {
+		size += len(manifest.Raw)
+	}
+	add := func(id workv1.ResourceIdentifier) {
+		size += len(id.Group) + len(id.Resource) + len(id.Namespace) + len(id.Name)
+	}
+	for i := range work.Spec.ManifestConfigs {
+		add(work.Spec.ManifestConfigs[i].ResourceIdentifier)
+	}
+	for _, rule := range rulesOf(work) {
+		add(workv1.ResourceIdentifier(rule))
+	}
+	return size
 }
 
 // metadataOnly is what the cache keeps of a manifest: which object it is, and
@@ -128,7 +174,7 @@ func stripManifest(raw []byte) []byte {
 
 // stripConfigs keeps how each object is written, and not what is fed back of it.
 func stripConfigs(configs []workv1.ManifestConfigOption) []workv1.ManifestConfigOption {
-	stripped := make([]workv1.ManifestConfigOption, 0, len(configs))
+	var stripped []workv1.ManifestConfigOption
 	for i := range configs {
 		config := workv1.ManifestConfigOption{ResourceIdentifier: configs[i].ResourceIdentifier}
 		if strategy := configs[i].UpdateStrategy; strategy != nil {

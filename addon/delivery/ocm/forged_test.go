@@ -6,18 +6,23 @@ package ocm
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // maxSaid is what a message about a work may take, however much its cluster says.
@@ -151,6 +156,103 @@ func memory() int64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
+}
+
+// TestForgedSpec checks that what a cluster makes up as the objects of its work takes
+// bounded memory, and that the work is written again and its objects stay.
+func TestForgedSpec(t *testing.T) {
+	long := strings.Repeat("x", 100<<10)
+	id := func(name string) workv1.ResourceIdentifier {
+		return workv1.ResourceIdentifier{Resource: "configmaps", Name: name}
+	}
+	tests := map[string]func(*workv1.ManifestWork){
+		"many objects": func(work *workv1.ManifestWork) {
+			for range maxManifests {
+				work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, work.Spec.Workload.Manifests[0])
+			}
+		},
+		"long names": func(work *workv1.ManifestWork) {
+			for range 9 {
+				addForged(work, fmt.Appendf(nil, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q}}`, long))
+			}
+		},
+		"long notes": func(work *workv1.ManifestWork) {
+			for range 9 {
+				addForged(work, fmt.Appendf(nil, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","annotations":{%q:%q}}}`, delivery.AnnotationHeld, long))
+			}
+		},
+		"long configs": func(work *workv1.ManifestWork) {
+			for range 9 {
+				addForged(work, []byte(`{}`))
+				work.Spec.ManifestConfigs = append(work.Spec.ManifestConfigs, workv1.ManifestConfigOption{ResourceIdentifier: id(long)})
+			}
+		},
+		"many configs": func(work *workv1.ManifestWork) {
+			work.Spec.Workload.Manifests = nil
+			work.Spec.ManifestConfigs = make([]workv1.ManifestConfigOption, 2*maxManifests)
+		},
+		"many rules": func(work *workv1.ManifestWork) {
+			work.Spec.DeleteOption = optionOf(make([]workv1.OrphaningRule, maxManifests+1))
+		},
+		"long rules": func(work *workv1.ManifestWork) {
+			work.Spec.DeleteOption = optionOf(slices.Repeat([]workv1.OrphaningRule{workv1.OrphaningRule(id(long))}, 9))
+		},
+	}
+	for name, forge := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newSpoke(t)
+			web := unit(labelled(deployment("web", "nginx:1"), identity("store", "web", "prod")))
+			s.settle(t, web)
+			before := s.work(t, webWork)
+			forged := before.DeepCopy()
+			forge(forged)
+			stripped, err := new(Digests).stripWork(forged)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := stripped.(*workv1.ManifestWork)
+			if size := keptBytes(kept); size > maxKept || len(kept.Spec.Workload.Manifests)+len(kept.Spec.ManifestConfigs) > 2*maxManifests || len(rulesOf(kept)) > maxManifests {
+				t.Errorf("%d bytes are kept", size)
+			}
+			if err := s.client.Update(t.Context(), forged); err != nil {
+				t.Fatal(err)
+			}
+			s.pass(time.Minute)
+			if diff := cmp.Diff("delivered", said(s.settle(t, web))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before.Spec, s.work(t, webWork).Spec); diff != "" {
+				t.Errorf("the work (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(map[string]string{"Deployment shop-prod/web": "nginx:1"}, s.present()); diff != "" {
+				t.Errorf("the cluster has (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func addForged(work *workv1.ManifestWork, raw []byte) {
+	work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, workv1.Manifest{RawExtension: kruntime.RawExtension{Raw: raw}})
+}
+
+// TestLargestWork checks that a work of as many objects as ours can have is no forged one.
+func TestLargestWork(t *testing.T) {
+	u := unit()
+	for i := range 2 * maxManifests {
+		object := render.Object{Content: map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": fmt.Sprint(i)}}}
+		u.Result.Objects, u.Treatments = append(u.Result.Objects, object), append(u.Treatments, policy.Treatment{ReadOnly: true})
+	}
+	parts, problem, err := arrange(new(Target).entriesOf(u, nil), nil, maxWork+maxWork/5)
+	if problem != nil || err != nil {
+		t.Fatal(problem, err)
+	}
+	work, err := unitWork(new(Digests), u, firstIndex, parts[0].entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, ok := stripSpec(&work.Spec); !ok || len(kept.Workload.Manifests) != len(parts[0].entries) || len(parts) == 1 {
+		t.Errorf("of %d objects %d are kept, in %d works", len(parts[0].entries), len(kept.Workload.Manifests), len(parts))
+	}
 }
 
 // TestForgedLeftMessage checks that what is told of a work that was left is
