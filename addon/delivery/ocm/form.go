@@ -140,7 +140,7 @@ func (e entry) encodeAnew() (encoded, error) {
 	config := manifestConfig(content, feedback)
 	switch e.phase {
 	case phaseKeep:
-		config.UpdateStrategy = &workv1.UpdateStrategy{Type: workv1.UpdateStrategyTypeCreateOnly}
+		config.UpdateStrategy = createOnly()
 	case phaseObserve:
 		config.UpdateStrategy = &workv1.UpdateStrategy{Type: workv1.UpdateStrategyTypeReadOnly}
 	}

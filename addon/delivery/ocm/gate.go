@@ -44,8 +44,8 @@ func (t *Target) holdBack(ctx context.Context, wanted, all []entry, current *wor
 	if len(held) == 0 {
 		return wanted, nil, nil
 	}
-	waiting, err := t.unsettled(ctx, current, delivery.Observation{State: delivery.Applying,
-		Message: bounded(describe(held[0])) + ": it is no part of this version, and is removed once the cluster has applied the rest"})
+	refused, _ := t.lettings(current, staying(current, held))
+	waiting, err := t.heldFor(ctx, current, held, refused)
 	if waiting == nil || err != nil {
 		return wanted, nil, err
 	}
@@ -53,11 +53,30 @@ func (t *Target) holdBack(ctx context.Context, wanted, all []entry, current *wor
 	if err != nil {
 		return nil, nil, err
 	}
+	for i, at := 0, phases(current); i < len(leaving); i++ {
+		if id := leaving[i].id(); refused[id] || at[id] == phaseKeep {
+			leaving[i] = leaving[i].asIs()
+		}
+	}
 	entries := inOrder(wanted, leaving, identities(current))
 	if fits, err := t.fits(entries); !fits || err != nil {
 		return wanted, nil, err
 	}
 	return entries, waiting, nil
+}
+
+// heldFor is what is waited for before a work drops objects, some of which its cluster
+// could not let go of; nil when it may.
+func (t *Target) heldFor(ctx context.Context, work *workv1.ManifestWork, held []map[string]any, refused map[workv1.ResourceIdentifier]bool) (*delivery.Observation, error) {
+	said := delivery.Observation{State: delivery.Applying,
+		Message: bounded(describe(held[0])) + ": it is no part of this version, and is removed once the cluster has applied the rest"}
+	waiting, err := t.unsettled(ctx, work, said)
+	if waiting != nil || err != nil || len(refused) == 0 {
+		return waiting, err
+	}
+	said.Message = "objects that this version drops are to stay, and the cluster cannot let go of all: " + notApplied(work).Message
+	observation, err := t.awayOr(ctx, work.Namespace, said)
+	return &observation, err
 }
 
 // asTheyStand are objects of a work as it has them. One that moved to another work of
@@ -158,6 +177,9 @@ func (t *Target) gate(ctx context.Context, work *workv1.ManifestWork, leaving []
 	if waiting != nil || err != nil {
 		return waiting, err
 	}
+	if waiting, err := t.lettingStay(ctx, work, staying(work, leaving)); waiting != nil || err != nil {
+		return waiting, err
+	}
 	return t.ownFirst(ctx, work)
 }
 
@@ -200,13 +222,18 @@ func recorded(work *workv1.ManifestWork) bool {
 
 // settled says that an object may be dropped from a work.
 func (t *Target) settled(work *workv1.ManifestWork) (bool, time.Duration) {
-	applied := appliedCondition(work)
-	if applied == nil || applied.ObservedGeneration != work.Generation || applied.Status != "True" && !recorded(work) {
+	if applied := appliedCondition(work); !fetched(work) || applied.Status != metav1.ConditionTrue && !recorded(work) {
 		return false, 0
 	}
+	wait := t.unripe(work)
+	return wait == 0, wait
+}
+
+// unripe is how long an agent may still take to record what it has reported of a work.
+func (t *Target) unripe(work *workv1.ManifestWork) time.Duration {
 	// The time is the cluster's. One that lies ahead says nothing, and must not hold the work until then.
-	if age := t.Clock.Since(applied.LastTransitionTime.Time); age >= 0 && age < settle {
-		return false, settle - age
+	if age := t.Clock.Since(appliedCondition(work).LastTransitionTime.Time); age >= 0 && age < settle {
+		return settle - age
 	}
-	return true, 0
+	return 0
 }

@@ -14,7 +14,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -199,13 +198,16 @@ func (t *Target) letGo(ctx context.Context, work *workv1.ManifestWork) (delivery
 		t.wrote(key)
 		return t.awayOr(ctx, work.Namespace, waiting)
 	}
-	settled, wait := t.settled(work)
-	if settled {
-		return t.deleteNow(ctx, work)
-	}
-	waiting.RetryAfter = wait
-	if applied := appliedCondition(work); fetched(work) && applied.Status == metav1.ConditionFalse {
-		waiting.Message += "; it cannot: " + notApplied(work).Message
+	refused, unsaid := t.lettings(work, contents(work))
+	switch {
+	case len(refused) > 0:
+		return t.letGoAsIs(ctx, work, refused, waiting)
+	case fetched(work) && unsaid:
+		waiting.RetryAfter = coalesce
+	case fetched(work):
+		if waiting.RetryAfter = t.unripe(work); waiting.RetryAfter == 0 {
+			return t.deleteNow(ctx, work)
+		}
 	}
 	return t.awayOr(ctx, work.Namespace, t.orOverdue(work, waiting))
 }

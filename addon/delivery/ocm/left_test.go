@@ -92,11 +92,27 @@ func TestLetGo(t *testing.T) {
 	}
 	h.next(t)
 	step("it was applied before, not as it is now", waiting)
-	h.setStatus(t, webWork, workv1.ManifestWorkStatus{
-		Conditions:     []metav1.Condition{h.appliedAt(h.work(t, webWork).Generation, metav1.ConditionFalse, time.Minute)},
-		ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{failed(deployment("web", "nginx:1"), "no\x07")}},
-	})
-	step("an object that could not be applied is still the work's", waiting+"; it cannot: Deployment shop-prod/web: the cluster cannot apply it: no ")
+	refused := func() {
+		work := h.work(t, webWork)
+		h.setStatus(t, webWork, workv1.ManifestWorkStatus{
+			Conditions: []metav1.Condition{h.appliedAt(work.Generation, metav1.ConditionFalse, time.Minute)},
+			ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{
+				h.manifestApplied(work, deployment("web", "nginx:1").Content, metav1.ConditionFalse, "no\x07"),
+			}},
+		})
+	}
+	const cannot = waiting + "; it cannot: Deployment shop-prod/web: the cluster cannot apply it: no "
+	refused()
+	h.pass(coalesce)
+	step("an object that could not be applied is still the work's, and need not be applied", cannot, "update c1/"+webWork)
+	work := h.work(t, webWork)
+	if at := phases(work)[identify(deployment("web", "nginx:1").Content)]; at != phaseKeep || !orphaned(work) || work.Annotations[annotationLeaving] == "" {
+		t.Errorf("phase %d, orphaned %t, leaving since %q: want the object left as it is", at, orphaned(work), work.Annotations[annotationLeaving])
+	}
+	step("the agent must know of that", waiting)
+	refused()
+	h.pass(coalesce)
+	step("nothing more can be done for the cluster", cannot)
 	h.setApplied(t, webWork, 0)
 	if got := step("the agent records it after it reported it", waiting); got.RetryAfter != settle {
 		t.Errorf("retry after %s, want %s", got.RetryAfter, settle)

@@ -32,6 +32,8 @@ type spoke struct {
 	recorded map[string][]workv1.ResourceIdentifier
 	// plurals are the resources of kinds that are called otherwise than usual.
 	plurals map[string]string
+	// refuses is what the cluster answers to who writes an object that is there.
+	refuses map[workv1.ResourceIdentifier]string
 	made    int
 }
 
@@ -235,6 +237,8 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 	case strategy.Type == workv1.UpdateStrategyTypeCreateOnly:
 		s.own(work, object)
 		return ""
+	case s.refuses[id] != "":
+		return "Failed to apply manifest: " + s.refuses[id]
 	}
 	content = keyed(content).(map[string]any)
 	if role, bound := object.roleRef(), content["roleRef"]; role != nil && !reflect.DeepEqual(role, bound) {
@@ -283,6 +287,8 @@ func (s *spoke) overwrite(work *workv1.ManifestWork, content map[string]any) str
 	metadata := content["metadata"].(map[string]any)
 	object := s.objects[id]
 	switch {
+	case object != nil && s.refuses[id] != "":
+		return "Failed to apply manifest: " + s.refuses[id]
 	case object == nil && metadata["resourceVersion"] != nil:
 		return "Failed to apply manifest: resourceVersion should not be set on objects to be created"
 	case object == nil:
@@ -429,6 +435,12 @@ func (s *spoke) settleTenant(t *testing.T, tenants ...delivery.Tenant) (said del
 // removeAll lets the agent remove all that the application had, as when it goes.
 func (s *spoke) removeAll(t *testing.T) {
 	t.Helper()
+	s.removeWith(t, delivery.RemoveOptions{Final: true})
+}
+
+// removeWith is removeAll as an environment may want it.
+func (s *spoke) removeWith(t *testing.T, options delivery.RemoveOptions) {
+	t.Helper()
 	for range 60 {
 		records, err := s.Records(t.Context(), owner)
 		if err != nil {
@@ -438,7 +450,7 @@ func (s *spoke) removeAll(t *testing.T) {
 			return
 		}
 		for _, record := range records {
-			if _, err := s.Remove(t.Context(), record, delivery.RemoveOptions{Final: true}); err != nil {
+			if _, err := s.Remove(t.Context(), record, options); err != nil {
 				t.Fatal(err)
 			}
 		}
