@@ -116,7 +116,10 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 	if held, err := t.isHeld(ctx, work); err != nil || held {
 		return t.untilLetGo(ctx, work, err)
 	}
-	if !letsStay(work) {
+	if waiting, err := t.lettingStay(ctx, work, ruled(work)); waiting != nil || err != nil {
+		return deref(waiting), err
+	}
+	if !t.letsStay(work) {
 		return t.untilBack(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
 			Message: "waiting for the cluster to let the objects go that stay there"})
 	}

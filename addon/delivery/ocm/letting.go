@@ -100,6 +100,22 @@ func staying(work *workv1.ManifestWork, objects []map[string]any) []map[string]a
 	})
 }
 
+// ruled are the objects of a work that are to stay when it is deleted. One that is to
+// leave all of them is not deleted before it has.
+func ruled(work *workv1.ManifestWork) []map[string]any {
+	if orphaned(work) {
+		return nil
+	}
+	return staying(work, contents(work))
+}
+
+// letsStay says that the agent has let go of the objects of an application's work
+// that are to stay: before, it would delete them with the work.
+func (t *Target) letsStay(work *workv1.ManifestWork) bool {
+	refused, unsaid := t.lettings(work, ruled(work))
+	return len(refused) == 0 && !unsaid
+}
+
 // lettingStay is what is said while objects are the work's that could not be applied and
 // are to stay; nil when there is none.
 func (t *Target) lettingStay(ctx context.Context, work *workv1.ManifestWork, objects []map[string]any) (*delivery.Observation, error) {

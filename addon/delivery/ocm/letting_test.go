@@ -56,6 +56,45 @@ func TestLetGoOfWhatIsRefused(t *testing.T) {
 	s.isLeftThere(t, identify(web.Content))
 }
 
+// TestRemoveBesideRefused checks that a claim which the cluster cannot apply, and which
+// is never removed, does not hold the removal of its application or component.
+func TestRemoveBesideRefused(t *testing.T) {
+	web := labelled(deployment("web", "nginx:1"), ourWeb)
+	never := policy.Treatment{Removal: policy.RemoveNever}
+	t.Run("application", func(t *testing.T) {
+		s, data := refusing(t, withData(policy.Treatment{}, web))
+		if _, err := s.Deliver(t.Context(), withData(never, web)); err != nil {
+			t.Fatal(err)
+		}
+		s.sync(t)
+		s.removeAll(t)
+		s.isLeftThere(t, data)
+		if s.objects[identify(web.Content)] != nil {
+			t.Error("the Deployment, which goes with its application, is there")
+		}
+	})
+	t.Run("component", func(t *testing.T) {
+		u := withData(never, web)
+		u.Treatments[1].Removal = policy.RemoveOnDelete
+		s, data := refusing(t, u)
+		s.pass(2 * time.Second)
+		if _, err := s.Deliver(t.Context(), withData(never, labelled(deployment("web", "nginx:2"), ourWeb))); err != nil {
+			t.Fatal(err)
+		}
+		s.sync(t)
+		s.pass(2 * time.Second)
+		if _, err := s.Deliver(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		s.sync(t)
+		s.dropAll(t)
+		s.isLeftThere(t, data)
+		if s.objects[identify(web.Content)] == nil {
+			t.Error("the Deployment, which goes with the application, is gone")
+		}
+	})
+}
+
 // TestDropWhatIsRefused checks that an object stays which its application drops, and
 // which the cluster could not apply since it is to stay.
 func TestDropWhatIsRefused(t *testing.T) {

@@ -129,12 +129,15 @@ func (t *Target) deleteWork(ctx context.Context, work *workv1.ManifestWork) (del
 	if !work.DeletionTimestamp.IsZero() {
 		return t.awayOr(ctx, key.Namespace, removing)
 	}
+	if held, err := t.isHeld(ctx, work); err != nil || held {
+		return t.untilLetGo(ctx, work, err)
+	}
+	if waiting, err := t.lettingStay(ctx, work, ruled(work)); waiting != nil || err != nil {
+		return deref(waiting), err
+	}
 	if wait, ok := t.deletable(work); !ok {
 		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,
 			Message: "waiting until the cluster has applied it: a work that goes before can leave its objects behind"})
-	}
-	if held, err := t.isHeld(ctx, work); err != nil || held {
-		return t.untilLetGo(ctx, work, err)
 	}
 	waiting, err := t.ownFirst(ctx, work)
 	if err != nil {
@@ -171,7 +174,7 @@ func (t *Target) deleteNow(ctx context.Context, work *workv1.ManifestWork) (deli
 // begun to apply it.
 func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bool) {
 	if appliedCondition(work) != nil {
-		return 0, letsStay(work) // what comes is an event
+		return 0, t.letsStay(work) // what comes is an event
 	}
 	if len(work.Finalizers) > 0 {
 		return unseenAge, false // its agent has begun, and its first report is an event
@@ -204,23 +207,6 @@ func (t *Target) untilLetGo(ctx context.Context, work *workv1.ManifestWork, err 
 	}
 	return t.untilBack(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
 		Message: "waiting until the work is gone that holds a field of it"})
-}
-
-// letsStay says that the agent has let go of the objects of an application's work
-// that are to stay: before, it would delete them with the work.
-func letsStay(work *workv1.ManifestWork) bool {
-	if work.Labels[LabelPurpose] != PurposeApplication {
-		return true
-	}
-	held := phases(work)
-	for _, rule := range rulesOf(work) {
-		id := workv1.ResourceIdentifier(rule)
-		at, ok := held[id]
-		if ok && (at == phaseApply || at == phaseKeep) && !arrived(work, id) {
-			return false
-		}
-	}
-	return true
 }
 
 // IdleTenants lists the tenants of a hub namespace that no application work uses.
