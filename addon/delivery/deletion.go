@@ -29,7 +29,7 @@ func (p *Plan) removeOptions(record Record) RemoveOptions {
 	environment := record.Place.Environment
 	deletion := p.deletions[environment]
 	options := RemoveOptions{
-		Leave: deletion.Policy == orphan, Final: p.final || p.leaving[environment], Abandon: deletion.Unreachable == orphan,
+		Leave: deletion.Policy == orphan, Final: p.final || p.givenUp(record.Place), Abandon: deletion.Unreachable == orphan,
 	}
 	if deletion.Timeout != nil {
 		options.Patience = max(deletion.Timeout.Duration, time.Nanosecond) // none at all is still a limit

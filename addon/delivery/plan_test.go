@@ -394,6 +394,10 @@ func TestGivenUp(t *testing.T) {
 			if got := plan.Wants(test.record); got != test.want {
 				t.Errorf("wanted: got %t, want %t, since %s", got, test.want, test.reason)
 			}
+			// What a policy keeps for as long as the application stays would hold it else.
+			if got := plan.removeOptions(test.record).Final; got == test.want {
+				t.Errorf("final: got %t, want %t, since %s", got, !test.want, test.reason)
+			}
 		})
 	}
 }
