@@ -220,9 +220,15 @@ func recorded(work *workv1.ManifestWork) bool {
 	})
 }
 
+// workedOff says that the agent has applied what it can of a work, and removes what the
+// work has dropped.
+func workedOff(work *workv1.ManifestWork) bool {
+	return fetched(work) && (appliedCondition(work).Status == metav1.ConditionTrue || recorded(work))
+}
+
 // settled says that an object may be dropped from a work.
 func (t *Target) settled(work *workv1.ManifestWork) (bool, time.Duration) {
-	if applied := appliedCondition(work); !fetched(work) || applied.Status != metav1.ConditionTrue && !recorded(work) {
+	if !workedOff(work) {
 		return false, 0
 	}
 	wait := t.unripe(work)

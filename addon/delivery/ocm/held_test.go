@@ -606,3 +606,29 @@ func TestRecreate(t *testing.T) {
 		}
 	}
 }
+
+// TestRecreateBesideRefused checks that an object is made anew beside one that the
+// cluster refuses.
+func TestRecreateBesideRefused(t *testing.T) {
+	const field = "spec.template.spec.containers[0].image"
+	made := func(image string, ports int64) delivery.Unit {
+		expose := labelled(service("data"), ourWeb)
+		expose.Content["spec"] = map[string]any{"ports": []any{map[string]any{"port": ports}}}
+		u := unit(labelled(deployment("web", image), ourWeb), expose)
+		u.Treatments = []policy.Treatment{{RecreateFields: []string{field}}, {}}
+		return u
+	}
+	s, _ := refusing(t, made("nginx:1", 80))
+	id := identify(deployment("web", "").Content)
+	uid := s.objects[id].uid
+	for range 20 {
+		if _, err := s.Deliver(t.Context(), made("nginx:2", 81)); err != nil {
+			t.Fatal(err)
+		}
+		s.sync(t)
+		s.pass(time.Second)
+	}
+	if object := s.objects[id]; object == nil || object.uid == uid || imageOf(object.content()) != "nginx:2" {
+		t.Errorf("it was not made anew: %+v", object)
+	}
+}

@@ -65,7 +65,7 @@ func isLeaving(e entry, works map[string]*workv1.ManifestWork) bool {
 	work := holding(works, e.id())
 	if work == nil {
 		// It may have been dropped just now. To add it before the agent has seen that would keep the old one.
-		return !allApplied(works)
+		return slices.ContainsFunc(slices.Collect(maps.Values(works)), func(work *workv1.ManifestWork) bool { return !workedOff(work) })
 	}
 	before := noteOf(work, e.id(), delivery.AnnotationRecreate)
 	return before != "" && before != annotation(e.content, delivery.AnnotationRecreate)
