@@ -110,11 +110,18 @@ type removalOrder struct {
 	standing map[unitKey]int
 	// wanted are those of them that stay, and are only to be written without what goes.
 	wanted map[unitKey]bool
+	// names are by what components are called here that units name by a part of
+	// their names.
+	names map[string]string
 }
 
-func componentKey(record Record) unitKey {
-	return unitKey{record.Place, componentOf(record.Component)}
+// key is the component of a record.
+func (o *removalOrder) key(record Record) unitKey {
+	return unitKey{record.Place, o.called(componentOf(record.Component))}
 }
+
+// called is what a component, or what a unit has of its name, is called in the order.
+func (o *removalOrder) called(component string) string { return cmp.Or(o.names[component], component) }
 
 // removalOrder is the order in which records go: by what the application says now,
 // and by what was noted of components that it has no longer, or had otherwise.
@@ -126,46 +133,86 @@ func (p *Plan) removalOrder(ctx context.Context, target Target, records []Record
 	var waitedFor []Record
 	components := map[Place]map[string]bool{}
 	for _, record := range records {
-		wanted := p.Wants(record)
-		if wanted && !report.unwritten(record) {
+		if p.Wants(record) && !report.unwritten(record) {
 			continue
 		}
-		key := componentKey(record)
-		order.standing[key]++
-		order.wanted[key] = order.wanted[key] || wanted
 		waitedFor = append(waitedFor, record)
 		if components[record.Place] == nil {
 			components[record.Place] = map[string]bool{}
 		}
-		components[record.Place][key.component] = true
+		components[record.Place][componentOf(record.Component)] = true
 	}
-	for _, record := range waitedFor {
+	needs := make([][]string, len(waitedFor))
+	for i, record := range waitedFor {
 		if len(components[record.Place]) < 2 {
 			continue // there is nobody to wait for
 		}
-		if err := p.addNeeds(ctx, target, record, order); err != nil {
-			return nil, err
+		var err error
+		if needs[i], err = target.Needs(ctx, record); err != nil {
+			return nil, fmt.Errorf("what %s in %s depends on: %w", Title(record.Component), record.Place, err)
 		}
+	}
+	order.names = p.namesOfCut(waitedFor, needs)
+	for _, record := range waitedFor {
+		key := order.key(record)
+		order.standing[key]++
+		order.wanted[key] = order.wanted[key] || p.Wants(record)
+	}
+	for i, record := range waitedFor {
+		p.addNeeds(record, needs[i], order)
 	}
 	p.addDependents(order, components)
 	return order, nil
 }
 
+// namesOfCut finds the components of copies whose names have a part of it alone. Where
+// that may be of several, all of those are one in the order.
+func (p *Plan) namesOfCut(records []Record, needs [][]string) map[string]string {
+	known := map[string]bool{}
+	for name, dependents := range p.dependents {
+		needs = append(needs, dependents, []string{name})
+	}
+	for _, names := range needs {
+		for _, name := range names {
+			known[name] = true
+		}
+	}
+	parts := map[string][]string{}
+	for _, record := range records {
+		if isCut(record.Component) {
+			parts[componentOf(record.Component)] = nil
+			continue
+		}
+		known[componentOf(record.Component)] = true
+	}
+	for name := range known {
+		if of, ok := parts[cut(name)]; ok {
+			parts[cut(name)] = append(of, name)
+		}
+	}
+	names := map[string]string{}
+	for part, of := range parts {
+		if len(of) == 1 {
+			names[part] = of[0]
+			continue
+		}
+		for _, name := range of {
+			names[name] = part
+		}
+	}
+	return names
+}
+
 // addNeeds adds what was noted of a record. A component that stays is waited for
 // where it does not depend any more on what goes: what was written before does.
-func (p *Plan) addNeeds(ctx context.Context, target Target, record Record, order *removalOrder) error {
-	needs, err := target.Needs(ctx, record)
-	if err != nil {
-		return fmt.Errorf("what %s in %s depends on: %w", Title(record.Component), record.Place, err)
-	}
-	key := componentKey(record)
+func (p *Plan) addNeeds(record Record, needs []string, order *removalOrder) {
+	key := order.key(record)
 	for _, name := range needs {
 		if order.wanted[key] && p.needs(record, name) {
 			continue
 		}
-		order.add(unitKey{record.Place, name}, key.component)
+		order.add(unitKey{record.Place, order.called(name)}, key.component)
 	}
-	return nil
 }
 
 // needs says that the unit of a record depends on a component as it is wanted now.
@@ -180,8 +227,8 @@ func (p *Plan) addDependents(order *removalOrder, components map[Place]map[strin
 	for place := range components {
 		for name, dependents := range p.dependents {
 			for _, dependent := range dependents {
-				if !order.wanted[unitKey{place, dependent}] {
-					order.add(unitKey{place, name}, dependent)
+				if dependent = order.called(dependent); !order.wanted[unitKey{place, dependent}] {
+					order.add(unitKey{place, order.called(name)}, dependent)
 				}
 			}
 		}
@@ -218,13 +265,13 @@ func (o *removalOrder) sorted(records []Record) []Record {
 	}
 	count := map[unitKey]int{}
 	for _, record := range records {
-		key := componentKey(record)
+		key := o.key(record)
 		if _, known := count[key]; !known {
 			count[key] = len(o.before(key))
 		}
 	}
 	return slices.SortedStableFunc(slices.Values(records), func(a, b Record) int {
-		return cmp.Compare(count[componentKey(a)], count[componentKey(b)])
+		return cmp.Compare(count[o.key(a)], count[o.key(b)])
 	})
 }
 
@@ -232,7 +279,7 @@ func (o *removalOrder) sorted(records []Record) []Record {
 // Components that were noted to depend on each other, by different versions of
 // the application, do not wait for each other.
 func (o *removalOrder) turn(record Record) *Observation {
-	key := componentKey(record)
+	key := o.key(record)
 	for _, name := range o.before(key) {
 		other := unitKey{record.Place, name}
 		if name == key.component || slices.Contains(o.before(other), key.component) && !o.wanted[other] {
@@ -248,4 +295,4 @@ func (o *removalOrder) turn(record Record) *Observation {
 }
 
 // done notes that a record is gone, or that it stays for good.
-func (o *removalOrder) done(record Record) { o.standing[componentKey(record)]-- }
+func (o *removalOrder) done(record Record) { o.standing[o.key(record)]-- }

@@ -205,6 +205,9 @@ func TestLaterIsUnwritten(t *testing.T) {
 	}
 }
 
+// longDB and longWeb are names of components that units of copies have a part of.
+var longDB, longWeb = "db" + strings.Repeat("x", 59), "web" + strings.Repeat("x", 57)
+
 // TestRemovalInOrder checks that a component goes when all that depend on it are gone.
 func TestRemovalInOrder(t *testing.T) {
 	of := func(component, cluster string) Record {
@@ -221,6 +224,13 @@ func TestRemovalInOrder(t *testing.T) {
 		{"copies are of their component", []Record{of("db", "c1"), of("web_eu", "c1"), of("web_us", "c1")}, RemovalPlan(owner).Ordered(dependents), []string{"remove web_eu@c1", "remove web_us@c1"}},
 		{"what depends on it by another that is gone", []Record{of("db", "c1"), of("web", "c1")}, RemovalPlan(owner).Ordered(dependents), []string{"remove web@c1"}},
 		{"each place for itself", []Record{of("db", "c1"), of("web", "c2")}, RemovalPlan(owner).Ordered(dependents), []string{"remove db@c1", "remove web@c2"}},
+		{"copies whose names are too long", []Record{of(UnitName(longDB, "eu"), "c1"), of(UnitName(longWeb, "eu"), "c1")}, RemovalPlan(owner).Ordered(map[string][]string{longDB: {longWeb}}), []string{"remove " + UnitName(longWeb, "eu") + "@c1"}},
+		{"a long name beside copies", []Record{of(longDB, "c1"), of(UnitName(longWeb, "eu"), "c1")}, RemovalPlan(owner).Ordered(map[string][]string{longDB: {longWeb}}), []string{"remove " + UnitName(longWeb, "eu") + "@c1"}},
+		{
+			"copies that may be of either of two", []Record{of("db", "c1"), of(UnitName(longWeb, "eu"), "c1"), of(UnitName(longWeb+"-2", "eu"), "c1")},
+			RemovalPlan(owner).Ordered(map[string][]string{"db": {longWeb}, longWeb: {longWeb + "-2"}}),
+			[]string{"remove " + UnitName(longWeb, "eu") + "@c1", "remove " + UnitName(longWeb+"-2", "eu") + "@c1"},
+		},
 		{"without an order", []Record{of("db", "c1"), of("web", "c1")}, RemovalPlan(owner), []string{"remove db@c1", "remove web@c1"}},
 	}
 	for _, test := range tests {
@@ -264,6 +274,11 @@ func TestRemovalInOrderOfWhatWasNoted(t *testing.T) {
 	}{
 		{"dropped together, the last one first", []string{"api", "db", "web"}, noted, going, nil, Observation{}, []string{"web"}, ""},
 		{"then the next", []string{"api", "db"}, noted, going, nil, Observation{}, []string{"api"}, `db: waiting until component "api", which depends on it, is gone`},
+		{
+			"copies whose names are too long", []string{"db", UnitName(longWeb, "eu"), UnitName(longDB, "eu")},
+			map[string][]string{UnitName(longWeb, "eu"): {longDB}, UnitName(longDB, "eu"): {"db"}},
+			map[string]Observation{UnitName(longWeb, "eu"): {State: Applying}}, nil, Observation{}, []string{UnitName(longWeb, "eu")}, "",
+		},
 		{"what a policy keeps holds nobody", []string{"api", "db", "web"}, noted, map[string]Observation{"db": {State: Applying}}, nil, Observation{}, []string{"web", "api", "db"}, ""},
 		{"no two components wait for each other for ever", []string{"api", "db"}, map[string][]string{"api": {"db"}, "db": {"api"}}, going, nil, Observation{}, []string{"api", "db"}, ""},
 		{

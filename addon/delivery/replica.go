@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -26,9 +27,22 @@ func UnitName(component, replicaKey string) string {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))
-	hash := hex.EncodeToString(sum[:])[:10]
-	return component[:min(len(component), maxUnitName-len(hash)-1)] + "_" + hash
+	hash := hex.EncodeToString(sum[:])[:unitHash]
+	return cut(component) + "_" + hash
 }
+
+// unitHash is how much of a hash is in a name that was cut, and maxCut how much of
+// the name of a component.
+const (
+	unitHash = 10
+	maxCut   = maxUnitName - unitHash - 1
+)
+
+// cut is as much of the name of a component as the units of its copies may have of it.
+func cut(component string) string { return component[:min(len(component), maxCut)] }
+
+// isCut says that the name of a unit may have a part of the name of its component alone.
+func isCut(unit string) bool { return len(unit) == maxUnitName && strings.Index(unit, "_") == maxCut }
 
 // collision refuses a copy of a component that makes an object which an earlier
 // copy makes too. taken holds what the earlier ones make.
