@@ -189,3 +189,50 @@ func TestLetGoOfWhatItMade(t *testing.T) {
 	s.removeWith(t, delivery.RemoveOptions{Leave: true, Final: true})
 	s.isLeftThere(t, identify(web.Content))
 }
+
+// TestLeftAndBack checks that of what was left on a cluster, to go when it returns, that
+// stays which is to stay, and that goes which the cluster made without an owner.
+func TestLeftAndBack(t *testing.T) {
+	leave := func(t *testing.T, s *spoke) {
+		t.Helper()
+		s.setAvailable(t, metav1.ConditionUnknown)
+		for range 2 {
+			s.removeWeb(t, delivery.RemoveOptions{Patience: time.Hour})
+			s.pass(time.Hour)
+		}
+		if records, err := s.Records(t.Context(), owner); err != nil || len(records) > 0 {
+			t.Fatalf("records %v, %v: want it left", records, err)
+		}
+		s.setAvailable(t, metav1.ConditionTrue)
+		for range 10 {
+			s.collectAll(t)
+			s.sync(t)
+			s.pass(time.Second)
+		}
+		if count, err := s.LeftIn(t.Context(), "prod"); err != nil || count > 0 {
+			t.Errorf("%d works are there yet, %v", count, err)
+		}
+	}
+	t.Run("to stay", func(t *testing.T) {
+		s := newSpoke(t)
+		s.settle(t, withData(policy.Treatment{}))
+		s.pass(2 * time.Second)
+		if _, err := s.Deliver(t.Context(), withData(policy.Treatment{Removal: policy.RemoveNever})); err != nil {
+			t.Fatal(err)
+		}
+		leave(t, s)
+		s.isLeftThere(t, identify(service("data").Content))
+	})
+	t.Run("unowned", func(t *testing.T) {
+		s := newSpoke(t)
+		if _, err := s.Deliver(t.Context(), having("web", "x")); err != nil {
+			t.Fatal(err)
+		}
+		s.hold(t, webWork)
+		s.interrupt(t)
+		leave(t, s)
+		if len(s.objects) > 0 {
+			t.Errorf("left on the cluster: %v", s.present())
+		}
+	})
+}

@@ -189,7 +189,7 @@ func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bo
 // isHeld says that a work holds a field of an object of this one. It would make
 // what is left of the object when that is gone, and goes before.
 func (t *Target) isHeld(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
-	if work.Labels[LabelPurpose] != PurposeApplication {
+	if !holdsObjects(work) {
 		return false, nil
 	}
 	var keeps workv1.ManifestWorkList

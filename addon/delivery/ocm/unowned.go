@@ -87,7 +87,7 @@ func metItself(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
 func (t *Target) ownFirst(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
 	reported := appliedCondition(work)
 	probing := []string{PurposeApplication, PurposeTenant, PurposeRoles}
-	if reported == nil || !slices.Contains(probing, work.Labels[LabelPurpose]) {
+	if reported == nil || !slices.Contains(probing, purposeOf(work.Labels)) {
 		return nil, nil
 	}
 	waiting := &delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: "waiting until the cluster has said whose its objects are"}
