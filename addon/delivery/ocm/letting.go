@@ -129,7 +129,9 @@ func (t *Target) lettingStay(ctx context.Context, work *workv1.ManifestWork, obj
 }
 
 // letGoAsIs lets a cluster let go of objects that it cannot apply.
-func (t *Target) letGoAsIs(ctx context.Context, work *workv1.ManifestWork, refused map[workv1.ResourceIdentifier]bool, waiting delivery.Observation) (delivery.Observation, error) {
+func (t *Target) letGoAsIs(
+	ctx context.Context, work *workv1.ManifestWork, refused map[workv1.ResourceIdentifier]bool, waiting delivery.Observation,
+) (delivery.Observation, error) {
 	waiting.Message += "; it cannot: " + notApplied(work).Message
 	at := phases(work)
 	maps.DeleteFunc(refused, func(id workv1.ResourceIdentifier, _ bool) bool { return at[id] == phaseKeep })

@@ -237,12 +237,10 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 	case strategy.Type == workv1.UpdateStrategyTypeCreateOnly:
 		s.own(work, object)
 		return ""
-	case s.refuses[id] != "":
-		return "Failed to apply manifest: " + s.refuses[id]
 	}
 	content = keyed(content).(map[string]any)
-	if role, bound := object.roleRef(), content["roleRef"]; role != nil && !reflect.DeepEqual(role, bound) {
-		return "Failed to apply manifest: roleRef: Invalid value: cannot change roleRef"
+	if message := s.refusal(id, object, content); message != "" {
+		return "Failed to apply manifest: " + message
 	}
 	manager := "created"
 	if strategy.ServerSideApply != nil {
@@ -260,6 +258,17 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 	object.fields[manager] = content
 	s.own(work, object)
 	return ""
+}
+
+// refusal is why an object that is there may not be written so; empty when it may.
+func (s *spoke) refusal(id workv1.ResourceIdentifier, object *live, content map[string]any) string {
+	if role, bound := object.roleRef(), content["roleRef"]; role != nil && !reflect.DeepEqual(role, bound) {
+		return "roleRef: Invalid value: cannot change roleRef"
+	}
+	if len(object.fields) == 0 {
+		return "" // it is made now
+	}
+	return s.refuses[id]
 }
 
 // called is an object by what the cluster calls its resource.
