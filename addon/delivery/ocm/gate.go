@@ -30,7 +30,7 @@ import (
 
 // holdBack are the entries of a work with the objects that it is to drop and may not
 // yet, and what is waited for. Those that are too large to stay beside the others
-// are not among them: then the whole work waits.
+// are not among them: then the whole work waits, but for what its cluster does not know.
 func (t *Target) holdBack(ctx context.Context, wanted, all []entry, current *workv1.ManifestWork) ([]entry, *delivery.Observation, error) {
 	if current == nil || !current.DeletionTimestamp.IsZero() {
 		return wanted, nil, nil
@@ -59,10 +59,29 @@ func (t *Target) holdBack(ctx context.Context, wanted, all []entry, current *wor
 		}
 	}
 	entries := inOrder(wanted, leaving, identities(current))
-	if fits, err := t.fits(entries); !fits || err != nil {
+	fits, err := t.fits(entries)
+	if err != nil || fits {
+		return entries, waiting, err
+	}
+	return t.lessUnknown(ctx, wanted, current, waiting)
+}
+
+// lessUnknown are the entries of a work that is to wait as a whole: those that it has,
+// without the objects of kinds that its cluster does not know. While it has one of
+// these, its agent does not record the others, and the work would wait for ever.
+func (t *Target) lessUnknown(
+	ctx context.Context, wanted []entry, current *workv1.ManifestWork, waiting *delivery.Observation,
+) ([]entry, *delivery.Observation, error) {
+	all := contents(current)
+	known := slices.DeleteFunc(slices.Clone(all), func(content map[string]any) bool { return isUnknown(current, content) })
+	if len(known) == len(all) {
+		return wanted, nil, nil
+	}
+	standing, err := t.asTheyStand(ctx, current, known, nil)
+	if err != nil || len(standing) == 0 {
 		return wanted, nil, err
 	}
-	return entries, waiting, nil
+	return standing, waiting, nil
 }
 
 // heldFor is what is waited for before a work drops objects, some of which its cluster

@@ -229,6 +229,68 @@ func TestHeldBackBesideUnknownKind(t *testing.T) {
 	expect("the cluster has recorded the rest", "Deployment shop-prod/web nginx:2")
 }
 
+// TestTooLargeBesideUnknownKind checks that a work whose next version does not fit beside
+// what it drops is written in the end, though it has a kind that its cluster does not know.
+func TestTooLargeBesideUnknownKind(t *testing.T) {
+	thing, small, large := big("thing", 1), big("conf", 5), big("web", 7)
+	tests := []struct {
+		name, reason string
+		after        []render.Object
+		want         []string
+	}{
+		{"dropped too", "nothing of it is left", []render.Object{large}, []string{"ConfigMap shop-prod/web "}},
+		{
+			"still wanted", "it comes back with what made no room for it", []render.Object{thing, large},
+			[]string{"ConfigMap shop-prod/thing ", "ConfigMap shop-prod/web "},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHub(t)
+			h.limit = 10 << 10
+			h.delivered(t, unit(thing, small, big("web", 2)))
+			h.reportUnknown(t, "thing")
+			h.deliver(t, test.after...)
+			if diff := cmp.Diff([]string{"ConfigMap shop-prod/conf ", "ConfigMap shop-prod/web "}, held(h.work(t, webWork))); diff != "" {
+				t.Fatalf("at first the work has (-want +got):\n%s", diff)
+			}
+			for range 3 { // nothing more before the cluster has reported that
+				h.pass(2 * time.Second)
+				h.writes = nil
+				if got := h.deliver(t, test.after...); got.State == delivery.Delivered || len(h.writes) > 0 {
+					t.Errorf("it is %s with the writes %v before the cluster has reported", said(got), h.writes)
+				}
+			}
+			for range 3 {
+				h.reportUnknown(t, "thing")
+				h.deliver(t, test.after...)
+			}
+			if diff := cmp.Diff(test.want, held(h.work(t, webWork))); diff != "" {
+				t.Errorf("in the end the work has (-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+// reportUnknown reports the work as applied but for the objects of that name, whose kind
+// the cluster does not know.
+func (h *hub) reportUnknown(t *testing.T, name string) {
+	t.Helper()
+	work := h.work(t, webWork)
+	status := workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(work.Generation, "True", time.Minute)}}
+	for _, content := range contents(work) {
+		manifest := h.manifestApplied(work, content, "True", "")
+		if object := (render.Object{Content: content}); object.Name() == name {
+			status.Conditions[0].Status = "False"
+			manifest = failed(object, "no such kind")
+			manifest.Conditions[0].ObservedGeneration = work.Generation
+		}
+		status.ResourceStatus.Manifests = append(status.ResourceStatus.Manifests, manifest)
+	}
+	h.setStatus(t, webWork, status)
+	h.pass(2 * time.Second)
+}
+
 // TestHeldBackAfterAMove checks that an object which moved to another work is the same
 // in both, as long as the first one may not drop it.
 func TestHeldBackAfterAMove(t *testing.T) {
