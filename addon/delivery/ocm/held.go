@@ -253,9 +253,14 @@ func hasItems(content map[string]any, path policy.FieldPath) bool {
 // heldPath tells which fields of an object were let go of.
 var heldPath = health.Path{"metadata", "annotations", delivery.AnnotationHeld}
 
+// observedPaths are what a work wants to know of an object that it only reads, for
+// the time when it is written.
+func observedPaths() []health.Path { return []health.Path{uidPath, heldPath} }
+
 // standingOf is how far the hand-over of a field has come of an object that was
 // only read so far. What its writer did not let go of is written once more, since
-// it would be removed with the writer's other fields.
+// it would be removed with the writer's other fields. Of an object that no work
+// wrote nothing is, so that what others set may stay from the start.
 func standingOf(field policy.HeldField, h handover, found bool, manifest *workv1.ManifestCondition) standing {
 	if manifest == nil || !available(manifest) {
 		if field.Omit {
@@ -263,11 +268,19 @@ func standingOf(field policy.HeldField, h handover, found bool, manifest *workv1
 		}
 		return isWritten
 	}
-	held, _ := feedbackValues(manifest)[heldPath.JSONPath()].(string)
-	if !found || hasName(marksOf(held), h.name) {
+	values := feedbackValues(manifest)
+	held, _ := values[heldPath.JSONPath()].(string)
+	if !found || hasName(marksOf(held), h.name) || field.Omit && neverWritten(values) {
 		return isLet
 	}
 	return isWritten
+}
+
+// neverWritten says by its feedback that no work wrote an object.
+func neverWritten(values map[string]any) bool {
+	_, read := values[uidPath.JSONPath()]
+	_, written := values[revisionPath.JSONPath()]
+	return read && !written
 }
 
 // noteHeld puts the note of what is held on an object.

@@ -438,9 +438,50 @@ func TestReadOnlyLater(t *testing.T) {
 	if diff := cmp.Diff(map[workv1.ResourceIdentifier]phase{id: phaseObserve}, phases(s.work(t, webWork))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	if got := imageOf(s.objects[id].content()); got != "nginx:1" {
+		t.Errorf("image %q, want that of the version before it was only read", got)
+	}
 	s.removeAll(t)
 	if s.objects[id] == nil {
 		t.Error("it was removed")
+	}
+}
+
+// TestReplicasAfterReadOnly checks that an autoscaler keeps its replicas when an object
+// is written that was only read.
+func TestReplicasAfterReadOnly(t *testing.T) {
+	taking := scaled()
+	taking.TakeOver = true
+	tests := []struct {
+		name, reason string
+		// before is how the unit delivered the object at first; nil when somebody else made it.
+		before   *policy.Treatment
+		after    policy.Treatment
+		replicas int64
+	}{
+		{"taken over", "nobody wrote the replicas but others", nil, taking, 8},
+		{"the unit's again", "its own version left them to others", new(scaled()), scaled(), 8},
+		{"the unit's, and taken over", "its own version left them to others", new(scaled()), taking, 8},
+		{"never left to others", "they would go with the unit's other fields", &policy.Treatment{}, scaled(), 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			if test.before == nil {
+				s.create(deployment("web", "theirs"))
+			} else {
+				s.settle(t, version("nginx:1", *test.before))
+			}
+			if test.replicas != 2 {
+				s.scale(test.replicas)
+			}
+			s.settleKeeping(t, version("nginx:1", policy.Treatment{ReadOnly: true}), test.replicas)
+			s.settleKeeping(t, version("nginx:2", test.after), test.replicas)
+			s.settleKeeping(t, version("nginx:3", test.after), test.replicas)
+			if got := imageOf(s.objects[identify(deployment("web", "").Content)].content()); got != "nginx:3" {
+				t.Errorf("image %q, want the last one: %s", got, test.reason)
+			}
+		})
 	}
 }
 

@@ -471,8 +471,11 @@ func (t *Target) entriesOf(unit delivery.Unit, works map[string]*workv1.Manifest
 		treatment := unit.Treatment(i)
 		e.asks, e.waits, e.shared = treatment.Shared, waits(treatment), annotation(e.content, delivery.AnnotationSharedBy) != ""
 		e.phase = phaseOf(unit, e, treatment, works)
-		if e.shared && (e.phase == phaseObserve || e.phase == phaseProbe) {
+		switch {
+		case e.shared && (e.phase == phaseObserve || e.phase == phaseProbe):
 			e.feedback, e.form = slices.Concat(e.feedback, sharedIdentity()), nil
+		case e.phase == phaseObserve:
+			e.feedback, e.form = slices.Concat(e.feedback, observedPaths()), nil
 		}
 		e.orphan = treatment.ReadOnly || stays(treatment)
 		entries = append(entries, e)
@@ -489,8 +492,10 @@ func phaseOf(unit delivery.Unit, e entry, treatment policy.Treatment, works map[
 	id := e.id()
 	work := holding(works, id)
 	switch {
-	case treatment.ReadOnly && isOwned(work, id):
+	case waits(treatment) && isOwned(work, id):
 		return phaseApply // until it is let go of
+	case treatment.ReadOnly && isOwned(work, id):
+		return phaseKeep // until it is let go of, which needs no write of what is only read from now on
 	case treatment.ReadOnly:
 		return phaseObserve
 	case !treatment.TakeOver && !isKnown(id, works, owns(unit, e.shared)):
