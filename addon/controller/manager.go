@@ -172,7 +172,8 @@ func setup(ctx context.Context, manager ctrl.Manager, config *rest.Config, optio
 		PullSecrets: &delivery.PullSecrets{Read: readSystemSecret(manager.GetAPIReader()), Clock: time},
 	}
 	controllers := &controllers{
-		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, kinds: kinds, works: works, fleet: fleet, digests: digests, metrics: onFleet, config: config,
+		manager: manager, workers: max(options.Workers, 1), world: world, onHub: onHub, onClusters: onClusters, kinds: kinds, works: works,
+		fleet: fleet, digests: digests, metrics: onFleet, config: config,
 		application: &ApplicationReconciler{
 			client: manager.GetClient(), live: manager.GetAPIReader(), recorder: manager.GetEventRecorder("fairlead"), clock: time, world: world,
 			owners:    onClusters.Owners,

@@ -116,7 +116,7 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		handler handler.EventHandler
 		when    []predicate.Predicate
 	}{
-		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.applicationsOfWork), []predicate.Predicate{c.metrics.noting()}},
+		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.applicationsOfWork), []predicate.Predicate{c.metrics.noting(), seeing(c.onClusters)}},
 		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.sharersOfWork), []predicate.Predicate{sharesChanged()}},
 		{c.built.application.Watch, kinds.Decision, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
 		{c.built.application.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
@@ -136,6 +136,14 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		}
 	}
 	return nil
+}
+
+// seeing lets everything pass, and keeps the target's notes of what it created.
+func seeing(target *ocm.Target) predicate.Predicate {
+	return predicate.NewPredicateFuncs(func(work client.Object) bool {
+		target.Seen(work)
+		return true
+	})
 }
 
 // applicationsOfWork is the application of a work, or those of a tenant.

@@ -37,16 +37,17 @@ import (
 
 // controllers wires the reconcilers to what they watch.
 type controllers struct {
-	manager ctrl.Manager
-	config  *rest.Config
-	workers int
-	world   *worldReader
-	onHub   *local.Target
-	kinds   []schema.GroupVersionKind
-	works   *lateReader
-	fleet   *ocm.Fleet
-	digests *ocm.Digests
-	metrics *fleetMetrics
+	manager    ctrl.Manager
+	config     *rest.Config
+	workers    int
+	world      *worldReader
+	onHub      *local.Target
+	onClusters *ocm.Target
+	kinds      []schema.GroupVersionKind
+	works      *lateReader
+	fleet      *ocm.Fleet
+	digests    *ocm.Digests
+	metrics    *fleetMetrics
 
 	application *ApplicationReconciler
 	environment *EnvironmentReconciler

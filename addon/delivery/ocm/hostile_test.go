@@ -191,6 +191,7 @@ func TestForgedUID(t *testing.T) {
 		if err := h.client.Update(t.Context(), work); err != nil {
 			t.Fatal(err)
 		}
+		h.Seen(work) // as the watch tells of it
 		for _, each := range []delivery.Owner{victim, owner} {
 			records, err := h.Records(t.Context(), each)
 			if err != nil {

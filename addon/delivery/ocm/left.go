@@ -32,9 +32,15 @@ const annotationLeaving = "fairlead.dev/leaving"
 // away the work may be left, when nobody waits for it.
 func (t *Target) Remove(ctx context.Context, record delivery.Record, options delivery.RemoveOptions) (delivery.Observation, error) {
 	namespace, name, _ := strings.Cut(record.ID, "/")
-	work, err := t.get(ctx, types.NamespacedName{Namespace: namespace, Name: name})
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	unseen := t.isUnseen(key) // before the look, which finds what is seen meanwhile
+	work, err := t.get(ctx, key)
 	if err != nil {
 		return delivery.Observation{}, err
+	}
+	if work == nil && unseen {
+		// The cache lags behind, and its event brings us back.
+		return delivery.Observation{State: delivery.Applying, RetryAfter: coalesce, Message: "waiting for the hub to show it, since it was written just now"}, nil
 	}
 	if work == nil || work.Labels[LabelPurpose] == PurposeLeft {
 		return delivery.Observation{State: delivery.Delivered}, nil

@@ -21,11 +21,12 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
-// Records lists the owner's works.
+// Records lists the owner's works, those too that the cache does not show yet.
 func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.Record, error) {
 	if !t.Fleet.Installed() {
 		return nil, nil
 	}
+	unseen := t.unseenRecords(owner) // before the list, which shows what is seen meanwhile
 	var works workv1.ManifestWorkList
 	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexOwner: string(owner.UID)}); err != nil {
 		return nil, err
@@ -35,6 +36,11 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 		// The name of a work tells whose it is; the UID by which it was listed stands in a label alone.
 		record := recordOf(&works.Items[i])
 		if genuine(&works.Items[i]) && record.Owner == owner {
+			records = append(records, record)
+		}
+	}
+	for _, record := range unseen {
+		if !slices.ContainsFunc(records, func(r delivery.Record) bool { return r.ID == record.ID }) {
 			records = append(records, record)
 		}
 	}
@@ -236,6 +242,9 @@ func (t *Target) IdleTenants(ctx context.Context, sourceNamespace string) ([]del
 }
 
 func (t *Target) used(ctx context.Context, key delivery.TenantKey) (bool, error) {
+	if t.unseenIn(key) {
+		return true, nil
+	}
 	var works workv1.ManifestWorkList
 	err := t.Reader.List(ctx, &works, client.MatchingFields{indexTenant: tenantIndexKey(key.Cluster, key.Namespace)}, client.Limit(1))
 	return len(works.Items) > 0, err
@@ -305,6 +314,7 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 	key := client.ObjectKeyFromObject(work)
 	delete(t.kept, key)
 	delete(t.unseen, key)
+	t.forgetCreated(work)
 	t.forgetNames(work)
 	if holdsObjects(work) && genuine(work) {
 		t.noteRemoval(work)

@@ -77,6 +77,8 @@ type Target struct {
 	kept map[types.NamespacedName]keptSpec
 	// unseen are works that were not reported and do not say when they were written.
 	unseen map[types.NamespacedName]unseenSpec
+	// created are works of applications, until the cache shows them.
+	created map[types.NamespacedName]createdWork
 	// gone are the tenant works that were deleted, until the cache shows it.
 	gone map[types.NamespacedName]goneWork
 	// proven are the tenants that were written for a hub namespace lately, or in which
@@ -123,7 +125,8 @@ const provenFor = 24 * time.Hour
 // unseenDeletion is how long it may take until the cache shows that a work was deleted.
 const unseenDeletion = time.Minute
 
-// unseenClaim is how long a claim stands in for what the cache does not show yet.
+// unseenClaim is how long a claim, or a work that was created, stands in for what
+// the cache does not show yet.
 const unseenClaim = 10 * time.Second
 
 type cachedRole struct {
@@ -847,6 +850,7 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 		return refusedOrError("create", key, err)
 	}
 	t.wrote(key)
+	t.remember(wanted)
 	if err := t.keep(wanted, digest); err != nil {
 		return delivery.Observation{}, err
 	}

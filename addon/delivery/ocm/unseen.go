@@ -1,0 +1,94 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// createdWork is a work that was created and that the cache may not show yet. An
+// application that is deleted at this moment would go without it.
+type createdWork struct {
+	record delivery.Record
+	uid    types.UID
+	at     time.Time
+}
+
+// remember notes a work of an application that was created, and forgets those that
+// the cache would show by now.
+func (t *Target) remember(work *workv1.ManifestWork) {
+	if len(ownerKeys(work)) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.created == nil {
+		t.created = map[types.NamespacedName]createdWork{}
+	}
+	for other, last := range t.created {
+		if !t.isPending(last) {
+			delete(t.created, other)
+		}
+	}
+	t.created[client.ObjectKeyFromObject(work)] = createdWork{record: recordOf(work), uid: work.UID, at: t.Clock.Now()}
+}
+
+// Seen is to be called for every work that the cache adds, updates or drops: that it
+// was created need not be remembered any longer.
+func (t *Target) Seen(work client.Object) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forgetCreated(work)
+}
+
+// forgetCreated forgets a work that was created, but not for the end of the one
+// before it, which may come late. The caller holds the lock.
+func (t *Target) forgetCreated(work client.Object) {
+	key := client.ObjectKeyFromObject(work)
+	if last, ok := t.created[key]; ok && last.uid == work.GetUID() {
+		delete(t.created, key)
+	}
+}
+
+// isPending says that the cache may not show a work yet.
+func (t *Target) isPending(last createdWork) bool { return t.Clock.Since(last.at) < unseenClaim }
+
+// unseenRecords are works that were created and that the cache has not seen.
+func (t *Target) unseenRecords(owner delivery.Owner) []delivery.Record {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var records []delivery.Record
+	for _, last := range t.created {
+		if last.record.Owner == owner && t.isPending(last) {
+			records = append(records, last.record)
+		}
+	}
+	return records
+}
+
+// isUnseen says that a work was created and that the cache has not seen it.
+func (t *Target) isUnseen(key types.NamespacedName) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, ok := t.created[key]
+	return ok && t.isPending(last)
+}
+
+// unseenIn says that a work in a tenant was created and that the cache has not seen it.
+func (t *Target) unseenIn(key delivery.TenantKey) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, last := range t.created {
+		if last.record.Place.Cluster == key.Cluster && last.record.Place.Namespace == key.Namespace && t.isPending(last) {
+			return true
+		}
+	}
+	return false
+}
