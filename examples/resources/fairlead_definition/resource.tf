@@ -62,9 +62,13 @@ resource "fairlead_definition" "priority" {
 resource "fairlead_application" "carts" {
   name        = "carts"
   namespace   = "default"
-  definitions = [fairlead_definition.cache.ref]
+  definitions = [fairlead_definition.priority.ref]
 
   components = {
-    cache = { type = "memory", properties = { memory = 128 } }
+    web = {
+      type       = "webservice"
+      properties = { image = "ghcr.io/stefanprodan/podinfo:6.9.0" }
+      traits     = { priority = { class = "standard" } }
+    }
   }
 }
