@@ -43,8 +43,8 @@ func TestFanOut(t *testing.T) {
 	f.join(t)
 	agents := startAgents(t, h)
 	f.bind(t)
-	// A new cluster gets the roles, and the tenant and the application's work twice: first it is asked whether others' objects are there.
-	f.measure(t, "first application", 5, func() { f.deliver(t, "first", "nginx:1") }, "first")
+	// A new cluster gets the roles, the tenant and the application's work twice: first it is asked whether others' objects are there.
+	f.measure(t, "first application", 6, func() { f.deliver(t, "first", "nginx:1") }, "first")
 	f.measure(t, "application into prepared namespaces", 2, func() { f.deliver(t, "second", "nginx:1") }, "second")
 	f.measure(t, "change of its image", 1, func() { f.update(t, "second", "nginx:2") }, "second")
 	f.measure(t, "agents that answer when all works are there", 2, func() { f.deliverUnanswered(t, agents, "third") }, "third")
