@@ -35,7 +35,7 @@ func expandDefaults(value types.Dynamic) ([]v1alpha1.ComponentDefaults, error) {
 	if err != nil || content == nil {
 		return nil, err
 	}
-	byType, ok := content.(map[string]any)
+	byType, ok := coercedDefaults(content).(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("defaults must be an object keyed by component type, such as { webservice = { traits = { scaler = { replicas = 3 } } } }, not %s", kindOf(content))
 	}
@@ -58,7 +58,7 @@ func expandDefault(name string, content any) (v1alpha1.ComponentDefaults, error)
 		return v1alpha1.ComponentDefaults{}, err
 	}
 	item := v1alpha1.ComponentDefaults{Type: name}
-	if item.Properties, err = expandProperties(at, coerced(definition.Component, name, fields["properties"])); err != nil {
+	if item.Properties, err = expandProperties(at, fields["properties"]); err != nil {
 		return item, err
 	}
 	item.Traits, err = expandTraits(at, fields["traits"])
@@ -77,7 +77,7 @@ func expandOverrides(value types.Dynamic) ([]v1alpha1.ClusterOverride, error) {
 	}
 	var list []v1alpha1.ClusterOverride
 	for i, item := range items {
-		override, err := expandOverride(hclvalue.Index("overrides", i), item)
+		override, err := expandOverride(hclvalue.Index("overrides", i), coercedOverride(item))
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +100,7 @@ func expandOverride(at string, content any) (v1alpha1.ClusterOverride, error) {
 			return override, err
 		}
 	}
-	if override.Properties, err = expandProperties(at, coerced(definition.Component, override.ComponentType, fields["properties"])); err != nil {
+	if override.Properties, err = expandProperties(at, fields["properties"]); err != nil {
 		return override, err
 	}
 	override.Traits, err = expandTraits(at, fields["traits"])
@@ -123,7 +123,7 @@ func coerced(kind definition.Kind, name string, properties any) any {
 	return found.Coerce(fields)
 }
 
-// coercedDefaults does the same to an environment's defaults in the form of its ref.
+// coercedDefaults does the same to an environment's defaults by component type.
 func coercedDefaults(defaults any) any {
 	byType, ok := defaults.(map[string]any)
 	if !ok {
@@ -131,15 +131,28 @@ func coercedDefaults(defaults any) any {
 	}
 	out := make(map[string]any, len(byType))
 	for name, content := range byType {
-		out[name] = content
-		if fields, ok := content.(map[string]any); ok {
-			kept := maps.Clone(fields)
-			put(kept, "properties", coerced(definition.Component, name, fields["properties"]))
-			put(kept, "traits", coercedTraits(fields["traits"]))
-			out[name] = kept
-		}
+		out[name] = coercedPatch(name, content)
 	}
 	return out
+}
+
+// coercedOverride does the same to an override of a binding, as far as it names the type.
+func coercedOverride(override any) any {
+	fields, _ := override.(map[string]any)
+	component, _ := fields["componentType"].(string)
+	return coercedPatch(component, override)
+}
+
+// coercedPatch does the same to properties and traits of a component type.
+func coercedPatch(component string, content any) any {
+	fields, ok := content.(map[string]any)
+	if !ok {
+		return content
+	}
+	kept := maps.Clone(fields)
+	put(kept, "properties", coerced(definition.Component, component, fields["properties"]))
+	put(kept, "traits", coercedTraits(fields["traits"]))
+	return kept
 }
 
 // coercedTraits does the same to traits, in either form.
@@ -212,7 +225,7 @@ func expandTraitObject(at string, traits map[string]any) ([]v1alpha1.TraitPatch,
 			list = append(list, patch)
 			continue
 		}
-		raw, err := expandProperties(hclvalue.Key(at, name), coerced(definition.Trait, name, properties))
+		raw, err := expandProperties(hclvalue.Key(at, name), properties)
 		if err != nil {
 			return nil, err
 		}
@@ -239,7 +252,7 @@ func expandTraitList(at string, traits []any) ([]v1alpha1.TraitPatch, error) {
 			return nil, fmt.Errorf("%s needs a type", here)
 		}
 		patch := v1alpha1.TraitPatch{Type: name, Disable: fields["disable"] == true}
-		if patch.Properties, err = expandProperties(here, coerced(definition.Trait, name, fields["properties"])); err != nil {
+		if patch.Properties, err = expandProperties(here, fields["properties"]); err != nil {
 			return nil, err
 		}
 		list = append(list, patch)

@@ -201,10 +201,10 @@ func (r *ApplicationReconciler) plan(ctx context.Context, app *v1beta1.Applicati
 // deleted: they wait for it, and whoever can change an application must not be able
 // to hold them.
 func (r *ApplicationReconciler) giveUp(ctx context.Context, app *v1beta1.Application, world delivery.World, found *outcome) error {
-	plan := delivery.KeepingPlan(world, ownerOf(app), r.world.away(ctx)).Ordered(policy.RemovalOrder(app.Spec))
-	if !plan.GivesUp() {
+	if !world.GivesUp() {
 		return r.releaseTenants(ctx, app, found) // the last of it may have gone with a binding that is gone too
 	}
+	plan := delivery.KeepingPlan(world, ownerOf(app), r.world.away(ctx)).Ordered(policy.RemovalOrder(app.Spec))
 	report, err := r.carry(ctx, app, plan)
 	r.tellLeft(ctx, app, report)
 	found.again = sooner(found.again, report.RetryAfter)

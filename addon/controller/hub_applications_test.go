@@ -488,15 +488,22 @@ func testHandedOver(t *testing.T, h *hub) {
 		}
 		return "nobody looked", nil
 	})
-	web := deploymentIn("handedover", "web")
+	h.staysUntilGivenUp(t, app, tenant.environment)
+}
+
+// staysUntilGivenUp checks that the Deployment web of an application stays, but holds
+// no deletion of its environment.
+func (h *hub) staysUntilGivenUp(t *testing.T, app *v1beta1.Application, environment *v1alpha1.Environment) {
+	t.Helper()
+	web := deploymentIn(app.Namespace, "web")
 	if err := h.Get(t.Context(), client.ObjectKeyFromObject(web), web); err != nil || !web.DeletionTimestamp.IsZero() {
 		t.Errorf("it does not stay: %v", err)
 	}
-	h.remove(t, tenant.environment)
-	h.gone(t, tenant.environment, web)
+	h.remove(t, environment)
+	h.gone(t, environment, web)
 	h.remove(t, app)
 	h.gone(t, app)
-	h.empty(t, "handedover")
+	h.empty(t, app.Namespace)
 }
 
 // testMovedOver checks that an application which another controller has by now does
@@ -520,15 +527,7 @@ func testMovedOver(t *testing.T, h *hub) {
 		}
 		return "", nil
 	})
-	web := deploymentIn("movedover", "web")
-	if err := h.Get(t.Context(), client.ObjectKeyFromObject(web), web); err != nil || !web.DeletionTimestamp.IsZero() {
-		t.Errorf("it does not stay: %v", err)
-	}
-	h.remove(t, tenant.environment)
-	h.gone(t, tenant.environment, web)
-	h.remove(t, app)
-	h.gone(t, app)
-	h.empty(t, "movedover")
+	h.staysUntilGivenUp(t, app, tenant.environment)
 }
 
 // testOneEnvironment checks that an environment which breaks an application keeps

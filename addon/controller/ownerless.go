@@ -45,7 +45,7 @@ func (r *ApplicationReconciler) giveUpFormer(ctx context.Context, name types.Nam
 		return 0, err
 	}
 	world, err := r.world.read(ctx)
-	if err != nil || !delivery.KeepingPlan(world, owners[0], nil).GivesUp() {
+	if err != nil || !world.GivesUp() {
 		return 0, err
 	}
 	if uid == "" {

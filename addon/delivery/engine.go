@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition/program"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
@@ -278,7 +280,7 @@ func (e *Engine) reportUnit(ctx context.Context, report *UnitReport, needed befo
 
 func (e *Engine) deliverUnit(ctx context.Context, unit Unit, needed before, reports []UnitReport) (Observation, error) {
 	if waiting, err := needed.of(unit); waiting != nil || err != nil {
-		return valueOf(waiting), err
+		return ptr.Deref(waiting, Observation{}), err
 	}
 	if waiting := e.heldBack(unit, reports); waiting != nil {
 		return *waiting, nil
@@ -288,13 +290,6 @@ func (e *Engine) deliverUnit(ctx context.Context, unit Unit, needed before, repo
 		e.memory.finish(unit)
 	}
 	return observation, err
-}
-
-func valueOf(observation *Observation) Observation {
-	if observation == nil {
-		return Observation{}
-	}
-	return *observation
 }
 
 // formerNamespaces finds the units whose objects are to stay in the namespace that

@@ -299,6 +299,16 @@ func (e *Environment) problemsOf(binding Binding) []Problem {
 	return problems
 }
 
+// GivesUp says that an environment is being deleted, or something of one with a binding.
+func (w World) GivesUp() bool {
+	for _, environment := range w {
+		if environment.Deleting || environment.givesUp() {
+			return true
+		}
+	}
+	return false
+}
+
 // givesUp says that something is given up, since a binding is being deleted. While
 // the others are not fully known nothing is: they may stand for the cluster.
 func (e *Environment) givesUp() bool {

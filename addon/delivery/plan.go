@@ -183,9 +183,6 @@ func KeepingPlan(world World, owner Owner, away func(cluster string) bool) *Plan
 	return plan
 }
 
-// GivesUp says that an environment or a binding is being deleted.
-func (p *Plan) GivesUp() bool { return anyTrue(p.leaving) || len(p.releasing) > 0 }
-
 // givenUp says that a place goes with its environment or binding, which waits
 // until nothing is left there: no problem of an application may hold it. What is
 // on a cluster that is away waits for it, as it does with any that is left.

@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -166,7 +167,7 @@ func (t *Target) unrecord(ctx context.Context, record delivery.Record, object ob
 	without := slices.DeleteFunc(slices.Clone(known), func(e string) bool { return e == entry })
 	problem, err := t.writeInventory(ctx, key, without)
 	if err != nil || problem != nil {
-		return deref(problem), err
+		return ptr.Deref(problem, delivery.Observation{}), err
 	}
 	return gone, nil
 }

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -75,11 +76,11 @@ func (t *Target) changeObjects(ctx context.Context, tenant delivery.Tenant, know
 	changes := t.changesOf(tenant.TenantKey)
 	wanted := entriesOf(tenant.Objects)
 	if problem, err := t.list(ctx, tenant.Namespace, known, union(known, wanted)); problem != nil || err != nil {
-		return deref(problem), err
+		return ptr.Deref(problem, delivery.Observation{}), err
 	}
 	for _, object := range tenant.Objects {
 		if problem, err := t.ensureObject(ctx, tenant, &unstructured.Unstructured{Object: object}); problem != nil || err != nil {
-			return deref(problem), err
+			return ptr.Deref(problem, delivery.Observation{}), err
 		}
 	}
 	dropped := slices.DeleteFunc(slices.Clone(known), func(e string) bool { return slices.Contains(wanted, e) })
@@ -92,7 +93,7 @@ func (t *Target) changeObjects(ctx context.Context, tenant delivery.Tenant, know
 		return ready, err
 	}
 	if problem, err := t.list(ctx, tenant.Namespace, union(known, wanted), wanted); problem != nil || err != nil {
-		return deref(problem), err
+		return ptr.Deref(problem, delivery.Observation{}), err
 	}
 	ready.RetryAfter = t.sawObjects(tenant.TenantKey, digest, wanted, changes)
 	return ready, nil

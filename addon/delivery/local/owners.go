@@ -11,9 +11,7 @@ import (
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -24,10 +22,9 @@ import (
 func (t *Target) OwnersIn(ctx context.Context, environment string) ([]types.NamespacedName, error) {
 	owners := map[types.NamespacedName]bool{}
 	for _, gvk := range t.Kinds {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-		if err := t.Reader.List(ctx, list, client.MatchingLabels{v1alpha1.LabelEnvironment: environment}, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list %s of environment %q: %w", describeKind(gvk), environment, err)
+		list, err := t.listIn(ctx, gvk, environment)
+		if err != nil {
+			return nil, err
 		}
 		for i := range list.Items {
 			if owner, ok := t.OwnerOf(ctx, &list.Items[i]); ok {

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -235,7 +236,7 @@ func (t *Target) delete(ctx context.Context, key objectKey, uid types.UID, propa
 
 func (t *Target) removalFailed(ctx context.Context, key objectKey, record delivery.Record, err error) (delivery.Observation, error) {
 	if waits, err := t.terminating(ctx, key.key.Namespace); waits != nil || err != nil {
-		return deref(waits), err
+		return ptr.Deref(waits, delivery.Observation{}), err
 	}
 	if apierrors.IsForbidden(err) {
 		if restored, err := t.restoreRights(ctx, record); restored || err != nil {
@@ -244,5 +245,5 @@ func (t *Target) removalFailed(ctx context.Context, key objectKey, record delive
 		}
 	}
 	_, observation, err := t.failed(key, "delete", err)
-	return deref(observation), err
+	return ptr.Deref(observation, delivery.Observation{}), err
 }

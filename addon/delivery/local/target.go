@@ -37,6 +37,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -128,7 +129,7 @@ var _ delivery.Target = (*Target)(nil)
 // Deliver applies the objects of a unit where they differ.
 func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
 	if waits, err := t.terminating(ctx, unit.Place.Namespace); waits != nil || err != nil {
-		return deref(waits), err
+		return ptr.Deref(waits, delivery.Observation{}), err
 	}
 	wishes := make([]wish, len(unit.Result.Objects))
 	for i := range wishes {
@@ -136,7 +137,7 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	}
 	found, problem, err := t.compareListed(ctx, unit, wishes)
 	if err != nil || problem != nil {
-		return deref(problem), err
+		return ptr.Deref(problem, delivery.Observation{}), err
 	}
 	observation := delivery.Observation{State: delivery.Delivered, Outputs: map[string]map[string]any{}}
 	var missing *delivery.Observation
@@ -147,7 +148,7 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 			continue
 		}
 		if err != nil || problem != nil {
-			return deref(problem), err
+			return ptr.Deref(problem, delivery.Observation{}), err
 		}
 		if w.object.Resource == "" && w.object.Trait == "" {
 			observation.Output = live.Object
@@ -160,13 +161,6 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	}
 	observation.RetryAfter = t.nextLook(wishes)
 	return observation, nil
-}
-
-func deref(observation *delivery.Observation) delivery.Observation {
-	if observation == nil {
-		return delivery.Observation{}
-	}
-	return *observation
 }
 
 func (t *Target) deliverObject(ctx context.Context, w wish, found map[objectKey]listedObject) (*unstructured.Unstructured, *delivery.Observation, error) {
@@ -555,14 +549,24 @@ func (t *Target) lives(ctx context.Context, owner types.NamespacedName, uid stri
 	return string(application.UID) == uid, nil
 }
 
+// listIn lists the objects of a watched kind in an environment. They are the cache's own
+// and must not be changed.
+func (t *Target) listIn(ctx context.Context, gvk schema.GroupVersionKind, environment string) (*unstructured.UnstructuredList, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	if err := t.Reader.List(ctx, list, client.MatchingLabels{v1alpha1.LabelEnvironment: environment}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list %s of environment %q: %w", describeKind(gvk), environment, err)
+	}
+	return list, nil
+}
+
 // Places lists where objects of an environment are.
 func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Place, error) {
 	places := map[delivery.Place]bool{}
 	for _, gvk := range t.Kinds {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-		if err := t.Reader.List(ctx, list, client.MatchingLabels{v1alpha1.LabelEnvironment: environment}, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list %s of environment %q: %w", describeKind(gvk), environment, err)
+		list, err := t.listIn(ctx, gvk, environment)
+		if err != nil {
+			return nil, err
 		}
 		for i := range list.Items {
 			place := delivery.Place{Environment: environment, Cluster: v1alpha1.LocalCluster, Namespace: list.Items[i].GetNamespace()}

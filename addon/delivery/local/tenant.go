@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/lru"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,7 +55,7 @@ func NewNamespace() *metav1.PartialObjectMetadata {
 // EnsureTenant makes the namespace, the deployer account and its rights.
 func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
 	if problem, err := t.ensureAccount(ctx, tenant); problem != nil || err != nil {
-		return deref(problem), err
+		return ptr.Deref(problem, delivery.Observation{}), err
 	}
 	return t.ensureObjects(ctx, tenant)
 }

@@ -193,38 +193,23 @@ func TestHeldBackBesideUnknownKind(t *testing.T) {
 	h := newHub(t)
 	one, two, expose, thing := deployment("web", "nginx:1"), deployment("web", "nginx:2"), service("web"), big("thing", 1)
 	h.delivered(t, unit(one, expose, thing))
-	report := func(objects ...render.Object) {
-		work := h.work(t, webWork)
-		status := workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(work.Generation, "True", time.Minute)}}
-		for _, object := range objects {
-			manifest := h.manifestApplied(work, object.Content, "True", "")
-			if object.Name() == "thing" {
-				status.Conditions[0].Status = "False"
-				manifest = failed(object, "no such kind")
-				manifest.Conditions[0].ObservedGeneration = work.Generation
-			}
-			status.ResourceStatus.Manifests = append(status.ResourceStatus.Manifests, manifest)
-		}
-		h.setStatus(t, webWork, status)
-		h.pass(2 * time.Second)
-	}
 	expect := func(reason string, want ...string) {
 		t.Helper()
 		if diff := cmp.Diff(want, held(h.work(t, webWork))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", reason, diff)
 		}
 	}
-	report(one, expose, thing)
+	h.reportUnknown(t, "thing")
 	h.deliver(t, two, thing)
 	expect("one of its kinds is unknown", "Deployment shop-prod/web nginx:2", "Service shop-prod/web ", "ConfigMap shop-prod/thing ")
-	report(two, expose, thing)
+	h.reportUnknown(t, "thing")
 	got := h.deliver(t, two, thing)
 	if want := "refused ApplyFailed: ConfigMap shop-prod/thing: the cluster cannot apply it: no such kind"; said(got) != want {
 		t.Errorf("it is %s, want %s", said(got), want)
 	}
 	h.deliver(t, two)
 	expect("the bad one goes at once", "Deployment shop-prod/web nginx:2", "Service shop-prod/web ")
-	report(two, expose)
+	h.reportUnknown(t, "thing")
 	h.deliver(t, two)
 	expect("the cluster has recorded the rest", "Deployment shop-prod/web nginx:2")
 }

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
+	"k8s.io/utils/ptr"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -111,13 +112,13 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 		return t.awayOr(ctx, work.Namespace, t.orOverdue(work, removing))
 	}
 	if departed, err := t.departed(ctx, work.Namespace); departed != nil || err != nil {
-		return deref(departed), err
+		return ptr.Deref(departed, delivery.Observation{}), err
 	}
 	if held, err := t.isHeld(ctx, work); err != nil || held {
 		return t.untilLetGo(ctx, work, err)
 	}
 	if waiting, err := t.lettingStay(ctx, work, ruled(work)); waiting != nil || err != nil {
-		return deref(waiting), err
+		return ptr.Deref(waiting, delivery.Observation{}), err
 	}
 	if !t.letsStay(work) {
 		return t.untilBack(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -331,7 +332,7 @@ func (t *Target) CollectLeft(ctx context.Context, sourceNamespace string) (time.
 
 func (t *Target) collect(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
 	if away, err := t.away(ctx, work.Namespace); away != nil || err != nil {
-		return deref(away), err
+		return ptr.Deref(away, delivery.Observation{}), err
 	}
 	if orphaned(work) && work.DeletionTimestamp.IsZero() {
 		return t.letGo(ctx, work)

@@ -5,15 +5,12 @@ package ocm
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
@@ -147,35 +144,19 @@ func (t *Target) letGoAsIs(
 
 // keepAsIs writes a work so that it applies nothing of objects that are there.
 func (t *Target) keepAsIs(ctx context.Context, work *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]bool) (delivery.Observation, error) {
-	var whole workv1.ManifestWork
-	err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole)
-	if client.IgnoreNotFound(err) != nil {
-		return delivery.Observation{}, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
-	}
-	if apierrors.IsNotFound(err) || whole.ResourceVersion != work.ResourceVersion {
-		return delivery.Observation{}, nil // the cache lags behind, and its event brings us back
-	}
-	callUsually(&whole)
-	wanted := newWork(whole.Namespace, whole.Name, whole.Labels[LabelPurpose])
-	wanted.Labels, wanted.Spec = whole.Labels, *whole.Spec.DeepCopy()
-	for id := range ids {
-		if err := write(wanted, id); err != nil {
-			return delivery.Observation{}, err
+	return t.rewrite(ctx, work, func(wanted *workv1.ManifestWork) error {
+		for id := range ids {
+			if err := write(wanted, id); err != nil {
+				return err
+			}
 		}
-	}
-	for i := range wanted.Spec.ManifestConfigs {
-		if config := &wanted.Spec.ManifestConfigs[i]; ids[config.ResourceIdentifier] {
-			config.UpdateStrategy = createOnly()
+		for i := range wanted.Spec.ManifestConfigs {
+			if config := &wanted.Spec.ManifestConfigs[i]; ids[config.ResourceIdentifier] {
+				config.UpdateStrategy = createOnly()
+			}
 		}
-	}
-	sealed, err := t.Digests.seal(wanted)
-	if err != nil {
-		return delivery.Observation{}, err
-	}
-	if since, ok := work.Annotations[annotationLeaving]; ok {
-		sealed.Annotations[annotationLeaving] = since
-	}
-	return t.update(ctx, sealed, work)
+		return nil
+	})
 }
 
 // createOnly makes an object when it is missing, and changes nothing of it but its owners.

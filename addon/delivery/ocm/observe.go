@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,7 +29,7 @@ func appliedCondition(work *workv1.ManifestWork) *metav1.Condition {
 // applied says whether the agent applied the work's present generation.
 func (t *Target) applied(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
 	if away, err := t.away(ctx, work.Namespace); away != nil || err != nil {
-		observation := deref(away)
+		observation := ptr.Deref(away, delivery.Observation{})
 		observation.Reported = lastReport(work)
 		return observation, err
 	}
@@ -128,7 +129,7 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 		manifest := find(work, object)
 		if at == phaseObserve && waits(unit.Treatment(i)) {
 			if waiting, err := t.awaited(ctx, unit, object, manifest); waiting != nil || err != nil {
-				return deref(waiting), err
+				return ptr.Deref(waiting, delivery.Observation{}), err
 			}
 		}
 		if at == phaseObserve && (manifest == nil || !available(manifest)) {

@@ -107,6 +107,18 @@ const (
 	findMissing
 )
 
+// identified is whose an object is by the labels that a cluster reports of it.
+func identified(manifest *workv1.ManifestCondition, labels []string, isOurs func(map[string]string) bool) finding {
+	identity, read := identityIn(manifest, labels)
+	switch {
+	case !available(manifest) || !read:
+		return findNothing
+	case isOurs(identity):
+		return findOurs
+	}
+	return findForeign
+}
+
 // findingOf reads what a cluster says of an object that its work probes.
 // Nothing counts that was said of another generation of the work.
 func findingOf(work *workv1.ManifestWork, id workv1.ResourceIdentifier, labels []string, isOurs func(map[string]string) bool) finding {
@@ -130,14 +142,7 @@ func findingOf(work *workv1.ManifestWork, id workv1.ResourceIdentifier, labels [
 	if meta.IsStatusConditionFalse(manifest.Conditions, workv1.ManifestAvailable) {
 		return findFreed
 	}
-	identity, read := identityIn(manifest, labels)
-	switch {
-	case !available(manifest) || !read:
-		return findNothing
-	case isOurs(identity):
-		return findOurs
-	}
-	return findForeign
+	return identified(manifest, labels, isOurs)
 }
 
 func findByID(work *workv1.ManifestWork, id workv1.ResourceIdentifier) *workv1.ManifestCondition {
@@ -236,6 +241,26 @@ func foreignObject(cluster string, content map[string]any) delivery.Observation 
 	return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, Message: fmt.Sprintf(
 		"%s exists on cluster %q and was not delivered for this component: it is neither changed nor deleted; remove it, rename the component, or add a policy of type \"take-over\"",
 		describe(content), cluster)}
+}
+
+// untilWhose is what is said of a work with objects of which it is not known whose they
+// are: those are the words for them.
+func untilWhose(said delivery.Observation, objects string) delivery.Observation {
+	switch {
+	case said.State == delivery.Delivered:
+		// They were made just now; that they are ours shows in the next look at the work.
+		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}
+	case isConflict(said.Message):
+		// An agent that applies a probe again meets its own object.
+		return untilSaid(said, objects)
+	}
+	return said
+}
+
+// untilSaid is said while a cluster has not told whose objects are that it has already.
+func untilSaid(said delivery.Observation, objects string) delivery.Observation {
+	return delivery.Observation{State: delivery.Applying, RetryAfter: said.RetryAfter,
+		Message: "waiting for the cluster to say whose the " + objects + " that it has already"}
 }
 
 // freed asks the agent to make an object whose place is free by now.

@@ -13,6 +13,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -119,7 +120,7 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 		t.sharing.Lock()
 		defer t.sharing.Unlock()
 		if waiting, err := t.handOn(ctx, work); waiting != nil || err != nil {
-			return deref(waiting), err
+			return ptr.Deref(waiting, delivery.Observation{}), err
 		}
 	}
 	return t.deleteWork(ctx, work)
@@ -139,7 +140,7 @@ func (t *Target) deleteWork(ctx context.Context, work *workv1.ManifestWork) (del
 		return t.untilLetGo(ctx, work, err)
 	}
 	if waiting, err := t.lettingStay(ctx, work, ruled(work)); waiting != nil || err != nil {
-		return deref(waiting), err
+		return ptr.Deref(waiting, delivery.Observation{}), err
 	}
 	if wait, ok := t.deletable(work); !ok {
 		return t.awayOr(ctx, key.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: wait,

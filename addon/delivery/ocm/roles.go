@@ -96,8 +96,7 @@ func (t *Target) unreadyRoles(ctx context.Context, entries []entry, current *wor
 		return said, nil
 	}
 	if said.State == delivery.Delivered {
-		// They were made just now; that they are ours shows in the next look at the work.
-		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
+		return untilWhose(said, "roles are"), nil
 	}
 	if said.Reason != delivery.ReasonApplyFailed || current == nil {
 		return said, nil
@@ -107,9 +106,5 @@ func (t *Target) unreadyRoles(ctx context.Context, entries []entry, current *wor
 			return t.freed(ctx, current, describe(e.content))
 		}
 	}
-	if isConflict(said.Message) {
-		return delivery.Observation{State: delivery.Applying, RetryAfter: said.RetryAfter,
-			Message: "waiting for the cluster to say whose the roles are that it has already"}, nil
-	}
-	return said, nil
+	return untilWhose(said, "roles are"), nil
 }

@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -162,7 +163,7 @@ func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 
 func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
 	if taken, err := t.taken(ctx, tenant); taken != nil || err != nil {
-		return deref(taken), err
+		return ptr.Deref(taken, delivery.Observation{}), err
 	}
 	t.prove(tenantOf{source: tenant.SourceNamespace, key: tenant.TenantKey})
 	roles, observation, err := t.ensureRoles(ctx, tenant)
@@ -348,11 +349,11 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	}
 	entries = slices.Concat(entries, legacy, shared)
 	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
-		return deref(observation), err
+		return ptr.Deref(observation, delivery.Observation{}), err
 	}
 	parts, problem, err := arrange(entries, works, cmp.Or(t.limit, maxWork))
 	if problem != nil || err != nil {
-		return deref(problem), err
+		return ptr.Deref(problem, delivery.Observation{}), err
 	}
 	observations := slices.Concat(anew, handing)
 	for _, part := range parts {
@@ -590,13 +591,6 @@ func (t *Target) refusedProbe(ctx context.Context, unit delivery.Unit, entries [
 	return said, nil
 }
 
-func deref(observation *delivery.Observation) delivery.Observation {
-	if observation == nil {
-		return delivery.Observation{}
-	}
-	return *observation
-}
-
 // conflict says who else delivers one of the unit's objects to the cluster: two
 // works with one object would overwrite each other for ever. Whoever comes first
 // claims the object, so that of two works that are new at once only one is written.
@@ -718,7 +712,7 @@ func (t *Target) ensure(ctx context.Context, wanted *workv1.ManifestWork, rights
 		wanted.Labels[labelRights] = rights
 	}
 	if departed, err := t.departed(ctx, wanted.Namespace); departed != nil || err != nil {
-		return deref(departed), err
+		return ptr.Deref(departed, delivery.Observation{}), err
 	}
 	current, err := t.get(ctx, client.ObjectKeyFromObject(wanted))
 	if err != nil {
@@ -899,7 +893,7 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	}
 	leaving := dropped(wanted, current)
 	if waiting, err := t.gate(ctx, current, leaving); waiting != nil || err != nil {
-		return deref(waiting), err
+		return ptr.Deref(waiting, delivery.Observation{}), err
 	}
 	t.stamp(wanted, current)
 	update := current.DeepCopy()

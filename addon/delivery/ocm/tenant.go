@@ -115,14 +115,7 @@ func readingOf(tenant delivery.Tenant, work *workv1.ManifestWork, id workv1.Reso
 	if meta.IsStatusConditionFalse(manifest.Conditions, workv1.ManifestAvailable) {
 		return findMissing
 	}
-	labels, read := identityIn(manifest, tenantIdentity)
-	switch {
-	case !available(manifest) || !read:
-		return findNothing
-	case mayUse(tenant, labels):
-		return findOurs
-	}
-	return findForeign
+	return identified(manifest, tenantIdentity, func(labels map[string]string) bool { return mayUse(tenant, labels) })
 }
 
 // mayUse says that a tenant may use a namespace with those labels: one that was made
@@ -163,7 +156,10 @@ func (t *Target) unreadyTenant(ctx context.Context, tenant delivery.Tenant, curr
 	case findFreed:
 		return t.freed(ctx, current, "namespace "+tenant.Namespace)
 	case findNothing:
-		return unknownNamespace(tenant, said), nil
+		if applied && !tenant.Create {
+			return untilSaid(said, "namespace is"), nil
+		}
+		return untilWhose(said, "namespace is"), nil
 	}
 	return t.unreadyObjects(ctx, tenant, current, said)
 }
@@ -185,13 +181,8 @@ func (t *Target) unreadyObjects(ctx context.Context, tenant delivery.Tenant, cur
 			return t.freed(ctx, current, describe(object))
 		}
 	}
-	switch {
-	case probing && said.State == delivery.Delivered:
-		// They were made just now; that they are theirs shows in the next look at the work.
-		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
-	case probing && isConflict(said.Message):
-		return delivery.Observation{State: delivery.Applying, RetryAfter: said.RetryAfter,
-			Message: "waiting for the cluster to say whose the objects are that it has already"}, nil
+	if probing {
+		return untilWhose(said, "objects are"), nil
 	}
 	return said, nil
 }
@@ -201,20 +192,6 @@ func foreignTenantObject(tenant delivery.Tenant, object map[string]any) delivery
 	return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForeignObject, Message: fmt.Sprintf(
 		"%s exists on cluster %q and was not made for an environment: it is neither changed nor deleted; remove it, or rename what spec.namespaceOptions asks for",
 		describe(object), tenant.Cluster)}
-}
-
-// unknownNamespace is said while it is not known whose the namespace of a tenant is.
-func unknownNamespace(tenant delivery.Tenant, said delivery.Observation) delivery.Observation {
-	switch applied := said.State == delivery.Delivered; {
-	case applied && tenant.Create:
-		// It was made just now; the rest of the tenant follows.
-		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}
-	case applied || isConflict(said.Message):
-		// An agent that applies a probe again meets its own namespace.
-		return delivery.Observation{State: delivery.Applying, RetryAfter: said.RetryAfter,
-			Message: "waiting for the cluster to say whose the namespace is that it has already"}
-	}
-	return said
 }
 
 // namespaceNotOurs says that a namespace is somebody else's.

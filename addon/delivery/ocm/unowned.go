@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
@@ -106,32 +107,44 @@ func (t *Target) ownFirst(ctx context.Context, work *workv1.ManifestWork) (*deli
 
 // own writes a work so that it applies objects that it probed.
 func (t *Target) own(ctx context.Context, work *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]bool) error {
+	_, err := t.rewrite(ctx, work, func(owning *workv1.ManifestWork) error {
+		for i := range owning.Spec.Workload.Manifests {
+			manifest := &owning.Spec.Workload.Manifests[i]
+			var content map[string]any
+			if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || !ids[identify(content)] {
+				continue
+			}
+			raw, err := json.Marshal(unprobed(content))
+			if err != nil {
+				return fmt.Errorf("encode an object of work %s: %w", work.Name, err)
+			}
+			manifest.Raw = raw
+		}
+		return nil
+	})
+	return err
+}
+
+// rewrite writes a work as it stands, but for a change. It does nothing while the cache
+// lags behind, whose event brings us back.
+func (t *Target) rewrite(ctx context.Context, work *workv1.ManifestWork, change func(*workv1.ManifestWork) error) (delivery.Observation, error) {
 	var whole workv1.ManifestWork
-	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
-		return fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
+	err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole)
+	if client.IgnoreNotFound(err) != nil {
+		return delivery.Observation{}, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
 	}
-	if whole.ResourceVersion != work.ResourceVersion {
-		return nil // the cache lags behind
+	if apierrors.IsNotFound(err) || whole.ResourceVersion != work.ResourceVersion {
+		return delivery.Observation{}, nil
 	}
 	callUsually(&whole)
-	owning := newWork(whole.Namespace, whole.Name, whole.Labels[LabelPurpose])
-	owning.Labels, owning.Annotations, owning.Spec = whole.Labels, whole.Annotations, *whole.Spec.DeepCopy()
-	for i := range owning.Spec.Workload.Manifests {
-		manifest := &owning.Spec.Workload.Manifests[i]
-		var content map[string]any
-		if err := exactjson.Unmarshal(manifest.Raw, &content); err != nil || !ids[identify(content)] {
-			continue
-		}
-		raw, err := json.Marshal(unprobed(content))
-		if err != nil {
-			return fmt.Errorf("encode an object of work %s: %w", work.Name, err)
-		}
-		manifest.Raw = raw
+	wanted := newWork(whole.Namespace, whole.Name, whole.Labels[LabelPurpose])
+	wanted.Labels, wanted.Annotations, wanted.Spec = whole.Labels, whole.Annotations, *whole.Spec.DeepCopy()
+	if err := change(wanted); err != nil {
+		return delivery.Observation{}, err
 	}
-	sealed, err := t.Digests.seal(owning)
+	sealed, err := t.Digests.seal(wanted)
 	if err != nil {
-		return err
+		return delivery.Observation{}, err
 	}
-	_, err = t.update(ctx, sealed, work)
-	return err
+	return t.update(ctx, sealed, work)
 }

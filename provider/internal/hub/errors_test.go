@@ -6,6 +6,7 @@ package hub
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,21 +28,28 @@ func TestAdmissionIsNoLackOfRights(t *testing.T) {
 		{"a webhook that cannot be tried", `admission webhook "a.example.com" does not support dry run`, NoDryRun},
 	}
 	for _, test := range tests {
-		server := httptest.NewTLSServer(&answers{status: http.StatusForbidden, body: statusBody("403", "Forbidden", test.message)})
-		config, err := Resolve(Settings{Host: server.URL, Token: "t", Insecure: "true"}, func(string) string { return "" })
-		if err != nil {
-			t.Fatal(err)
-		}
-		client, err := New(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = client.Try(t.Context(), configMap("default", "a", nil), ApplyOptions{})
+		err := tried(t, http.StatusForbidden, "Forbidden", test.message)
 		if got := ReasonOf(err); got != test.want {
 			t.Errorf("%s: got %s (%v), want %s", test.reason, got, err, test.want)
 		}
-		server.Close()
 	}
+}
+
+// tried is the error of a dry run that an API server refuses so.
+func tried(t *testing.T, status int, reason, message string) error {
+	t.Helper()
+	server := httptest.NewTLSServer(&answers{status: status, body: statusBody(strconv.Itoa(status), reason, message)})
+	defer server.Close()
+	config, err := Resolve(Settings{Host: server.URL, Token: "t", Insecure: "true"}, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Try(t.Context(), configMap("default", "a", nil), ApplyOptions{})
+	return err
 }
 
 // TestKindThatPoliciesDoNotKnowYet checks that what admission policies cannot change yet
@@ -54,20 +62,10 @@ func TestKindThatPoliciesDoNotKnowYet(t *testing.T) {
 		{"its definition was made a moment ago", "Resource kind core.oam.dev/v1beta1, Kind=Application not found. There can be a delay between when CustomResourceDefinitions are created and when they are available.", KindMissing},
 		{"the API server has too much to do", "the server is currently unable to handle the request", Unreachable},
 	} {
-		server := httptest.NewTLSServer(&answers{status: http.StatusServiceUnavailable, body: statusBody("503", "ServiceUnavailable", test.message)})
-		config, err := Resolve(Settings{Host: server.URL, Token: "t", Insecure: "true"}, func(string) string { return "" })
-		if err != nil {
-			t.Fatal(err)
-		}
-		client, err := New(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = client.Try(t.Context(), configMap("default", "a", nil), ApplyOptions{})
+		err := tried(t, http.StatusServiceUnavailable, "ServiceUnavailable", test.message)
 		if got := ReasonOf(err); got != test.want {
 			t.Errorf("%s: %v is %q, want %q", test.reason, err, got, test.want)
 		}
-		server.Close()
 	}
 }
 

@@ -8,14 +8,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // maxRenders bounds how often an application is rendered to find out whether its
@@ -125,9 +123,8 @@ func (r *Renderer) search(tree map[string]any, leaves []leaf) Preview {
 // invalid says that a type does not take properties. The addon passes over parameters that
 // a type does not know, where nobody asks it to be strict.
 func invalid(err error) bool {
-	var failure *render.Error
-	return errors.As(err, &failure) && failure.Reason == render.ReasonInvalidProperties &&
-		slices.ContainsFunc(failure.Findings, func(f definition.Finding) bool { return f.Reason != definition.UnknownParameter })
+	failure := refusal(err)
+	return failure != nil && slices.ContainsFunc(failure.Findings, func(f definition.Finding) bool { return f.Reason != definition.UnknownParameter })
 }
 
 // decisive says which value decides which objects there are, as far as one does.

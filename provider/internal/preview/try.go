@@ -158,7 +158,13 @@ func assign(tree map[string]any, leaves []leaf, values []any) map[string]any {
 
 // refused says that a definition does not take the properties, so that an apply
 // with such values ends with an error that says so.
-func refused(err error) bool {
+func refused(err error) bool { return refusal(err) != nil }
+
+// refusal is an error that says what a definition does not take; nil for others.
+func refusal(err error) *render.Error {
 	var e *render.Error
-	return errors.As(err, &e) && e.Reason == render.ReasonInvalidProperties
+	if errors.As(err, &e) && e.Reason == render.ReasonInvalidProperties {
+		return e
+	}
+	return nil
 }
