@@ -27,11 +27,12 @@ import (
 const kinds = "kinds"
 
 var (
-	claims       = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
-	roles        = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}
-	roleBindings = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}
-	crds         = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	gadgets      = schema.GroupVersionResource{Group: "kinds.example.com", Version: "v1", Resource: "gadgets"}
+	claims        = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
+	roles         = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}
+	roleBindings  = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}
+	crds          = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	accessReviews = schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"}
+	gadgets       = schema.GroupVersionResource{Group: "kinds.example.com", Version: "v1", Resource: "gadgets"}
 )
 
 // TestKinds delivers to the hub itself what the addon does not watch there, and
@@ -203,9 +204,26 @@ func (f *fleet) rightfully(t *testing.T) {
 		{"apiGroups":["kinds.example.com"],"resources":["gadgets"],"verbs":["get","create","patch","delete"]}]}`)
 	f.make(t, roleBindings, kinds, `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"gadgets"},
 		"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"gadgets"},"subjects":[{"kind":"ServiceAccount","name":"fairlead-deployer","namespace":"kinds"}]}`)
+	f.mayWriteGadgets(t)
 	f.touch(t, "gadget")
 	f.isReady(t, "gadget")
 	f.get(t, v1alpha1.LocalCluster, gadgets, kinds, "g")
+}
+
+// mayWriteGadgets waits until the hub's authorizer has seen the role: the addon asks a refused application again after a
+// minute only.
+func (f *fleet) mayWriteGadgets(t *testing.T) {
+	t.Helper()
+	reviews := f.on(t, v1alpha1.LocalCluster, accessReviews)
+	eventually(t, patience, "the account to have its rights", func() error {
+		review, err := reviews.Create(t.Context(), object(`{"apiVersion":"authorization.k8s.io/v1","kind":"SubjectAccessReview","spec":{
+			"user":"system:serviceaccount:kinds:fairlead-deployer",
+			"resourceAttributes":{"namespace":"kinds","group":"kinds.example.com","resource":"gadgets","verb":"patch"}}}`), metav1.CreateOptions{})
+		if err == nil && !nested[bool](review, "status", "allowed") {
+			err = errors.New("it is not allowed to")
+		}
+		return err
+	})
 }
 
 // touch changes an application until the test goes on, so that it is looked at though nothing of it changed.

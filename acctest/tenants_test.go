@@ -351,14 +351,17 @@ func (s *tenants) others(t *testing.T) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		living := sets.New("") // of what is in no namespace
+		living, owners := sets.New(""), sets.New[types.UID]() // in no namespace is a place too
 		for _, o := range all {
+			owners.Insert(o.object.UID)
 			if o.kind == namespaces && o.object.DeletionTimestamp == nil {
 				living.Insert(o.object.Name)
 			}
 		}
 		for _, o := range all {
-			dying := !living.Has(o.object.Namespace) || o.kind == namespaces && !living.Has(o.object.Name)
+			// What lost its owner, such as the decisions of a test before, is collected at some time.
+			orphaned := slices.ContainsFunc(o.object.OwnerReferences, func(owner metav1.OwnerReference) bool { return !owners.Has(owner.UID) })
+			dying := orphaned || !living.Has(o.object.Namespace) || o.kind == namespaces && !living.Has(o.object.Name)
 			if text := otherText(o); text != "" && !dying {
 				texts = append(texts, place+": "+text)
 			}
