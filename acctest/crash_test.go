@@ -25,6 +25,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 )
 
 const (
@@ -306,14 +307,22 @@ func (s *sweep) runs(ctx context.Context, namespace string, generation int64) er
 	return nil
 }
 
-// isGone says what is left of the application.
+// isGone says what is left of the application, and of its tenant on the managed cluster, which a manager that has not removed
+// the application's works itself does not wait for.
 func (s *sweep) isGone(ctx context.Context, namespace string) error {
-	_, err := s.read(ctx, v1alpha1.LocalCluster, applications, namespace, "crash")
+	if err := isMissing(s.read(ctx, v1alpha1.LocalCluster, applications, namespace, "crash")); err != nil {
+		return err
+	}
+	return isMissing(s.read(ctx, v1alpha1.LocalCluster, works, crashCluster, ocm.TenantWorkName(namespace+"-prod")))
+}
+
+// isMissing says why an object that was read is not gone.
+func isMissing(object *unstructured.Unstructured, err error) error {
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err == nil {
-		err = errors.New("the application is still there")
+		err = fmt.Errorf("%s %s is still there", object.GetKind(), object.GetName())
 	}
 	return err
 }

@@ -71,12 +71,32 @@ func sourceOfWork(_ context.Context, object client.Object) requests {
 	return nil
 }
 
+// sourcesOfCluster are the hub namespaces that have something on a managed cluster.
+func (c *controllers) sourcesOfCluster(ctx context.Context, object client.Object) requests {
+	return c.sourcesOnCluster(ctx, object.GetName())
+}
+
+// sourcesBesideRoles are the hub namespaces that have something on the cluster of a
+// work with roles: the last tenant there goes after it.
+func (c *controllers) sourcesBesideRoles(ctx context.Context, object client.Object) requests {
+	return c.sourcesOnCluster(ctx, object.GetNamespace())
+}
+
+// rolesGone lets pass works with roles that are gone.
+func rolesGone() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(event.UpdateEvent) bool { return false },
+		DeleteFunc: func(e event.DeleteEvent) bool { return e.Object.GetName() == ocm.RolesWorkName },
+	}
+}
+
 // sourcesOnCluster are the hub namespaces that have tenants on a cluster, or
 // left something there.
-func (c *controllers) sourcesOnCluster(ctx context.Context, object client.Object) requests {
-	names, err := ocm.SourceNamespaces(ctx, c.works, object.GetName())
+func (c *controllers) sourcesOnCluster(ctx context.Context, clusterName string) requests {
+	names, err := ocm.SourceNamespaces(ctx, c.works, clusterName)
 	if err != nil {
-		c.manager.GetLogger().Error(err, "list what was left for an event", "cluster", object.GetName())
+		c.manager.GetLogger().Error(err, "list what was left for an event", "cluster", clusterName)
 		return nil
 	}
 	list := make(requests, 0, len(names))

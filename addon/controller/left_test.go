@@ -201,3 +201,19 @@ func TestLeftChanged(t *testing.T) {
 		t.Errorf("a work of nobody wakes %v", requests)
 	}
 }
+
+// TestRolesGone checks that what is left on a cluster is looked at when the work with
+// its roles is gone, which the last tenant waits for.
+func TestRolesGone(t *testing.T) {
+	roles, other := ocm.Watched().Work, ocm.Watched().Work
+	roles.SetName(ocm.RolesWorkName)
+	other.SetName("app-shop-store")
+	gone := rolesGone()
+	got := []bool{
+		gone.Create(event.CreateEvent{Object: roles}), gone.Update(event.UpdateEvent{ObjectOld: roles, ObjectNew: roles}),
+		gone.Delete(event.DeleteEvent{Object: other}), gone.Delete(event.DeleteEvent{Object: roles}),
+	}
+	if want := []bool{false, false, false, true}; !slices.Equal(want, got) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -134,6 +134,7 @@ func (t *Target) deleteWork(ctx context.Context, work *workv1.ManifestWork) (del
 	key := client.ObjectKeyFromObject(work)
 	removing := delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to remove it"}
 	if !work.DeletionTimestamp.IsZero() {
+		t.noteTerminating(work)
 		return t.awayOr(ctx, key.Namespace, removing)
 	}
 	if held, err := t.isHeld(ctx, work); err != nil || held {
@@ -317,9 +318,7 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 	delete(t.unseen, key)
 	t.forgetCreated(work)
 	t.forgetNames(work)
-	if holdsObjects(work) && genuine(work) {
-		t.noteRemoval(work)
-	}
+	t.noteRemoval(work)
 	if work.Labels[LabelPurpose] != PurposeTenant {
 		return
 	}
@@ -334,8 +333,19 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 	t.gone[key] = goneWork{uid: work.UID, at: t.Clock.Now()}
 }
 
+// noteTerminating notes in which tenant something is on its way out, which a manager
+// before this one may have deleted.
+func (t *Target) noteTerminating(work *workv1.ManifestWork) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.noteRemoval(work)
+}
+
 // noteRemoval notes in which tenant something of a hub namespace was removed. The caller holds the lock.
 func (t *Target) noteRemoval(work *workv1.ManifestWork) {
+	if !holdsObjects(work) || !genuine(work) {
+		return
+	}
 	now := t.Clock.Now()
 	maps.DeleteFunc(t.proven, func(_ tenantOf, at time.Time) bool { return now.Sub(at) > provenFor })
 	t.proveLocked(tenantOf{

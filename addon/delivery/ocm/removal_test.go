@@ -234,3 +234,27 @@ func TestDeletedTenantsAreForgotten(t *testing.T) {
 		t.Errorf("%d are remembered, want those of the last minute", len(h.gone))
 	}
 }
+
+// TestReleaseAfterARestart checks that a manager waits for a tenant whose application
+// a manager before it began to remove.
+func TestReleaseAfterARestart(t *testing.T) {
+	h := newHub(t)
+	h.makeTenant(t, tenant)
+	h.deliver(t, deployment("web", "nginx:1"))
+	h.hold(t, webWork)
+	h.setApplied(t, webWork, 0)
+	record := h.recordOfWeb(t)
+	if got, err := h.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil || got.State != delivery.Applying {
+		t.Fatalf("got %+v, %v, want it to be on its way out", got, err)
+	}
+	h.restart()
+	if got, err := h.ReleaseTenant(t.Context(), tenant.TenantKey); err != nil || !got.Unproven {
+		t.Errorf("got %+v, %v, want a manager that has seen nothing to wait for nothing", got, err)
+	}
+	if got, err := h.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil || got.State != delivery.Applying {
+		t.Fatalf("got %+v, %v, want it to be on its way out still", got, err)
+	}
+	if got, err := h.ReleaseTenant(t.Context(), tenant.TenantKey); err != nil || got.Unproven {
+		t.Errorf("got %+v, %v, want it to be waited for: something of the namespace goes there", got, err)
+	}
+}
