@@ -11,16 +11,34 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 )
 
-// atOnce is on how many clusters one application is worked at the same time: a
-// write waits for the hub and its webhooks most of the time.
-const atOnce = 16
+// atOnce is on how many clusters all applications together are worked at the same
+// time: a write waits for the hub and its webhooks most of the time, and agents answer
+// the first works while the last are written. It is about half of the requests that a
+// hub with Kubernetes' defaults (600 in flight, of which workload-low has 245) serves
+// to controllers at once.
+const atOnce = 128
+
+// lanes lets work on at most atOnce clusters go on at the same time. Its zero value is
+// ready.
+type lanes struct {
+	once sync.Once
+	free chan struct{}
+}
+
+// take waits for a lane, which done gives back.
+func (l *lanes) take() (done func()) {
+	l.once.Do(func() { l.free = make(chan struct{}, atOnce) })
+	l.free <- struct{}{}
+	return func() { <-l.free }
+}
 
 // perCluster calls do with the index of each item, of which clusters holds the
 // names. Items of one cluster come one after the other, in order, since the later
-// may rely on the earlier; clusters wait for no other.
+// may rely on the earlier; clusters wait for no other. What is on one cluster alone
+// waits for no lane.
 //
 // It returns what do returned, by index.
-func perCluster(ctx context.Context, clusters []string, do func(i int) error) []error {
+func (l *lanes) perCluster(ctx context.Context, clusters []string, do func(i int) error) []error {
 	errs := make([]error, len(clusters))
 	groups := grouped(clusters)
 	if len(groups) == 1 {
@@ -32,7 +50,9 @@ func perCluster(ctx context.Context, clusters []string, do func(i int) error) []
 	for range min(atOnce, len(groups)) {
 		workers.Go(func() {
 			for group := range queue {
+				done := l.take()
 				oneByOne(ctx, group, errs, do)
+				done()
 			}
 		})
 	}

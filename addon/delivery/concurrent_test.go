@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +28,7 @@ func TestPerCluster(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var mu sync.Mutex
 			got := map[string][]int{}
-			errs := perCluster(t.Context(), tt.clusters, func(i int) error {
+			errs := new(lanes).perCluster(t.Context(), tt.clusters, func(i int) error {
 				mu.Lock()
 				defer mu.Unlock()
 				got[tt.clusters[i]] = append(got[tt.clusters[i]], i)
@@ -54,7 +55,7 @@ func TestPerClusterWaitsForNoOther(t *testing.T) {
 	}
 	var others sync.WaitGroup
 	others.Add(len(clusters) - 1)
-	perCluster(t.Context(), clusters, func(i int) error {
+	new(lanes).perCluster(t.Context(), clusters, func(i int) error {
 		if i == 0 {
 			others.Wait()
 			return nil
@@ -65,7 +66,7 @@ func TestPerClusterWaitsForNoOther(t *testing.T) {
 }
 
 func TestPerClusterSurvivesAPanic(t *testing.T) {
-	errs := perCluster(t.Context(), []string{"a", "b"}, func(i int) error {
+	errs := new(lanes).perCluster(t.Context(), []string{"a", "b"}, func(i int) error {
 		if i == 0 {
 			return fmt.Errorf("item %d", []int{}[i])
 		}
@@ -76,5 +77,40 @@ func TestPerClusterSurvivesAPanic(t *testing.T) {
 	}
 	if errs[1] == nil || errs[1].Error() != "no panic" {
 		t.Errorf("the other has error %v, want its own", errs[1])
+	}
+}
+
+// TestLanes lets several applications work on many clusters at the same time: together they have no more lanes than
+// one, while what is on one cluster alone waits for none.
+func TestLanes(t *testing.T) {
+	var shared lanes
+	var under, most atomic.Int32
+	var filled atomic.Bool
+	full, alone := make(chan struct{}), make(chan struct{})
+	clusters := make([]string, atOnce)
+	for i := range clusters {
+		clusters[i] = fmt.Sprintf("c%d", i)
+	}
+	var applications sync.WaitGroup
+	for range 3 {
+		applications.Go(func() {
+			shared.perCluster(t.Context(), clusters, func(int) error {
+				now := under.Add(1)
+				defer under.Add(-1)
+				for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+				}
+				if now == atOnce && filled.CompareAndSwap(false, true) {
+					close(full)
+				}
+				<-alone
+				return nil
+			})
+		})
+	}
+	<-full
+	shared.perCluster(t.Context(), []string{"local"}, func(int) error { close(alone); return nil })
+	applications.Wait()
+	if most.Load() != atOnce {
+		t.Errorf("%d clusters were worked at the same time, want %d", most.Load(), atOnce)
 	}
 }

@@ -33,6 +33,7 @@ type Engine struct {
 	TenantsWanted func(ctx context.Context, owner Owner) (func(TenantKey) bool, error)
 
 	memory memory
+	lanes  lanes
 }
 
 // UnitReport is a unit with what was observed of it.
@@ -149,7 +150,7 @@ func (e *Engine) RemoveOwnerless(ctx context.Context, plan *Plan) (*Report, erro
 func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) (map[TenantKey]Observation, error) {
 	keys := sortedTenants(plan.Tenants)
 	observations := make([]Observation, len(keys))
-	errs := perCluster(ctx, clustersOf(keys, func(key TenantKey) string { return key.Cluster }), func(i int) (err error) {
+	errs := e.lanes.perCluster(ctx, clustersOf(keys, func(key TenantKey) string { return key.Cluster }), func(i int) (err error) {
 		observations[i], err = e.ensureTenant(ctx, plan.Tenants[keys[i]])
 		return err
 	})
@@ -239,7 +240,7 @@ func (e *Engine) deliverUnits(ctx context.Context, plan *Plan, tenants map[Tenan
 		report.Units[i].Unit = unit // which others read while this one is worked at
 	}
 	order := inOrder(plan.Units)
-	errs := perCluster(ctx, clustersOf(order, func(i int) string { return plan.Units[i].Place.Cluster }), func(at int) error {
+	errs := e.lanes.perCluster(ctx, clustersOf(order, func(i int) string { return plan.Units[i].Place.Cluster }), func(at int) error {
 		return e.reportUnit(ctx, &report.Units[order[at]], needed, report.Units)
 	})
 	for i := range report.Units {
