@@ -46,32 +46,6 @@ func noted(unit delivery.Unit, content map[string]any, treatment policy.Treatmen
 	return delivery.WithAnnotation(content, delivery.AnnotationRecreate, strings.Join(marks, ","))
 }
 
-// anew leaves out the objects that are to be made anew, since a field of them
-// changed that a policy names, until the cluster has removed them. It says what
-// is waited for.
-func anew(unit delivery.Unit, entries []entry, works map[string]*workv1.ManifestWork) (kept []entry, waiting []delivery.Observation) {
-	for i, e := range entries {
-		if len(unit.Treatment(i).RecreateFields) > 0 && isLeaving(e, works) {
-			waiting = append(waiting, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce, Message: describe(e.content) +
-				": it is removed and made anew, since a field changed that a policy of type \"resource-update\" names"})
-			continue
-		}
-		kept = append(kept, e)
-	}
-	return kept, waiting
-}
-
-// isLeaving says that the cluster has, or may still have, the object as it was made.
-func isLeaving(e entry, works map[string]*workv1.ManifestWork) bool {
-	work := holding(works, e.id())
-	if work == nil {
-		// It may have been dropped just now. To add it before the agent has seen that would keep the old one.
-		return slices.ContainsFunc(slices.Collect(maps.Values(works)), func(work *workv1.ManifestWork) bool { return !workedOff(work) })
-	}
-	before := noteOf(work, e.id(), delivery.AnnotationRecreate)
-	return before != "" && before != annotation(e.content, delivery.AnnotationRecreate)
-}
-
 // lasting says which objects of a work a policy keeps until their application
 // goes. One that was never found to be the application's is none of them.
 func lasting(work *workv1.ManifestWork) map[workv1.ResourceIdentifier]bool {

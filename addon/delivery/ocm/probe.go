@@ -105,14 +105,19 @@ const (
 	findTaken
 	// findMissing means that it is not there, and nobody was asked to make it.
 	findMissing
+	// findEnding means that it is ours, and is being removed to be made anew.
+	findEnding
 )
 
 // identified is whose an object is by the labels that a cluster reports of it.
 func identified(manifest *workv1.ManifestCondition, labels []string, isOurs func(map[string]string) bool) finding {
 	identity, read := identityIn(manifest, labels)
+	_, ends := feedbackValues(manifest)[endingPath.JSONPath()]
 	switch {
 	case !available(manifest) || !read:
 		return findNothing
+	case isOurs(identity) && ends:
+		return findEnding
 	case isOurs(identity):
 		return findOurs
 	}

@@ -34,7 +34,11 @@ type spoke struct {
 	plurals map[string]string
 	// refuses is what the cluster answers to who writes an object that is there.
 	refuses map[workv1.ResourceIdentifier]string
-	made    int
+	// frozen are objects whose spec nobody may change.
+	frozen map[workv1.ResourceIdentifier]bool
+	// used are objects that are there until they are not used any more, though deleted.
+	used map[workv1.ResourceIdentifier]bool
+	made int
 }
 
 // live is an object on the cluster.
@@ -43,6 +47,8 @@ type live struct {
 	fields map[string]map[string]any
 	owners map[string]bool
 	uid    string
+	// ends says that it was deleted.
+	ends bool
 }
 
 func newSpoke(t *testing.T, objects ...client.Object) *spoke {
@@ -58,6 +64,9 @@ func (l *live) content() map[string]any {
 	metadata := out["metadata"].(map[string]any)
 	metadata["uid"] = l.uid
 	delete(metadata, "resourceVersion")
+	if l.ends {
+		metadata["deletionTimestamp"] = now.Format(time.RFC3339)
+	}
 	return relisted(out).(map[string]any)
 }
 
@@ -178,7 +187,10 @@ func (s *spoke) disown(id workv1.ResourceIdentifier, work string) {
 		return
 	}
 	delete(object.owners, work)
-	if len(object.owners) == 0 {
+	if len(object.owners) > 0 {
+		return
+	}
+	if object.ends = s.used[id]; !object.ends {
 		delete(s.objects, id)
 	}
 }
@@ -260,6 +272,14 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 	return ""
 }
 
+// release ends the use of an object, which goes now if it was deleted.
+func (s *spoke) release(id workv1.ResourceIdentifier) {
+	delete(s.used, id)
+	if object := s.objects[id]; object != nil && object.ends {
+		delete(s.objects, id)
+	}
+}
+
 // refusal is why an object that is there may not be written so; empty when it may.
 func (s *spoke) refusal(id workv1.ResourceIdentifier, object *live, content map[string]any) string {
 	if role, bound := object.roleRef(), content["roleRef"]; role != nil && !reflect.DeepEqual(role, bound) {
@@ -267,6 +287,9 @@ func (s *spoke) refusal(id workv1.ResourceIdentifier, object *live, content map[
 	}
 	if len(object.fields) == 0 {
 		return "" // it is made now
+	}
+	if s.frozen[id] && !reflect.DeepEqual(object.content()["spec"], relisted(content["spec"])) {
+		return immutable
 	}
 	return s.refuses[id]
 }

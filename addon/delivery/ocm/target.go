@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 )
@@ -336,18 +338,13 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if unit, err = t.asWritten(ctx, unit, works, rights); err != nil {
 		return delivery.Observation{}, err
 	}
-	all := t.entriesOf(unit, works)
-	entries, anew := anew(unit, all, works)
-	t.claimAnew(unit, all, entries)
-	legacy, err := t.legacy(ctx, unit, works)
+	entries, observations, err := t.entriesNow(ctx, unit, works)
+	if errors.Is(err, errChanged) {
+		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
+	}
 	if err != nil {
 		return delivery.Observation{}, err
 	}
-	shared, handing, err := t.stillShared(ctx, unit, works)
-	if err != nil {
-		return delivery.Observation{}, err
-	}
-	entries = slices.Concat(entries, legacy, shared)
 	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
 		return ptr.Deref(observation, delivery.Observation{}), err
 	}
@@ -355,7 +352,6 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if problem != nil || err != nil {
 		return ptr.Deref(problem, delivery.Observation{}), err
 	}
-	observations := slices.Concat(anew, handing)
 	for _, part := range parts {
 		observation, err := t.deliverPart(ctx, unit, part, entries, works[part.index], rights)
 		if err != nil {
@@ -364,6 +360,23 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 		observations = append(observations, observation)
 	}
 	return together(observations), nil
+}
+
+// entriesNow are the objects that the works of a unit are to have now, those included that
+// they cannot drop yet, and what is waited for.
+func (t *Target) entriesNow(ctx context.Context, unit delivery.Unit, works map[string]*workv1.ManifestWork) ([]entry, []delivery.Observation, error) {
+	wanted := t.entriesOf(unit, works)
+	entries, anew, err := t.anew(ctx, unit, wanted, works)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.claimAnew(unit, wanted, entries)
+	legacy, err := t.legacy(ctx, unit, works)
+	if err != nil {
+		return nil, nil, err
+	}
+	shared, handing, err := t.stillShared(ctx, unit, works)
+	return slices.Concat(entries, legacy, shared), slices.Concat(anew, handing), err
 }
 
 // deliverPart writes one work of a unit, of all whose entries it has a part, and reads
@@ -481,6 +494,9 @@ func (t *Target) entriesOf(unit delivery.Unit, works map[string]*workv1.Manifest
 		case e.phase == phaseObserve:
 			e.feedback, e.form = slices.Concat(e.feedback, observedPaths()), nil
 		}
+		if e.phase == phaseProbe && remakes(treatment) {
+			e.feedback, e.form = slices.Concat(e.feedback, []health.Path{endingPath}), nil
+		}
 		e.orphan = treatment.ReadOnly || stays(treatment)
 		entries = append(entries, e)
 	}
@@ -581,6 +597,8 @@ func (t *Target) refusedProbe(ctx context.Context, unit delivery.Unit, entries [
 					": waiting until the cluster has removed the one of another component of the application"}, nil
 			}
 			return foreignObject(work.Namespace, e.content), nil
+		case findEnding:
+			return delivery.Observation{State: delivery.Waiting, Message: describe(e.content) + ": an earlier version is still being removed"}, nil
 		case findFreed:
 			return t.freed(ctx, work, describe(e.content))
 		}
