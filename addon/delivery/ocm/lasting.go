@@ -67,36 +67,45 @@ func lasting(work *workv1.ManifestWork) map[workv1.ResourceIdentifier]bool {
 	return found
 }
 
+// lastingHere are the objects that stay in a work until the application goes. Those that
+// another one has by now do not, and waiting says that it is to have more of them.
+func (t *Target) lastingHere(ctx context.Context, work *workv1.ManifestWork) (kept map[workv1.ResourceIdentifier]bool, waiting bool, err error) {
+	kept = lasting(work)
+	taken, waiting, err := t.takenOver(ctx, work)
+	maps.DeleteFunc(kept, func(id workv1.ResourceIdentifier, _ bool) bool { return taken[id] })
+	return kept, waiting, err
+}
+
 // rests says that a work has nothing but what stays until the application goes,
 // and that its cluster has seen that.
-func rests(work *workv1.ManifestWork) bool {
-	kept := lasting(work)
-	return len(kept) > 0 && len(kept) == len(work.Spec.Workload.Manifests) && fetched(work)
+func (t *Target) rests(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
+	if len(lasting(work)) == 0 {
+		return false, nil
+	}
+	kept, waiting, err := t.lastingHere(ctx, work)
+	return !waiting && len(kept) > 0 && len(kept) == len(work.Spec.Workload.Manifests) && fetched(work), err
 }
 
 // shrink takes out of a work what does not stay until the application goes, when
-// the application has its component no longer.
+// the application has its component no longer, or has it in another namespace.
 func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (delivery.Observation, error) {
 	removing := delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to remove what does not stay until the application goes"}
-	kept := lasting(work)
-	if len(kept) == len(work.Spec.Workload.Manifests) {
-		if fetched(work) {
-			return delivery.Observation{State: delivery.Delivered}, nil
-		}
+	kept, waiting, err := t.lastingHere(ctx, work)
+	switch {
+	case err != nil:
+		return delivery.Observation{}, err
+	case waiting:
+		return t.awayOr(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, Message: "waiting until another work of the component has what both have"})
+	case len(kept) == 0:
+		t.partWithout(work, kept)
+		return t.delete(ctx, client.ObjectKeyFromObject(work))
+	case len(kept) == len(work.Spec.Workload.Manifests) && fetched(work):
+		return delivery.Observation{State: delivery.Delivered}, nil
+	case len(kept) == len(work.Spec.Workload.Manifests):
 		return t.awayOr(ctx, work.Namespace, t.orOverdue(work, removing))
 	}
-	if departed, err := t.departed(ctx, work.Namespace); departed != nil || err != nil {
-		return ptr.Deref(departed, delivery.Observation{}), err
-	}
-	if held, err := t.isHeld(ctx, work); err != nil || held {
-		return t.untilLetGo(ctx, work, err)
-	}
-	if waiting, err := t.lettingStay(ctx, work, ruled(work)); waiting != nil || err != nil {
+	if waiting, err := t.beforeItShrinks(ctx, work); waiting != nil || err != nil {
 		return ptr.Deref(waiting, delivery.Observation{}), err
-	}
-	if !t.letsStay(work) {
-		return t.untilBack(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
-			Message: "waiting for the cluster to let the objects go that stay there"})
 	}
 	var whole workv1.ManifestWork
 	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
@@ -110,7 +119,39 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 	if err != nil {
 		return delivery.Observation{}, err
 	}
+	t.partWithout(work, kept)
 	return t.update(ctx, wanted, work)
+}
+
+// beforeItShrinks is what is waited for before objects are taken out of a work; nil when
+// they may be.
+func (t *Target) beforeItShrinks(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
+	if departed, err := t.departed(ctx, work.Namespace); departed != nil || err != nil {
+		return departed, err
+	}
+	if held, err := t.isHeld(ctx, work); err != nil || held {
+		waiting, err := t.untilLetGo(ctx, work, err)
+		return &waiting, err
+	}
+	if waiting, err := t.lettingStay(ctx, work, ruled(work)); waiting != nil || err != nil {
+		return waiting, err
+	}
+	if t.letsStay(work) {
+		return nil, nil
+	}
+	waiting, err := t.untilBack(ctx, work.Namespace, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
+		Message: "waiting for the cluster to let the objects go that stay there"})
+	return &waiting, err
+}
+
+// partWithout notes that a work leaves objects that are in no namespace to another one,
+// all but the kept ones.
+func (t *Target) partWithout(work *workv1.ManifestWork, kept map[workv1.ResourceIdentifier]bool) {
+	for _, id := range identities(work) {
+		if id.Namespace == "" && !kept[id] {
+			t.parted(work, manifestKey(work.Namespace, id))
+		}
+	}
 }
 
 // reduced is a work with some of its objects alone. One that was probed was found

@@ -46,8 +46,10 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record, options del
 	if work == nil || work.Labels[LabelPurpose] == PurposeLeft {
 		return delivery.Observation{State: delivery.Delivered}, nil
 	}
-	if !options.Final && !options.Leave && work.DeletionTimestamp.IsZero() && rests(work) {
-		return delivery.Observation{State: delivery.Delivered}, nil
+	if !options.Final && !options.Leave && work.DeletionTimestamp.IsZero() {
+		if rests, err := t.rests(ctx, work); rests || err != nil {
+			return delivery.Observation{State: delivery.Delivered}, err
+		}
 	}
 	away, err := t.away(ctx, work.Namespace)
 	if err != nil {

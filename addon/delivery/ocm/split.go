@@ -52,14 +52,17 @@ type split struct {
 }
 
 // arrange spreads objects over works, in their order: the same objects on the
-// same works give the same parts.
-func arrange(entries []entry, works map[string]*workv1.ManifestWork, limit int) ([]part, *delivery.Observation, error) {
+// same works give the same parts. Works of the indexes that are taken have none of them.
+func arrange(entries []entry, works map[string]*workv1.ManifestWork, limit int, taken ...string) ([]part, *delivery.Observation, error) {
 	s := split{
 		limit: limit, works: works, held: map[string]map[workv1.ResourceIdentifier]phase{}, used: map[string]int{},
 		sizes: make([]int, len(entries)), places: make([]string, len(entries)),
 	}
 	for index, work := range works {
 		s.held[index] = phases(work)
+	}
+	for _, index := range taken {
+		s.used[index] = limit + 1
 	}
 	for i, e := range entries {
 		encoded, err := e.encode()
@@ -165,6 +168,9 @@ func sortedIndexes[V any](indexes map[string]V) []string {
 // together is what is said of a unit by what is said of its works: the worst,
 // and the objects of all.
 func together(all []delivery.Observation) delivery.Observation {
+	if len(all) == 0 {
+		return delivery.Observation{State: delivery.Delivered, Feedback: true} // nothing is to be there
+	}
 	worst := all[0]
 	for _, o := range all[1:] {
 		if o.State < worst.State {

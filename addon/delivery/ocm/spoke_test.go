@@ -236,6 +236,8 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 	id, strategy := identify(content), s.configOf(work, content).UpdateStrategy
 	object := s.objects[id]
 	switch {
+	case !mayApply(work, id):
+		return fmt.Sprintf("not allowed to apply the resource %s, %s %s, will try again in 1m0s", id.Resource, id.Namespace, id.Name)
 	case strategy == nil:
 		return s.overwrite(work, content)
 	case strategy.Type == workv1.UpdateStrategyTypeReadOnly:
@@ -270,6 +272,11 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 	object.fields[manager] = content
 	s.own(work, object)
 	return ""
+}
+
+// mayApply says that the account that a work names has the rights of its namespace over an object.
+func mayApply(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
+	return work.Spec.Executor == nil || id.Namespace == "" || work.Spec.Executor.Subject.ServiceAccount.Namespace == id.Namespace
 }
 
 // release ends the use of an object, which goes now if it was deleted.

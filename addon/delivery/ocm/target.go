@@ -323,10 +323,11 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 }
 
 func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
-	works, err := t.unitWorks(ctx, unit)
+	all, err := t.unitWorks(ctx, unit)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
+	works, former := ofPresent(unit, all)
 	if unit, err = t.share(ctx, unit, works); err != nil {
 		return delivery.Observation{}, err
 	}
@@ -348,7 +349,7 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
 		return ptr.Deref(observation, delivery.Observation{}), err
 	}
-	parts, problem, err := arrange(entries, works, cmp.Or(t.limit, maxWork))
+	parts, problem, err := arrange(entries, works, cmp.Or(t.limit, maxWork), former...)
 	if problem != nil || err != nil {
 		return ptr.Deref(problem, delivery.Observation{}), err
 	}
