@@ -107,6 +107,13 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 	if waiting, err := t.beforeItShrinks(ctx, work); waiting != nil || err != nil {
 		return ptr.Deref(waiting, delivery.Observation{}), err
 	}
+	if hasShared(work) {
+		t.sharing.Lock()
+		defer t.sharing.Unlock()
+		if waiting, err := t.handOn(ctx, work, kept); waiting != nil || err != nil {
+			return ptr.Deref(waiting, delivery.Observation{}), err
+		}
+	}
 	var whole workv1.ManifestWork
 	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -144,11 +151,12 @@ func (t *Target) beforeItShrinks(ctx context.Context, work *workv1.ManifestWork)
 	return &waiting, err
 }
 
-// partWithout notes that a work leaves objects that are in no namespace to another one,
-// all but the kept ones.
+// partWithout notes that a work leaves objects to others, those that are in no namespace
+// and those that are shared, all but the kept ones.
 func (t *Target) partWithout(work *workv1.ManifestWork, kept map[workv1.ResourceIdentifier]bool) {
-	for _, id := range identities(work) {
-		if id.Namespace == "" && !kept[id] {
+	for _, content := range contents(work) {
+		id := identify(content)
+		if !kept[id] && (id.Namespace == "" || annotation(content, delivery.AnnotationSharedBy) != "") {
 			t.parted(work, manifestKey(work.Namespace, id))
 		}
 	}

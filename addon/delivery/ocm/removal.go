@@ -119,7 +119,7 @@ func (t *Target) delete(ctx context.Context, key types.NamespacedName) (delivery
 	if work != nil && work.DeletionTimestamp.IsZero() && hasShared(work) {
 		t.sharing.Lock()
 		defer t.sharing.Unlock()
-		if waiting, err := t.handOn(ctx, work); waiting != nil || err != nil {
+		if waiting, err := t.handOn(ctx, work, nil); waiting != nil || err != nil {
 			return ptr.Deref(waiting, delivery.Observation{}), err
 		}
 	}

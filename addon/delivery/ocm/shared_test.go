@@ -261,6 +261,35 @@ func TestSharedRecreated(t *testing.T) {
 	}
 }
 
+// TestSharedBesideKept checks that an application that drops a component hands on what it
+// shares, also where a policy keeps another object of the component.
+func TestSharedBesideKept(t *testing.T) {
+	s := newSpoke(t)
+	store, blog := sharing("store", "store:1", shared(), service("kept")), sharing("blog", "blog:1", shared())
+	store.Treatments[1].Removal = policy.RemoveOnDelete
+	s.settle(t, store)
+	keep := s.stays(t)
+	s.run(t, keep, s.delivering(store), s.delivering(blog))
+	dropping := func(t *testing.T) bool {
+		records, err := s.Records(t.Context(), ownerOf("store"))
+		if err != nil || len(records) != 1 {
+			t.Fatalf("records %v, %v: want the one with what is kept", records, err)
+		}
+		left, err := s.Remove(t.Context(), records[0], delivery.RemoveOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return left.State == delivery.Delivered
+	}
+	s.run(t, keep, dropping, s.delivering(blog))
+	if image := imageOf(s.objects[sharedWeb].content()); image != "blog:1" {
+		t.Errorf("the Deployment has the image %s, want that of the application that has it now", image)
+	}
+	if s.objects[identify(service("kept").Content)] == nil {
+		t.Error("the Service is gone, which is to stay until its application goes")
+	}
+}
+
 // TestSharedTogether checks applications that come at once: one of them writes.
 func TestSharedTogether(t *testing.T) {
 	s := newSpoke(t)

@@ -246,12 +246,13 @@ func partingEntries(whole *workv1.ManifestWork, next map[workv1.ResourceIdentifi
 	return entries
 }
 
-// handOn takes the next step of what a work shares, before the work is deleted; nil
-// when nothing is left to do. The caller holds t.sharing until it has deleted the work.
-func (t *Target) handOn(ctx context.Context, work *workv1.ManifestWork) (*delivery.Observation, error) {
+// handOn takes the next step of what a work shares, before the work is deleted, or drops
+// all but the kept objects; nil when nothing is left to do. The caller holds t.sharing
+// until it has done that.
+func (t *Target) handOn(ctx context.Context, work *workv1.ManifestWork, kept map[workv1.ResourceIdentifier]bool) (*delivery.Observation, error) {
 	next := map[workv1.ResourceIdentifier]parting{}
 	for _, content := range contents(work) {
-		if annotation(content, delivery.AnnotationSharedBy) == "" {
+		if kept[identify(content)] || annotation(content, delivery.AnnotationSharedBy) == "" {
 			continue
 		}
 		how, err := t.partingOf(ctx, work, content)
