@@ -282,7 +282,7 @@ func TestExamine(t *testing.T) {
 		}, []string{"error managed clusters: managed clusters that applications are delivered to are away", "- c1: for 60m: lease not updated"}},
 
 		{"not fetched", "the work agent alone does not run", func(h *Hub) { h.Works[0].Metadata.Generation = 4 },
-			[]string{"error managed clusters: the work agents of managed clusters have not fetched what was written for them", "- c1: works: 1, the oldest written 60m ago"}},
+			[]string{"error managed clusters: the work agents of managed clusters have not fetched what was written for them, or not begun to remove what was deleted", "- c1: works: 1, the oldest for 60m"}},
 		{"being fetched", "it has a minute", func(h *Hub) {
 			h.Works[0].Metadata.Generation = 4
 			h.Works[0].Metadata.Annotations[ocm.AnnotationWritten] = now().Add(-50 * time.Second).Format(time.RFC3339)
@@ -294,6 +294,15 @@ func TestExamine(t *testing.T) {
 		{"deletion raised the generation", "the agent does not report that", func(h *Hub) {
 			h.Works[0].Metadata.Generation = 4
 			h.Works[0].Metadata.DeletionTimestamp = ptr.To(ago(2 * time.Minute))
+		}, nil},
+		{"not removed", "the work agent has not even begun", func(h *Hub) {
+			h.Works[0].Metadata.Finalizers = []string{workFinalizer}
+			h.Works[0].Metadata.DeletionTimestamp = ptr.To(ago(2 * time.Minute))
+		}, []string{"error managed clusters: the work agents of managed clusters have not fetched what was written for them, or not begun to remove what was deleted", "- c1: works: 1, the oldest for 2m"}},
+		{"being removed", "an object may have a finalizer", func(h *Hub) {
+			h.Works[0].Metadata.Finalizers = []string{workFinalizer}
+			h.Works[0].Metadata.DeletionTimestamp = ptr.To(ago(2 * time.Minute))
+			h.Works[0].Status.Conditions = append(h.Works[0].Status.Conditions, metav1.Condition{Type: "Deleting", Status: metav1.ConditionTrue})
 		}, nil},
 
 		{"environment stalled", "the field is named", func(h *Hub) {
@@ -361,6 +370,7 @@ func TestExamine(t *testing.T) {
 			h.Applications[0].Metadata.Finalizers = []string{v1alpha1.Finalizer, "example.com/backup", "odd", "a/b"}
 			h.Works[0].Metadata.DeletionTimestamp = ptr.To(ago(11 * time.Minute))
 			h.Works[0].Metadata.Finalizers = []string{workFinalizer}
+			h.Works[0].Status.Conditions = append(h.Works[0].Status.Conditions, metav1.Condition{Type: "Deleting", Status: metav1.ConditionTrue})
 		}, []string{"error deletions: objects are being deleted for more than 10 minutes",
 			"- application shop/web: deleted 11m ago, held by fairlead.dev/delivery (the addon), example.com/backup (a controller of example.com), odd (the controller that set it) and 1 more; Delivered: delivered",
 			"- manifestwork c1/web-1: deleted 11m ago, held by cluster.open-cluster-management.io/manifest-work-cleanup (the work agent of cluster c1)"}},

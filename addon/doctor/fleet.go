@@ -245,18 +245,21 @@ func unfetched(h *Hub) []Finding {
 	}
 	var objects []Object
 	for cluster, n := range count {
-		objects = append(objects, Object{cluster, fmt.Sprintf("works: %d, the oldest written %s ago", n, duration.HumanDuration(h.Now.Sub(oldest[cluster])))})
+		objects = append(objects, Object{cluster, fmt.Sprintf("works: %d, the oldest for %s", n, duration.HumanDuration(h.Now.Sub(oldest[cluster])))})
 	}
-	return about(Finding{Severity: Error, What: "the work agents of managed clusters have not fetched what was written for them",
+	return about(Finding{Severity: Error, What: "the work agents of managed clusters have not fetched what was written for them, or not begun to remove what was deleted",
 		Cause:  "the cluster renews its lease, and its work agent does not run or has no right on the hub",
 		Remedy: "look at it there: kubectl -n open-cluster-management-agent logs deploy/klusterlet-work-agent (klusterlet-agent where both are one)"}, objects)
 }
 
 // overdue says since when a version of a work was written that the agent has
-// not reported, longer ago than the addon gives it.
+// not reported, longer ago than the addon gives it, or was deleted without its agent's
+// beginning to remove it.
 func (w *Work) overdue(now time.Time) (time.Time, bool) {
-	if w.Metadata.DeletionTimestamp != nil {
-		return time.Time{}, false // its generation was raised by the deletion
+	if deleted := w.Metadata.DeletionTimestamp; deleted != nil {
+		begun := conditionOf(w.Status.Conditions, "Deleting")
+		owed := slices.Contains(w.Metadata.Finalizers, workFinalizer) && (begun == nil || begun.Status != metav1.ConditionTrue)
+		return deleted.Time, owed && now.Sub(deleted.Time) > ocm.FetchLimit
 	}
 	if applied := conditionOf(w.Status.Conditions, "Applied"); applied != nil && applied.ObservedGeneration == w.Metadata.Generation {
 		return time.Time{}, false

@@ -52,6 +52,8 @@ type ClusterState struct {
 	Available bool
 	// Since is when Available changed last.
 	Since time.Time
+	// Lease is how often the cluster tells OCM that it is there; 0 when it is not said.
+	Lease time.Duration
 	// Version of the cluster's Kubernetes.
 	Version string
 }
@@ -74,6 +76,7 @@ func (f *Fleet) Cluster(ctx context.Context, name string) (*ClusterState, error)
 func stateOf(cluster *clusterv1.ManagedCluster) *ClusterState {
 	state := &ClusterState{
 		Accepted: cluster.Spec.HubAcceptsClient, Deleting: !cluster.DeletionTimestamp.IsZero(), Version: short(cluster.Status.Version.Kubernetes),
+		Lease: time.Duration(cluster.Spec.LeaseDurationSeconds) * time.Second,
 	}
 	if condition := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1.ManagedClusterConditionAvailable); condition != nil {
 		state.Available = condition.Status == metav1.ConditionTrue

@@ -51,14 +51,18 @@ func (t *Target) Remove(ctx context.Context, record delivery.Record, options del
 			return delivery.Observation{State: delivery.Delivered}, err
 		}
 	}
-	away, err := t.away(ctx, work.Namespace)
+	absence, again, err := t.absent(ctx, work)
 	if err != nil {
 		return delivery.Observation{}, err
 	}
-	if away == nil {
-		return t.takeAway(ctx, work, options)
+	if absence != nil {
+		return t.takeAwayLater(ctx, work, options, absence)
 	}
-	return t.takeAwayLater(ctx, work, options)
+	observation, err := t.takeAway(ctx, work, options)
+	if observation.State == delivery.Waiting {
+		observation.RetryAfter = sooner(observation.RetryAfter, again)
+	}
+	return observation, err
 }
 
 // takeAway takes the next step of a work on its way out.
@@ -80,25 +84,30 @@ func shrinks(work *workv1.ManifestWork, options delivery.RemoveOptions) bool {
 }
 
 // takeAwayLater is takeAway for a cluster that is away: what can be done without
-// it is done, until the patience ends.
-func (t *Target) takeAwayLater(ctx context.Context, work *workv1.ManifestWork, options delivery.RemoveOptions) (delivery.Observation, error) {
+// it is done, until the patience ends. An agent that is silent may come back, so that
+// its cluster is given up no sooner than one that OCM has lost.
+func (t *Target) takeAwayLater(ctx context.Context, work *workv1.ManifestWork, options delivery.RemoveOptions, absence *absence) (delivery.Observation, error) {
 	if shrinks(work, options) && !options.Leave {
 		options.Patience = 0 // a work that is left goes when its cluster returns, and so would what stays
 	}
 	since, known := t.leavingSince(work)
 	waited := t.Clock.Since(since)
-	if options.Abandon || options.Patience > 0 && known && waited >= options.Patience {
+	if absence.lost == 0 && (options.Abandon || options.Patience > 0 && known && waited >= options.Patience) {
 		return t.leave(ctx, work, options)
 	}
 	if options.Patience > 0 && !known && !t.goesNow(work, options) {
 		return t.markLeaving(ctx, work)
 	}
 	observation, err := t.takeAway(ctx, work, options)
+	if observation.State == delivery.Waiting || observation.State == delivery.Applying {
+		absence.away.RetryAfter, absence.away.Reported = observation.RetryAfter, observation.Reported
+		observation = absence.away // which explains more
+	}
 	if err != nil || observation.State != delivery.Away {
 		return observation, err
 	}
-	observation.Message += fmt.Sprintf("; its share of the removal waits for it, as spec.deletion.unreachable of environment %q has it",
-		work.Labels[v1alpha1.LabelEnvironment])
+	observation.Message += waitsFor(work, options)
+	observation.RetryAfter = sooner(observation.RetryAfter, absence.lost)
 	switch {
 	case options.Patience > 0 && known:
 		observation.RetryAfter = sooner(observation.RetryAfter, options.Patience-waited)
@@ -107,6 +116,15 @@ func (t *Target) takeAwayLater(ctx context.Context, work *workv1.ManifestWork, o
 		err = t.beginLeaving(ctx, work)
 	}
 	return observation, err
+}
+
+// waitsFor says for how long a removal waits for its cluster.
+func waitsFor(work *workv1.ManifestWork, options delivery.RemoveOptions) string {
+	field := "spec.deletion.unreachable"
+	if options.Abandon {
+		return fmt.Sprintf("; it is given up when it stays so, as %s of environment %q has it", field, work.Labels[v1alpha1.LabelEnvironment])
+	}
+	return fmt.Sprintf("; its share of the removal waits for it, as %s of environment %q has it", field, work.Labels[v1alpha1.LabelEnvironment])
 }
 
 // beginLeaving notes since when a work is on its way out that could not be deleted

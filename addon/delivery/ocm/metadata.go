@@ -117,7 +117,7 @@ func stripCluster(object any) (any, error) {
 	kept := &clusterv1.ManagedCluster{TypeMeta: cluster.TypeMeta, ObjectMeta: boundedMeta(&cluster.ObjectMeta)}
 	kept.Labels = boundedLabels(cluster.Labels, nil, maxClusterLabels)
 	kept.Annotations = map[string]string{observedStatus: statusDigest(&cluster.Status)}
-	kept.Spec.HubAcceptsClient = cluster.Spec.HubAcceptsClient
+	kept.Spec.HubAcceptsClient, kept.Spec.LeaseDurationSeconds = cluster.Spec.HubAcceptsClient, cluster.Spec.LeaseDurationSeconds
 	kept.Status.Version.Kubernetes = short(cluster.Status.Version.Kubernetes)
 	if condition := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1.ManagedClusterConditionAvailable); condition != nil {
 		kept.Status.Conditions = []metav1.Condition{{

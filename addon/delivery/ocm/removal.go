@@ -132,10 +132,9 @@ func (t *Target) deleteWork(ctx context.Context, work *workv1.ManifestWork) (del
 		return delivery.Observation{State: delivery.Delivered}, nil
 	}
 	key := client.ObjectKeyFromObject(work)
-	removing := delivery.Observation{State: delivery.Applying, Message: "waiting for the cluster to remove it"}
 	if !work.DeletionTimestamp.IsZero() {
 		t.noteTerminating(work)
-		return t.awayOr(ctx, key.Namespace, removing)
+		return t.beingRemoved(ctx, work)
 	}
 	if held, err := t.isHeld(ctx, work); err != nil || held {
 		return t.untilLetGo(ctx, work, err)

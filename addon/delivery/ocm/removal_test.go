@@ -34,6 +34,9 @@ func (h *hub) recordOfWeb(t *testing.T) delivery.Record {
 func TestRemove(t *testing.T) {
 	const early = "waiting: waiting until the cluster has applied it: a work that goes before can leave its objects behind"
 	const going = "applying: waiting for the cluster to remove it"
+	const silent = "away ClusterAway: cluster is away since 2026-03-04T05:07:07Z: its work agent has not fetched what was written at 2026-03-04T05:06:07Z, though its " +
+		"lease is renewed; look at it there: kubectl -n open-cluster-management-agent logs deploy/klusterlet-work-agent; " +
+		`its share of the removal waits for it, as spec.deletion.unreachable of environment "prod" has it`
 	tests := []struct {
 		name, reason string
 		prepare      func(*testing.T, *hub)
@@ -44,7 +47,7 @@ func TestRemove(t *testing.T) {
 		{"new", "its agent may be about to apply it", func(*testing.T, *hub) {}, early, 30 * time.Second, false},
 		{"29 s old", "not long enough", func(_ *testing.T, h *hub) { h.pass(29 * time.Second) }, early, time.Second, false},
 		{"never seen", "no agent put its finalizer on it", func(_ *testing.T, h *hub) { h.pass(30 * time.Second) }, going, 0, true},
-		{"seen", "its agent put its finalizer on it and has not reported; its report is an event", func(t *testing.T, h *hub) { h.hold(t, webWork); h.pass(time.Hour) }, early, 30 * time.Second, false},
+		{"seen", "its agent put its finalizer on it and has not reported; its report is an event", func(t *testing.T, h *hub) { h.hold(t, webWork); h.pass(time.Hour) }, silent, 30 * time.Second, false},
 		{"applied", "once is enough", func(t *testing.T, h *hub) { h.hold(t, webWork); h.setApplied(t, webWork, 0) }, going, 0, true},
 		{
 			"applied before", "an earlier version was applied",
@@ -57,7 +60,7 @@ func TestRemove(t *testing.T) {
 				if err := h.client.Delete(t.Context(), h.work(t, webWork)); err != nil {
 					t.Fatal(err)
 				}
-			}, going, 0, false,
+			}, going, FetchLimit, false,
 		},
 		{"a clock behind", "the hub's clock is ahead of ours; it is looked again soon", func(_ *testing.T, h *hub) { h.pass(-time.Hour) }, early, 30 * time.Second, false},
 	}
@@ -128,7 +131,7 @@ func TestRemoveLosesARace(t *testing.T) {
 	h := newHub(t)
 	h.deliver(t, deployment("web", "nginx:1"))
 	record := h.recordOfWeb(t)
-	h.pass(time.Minute)
+	h.pass(unseenAge)
 	h.failNext = apierrors.NewConflict(schema.GroupResource{Resource: "manifestworks"}, webWork, errors.New("changed"))
 	got, err := h.Remove(t.Context(), record, delivery.RemoveOptions{})
 	if err != nil || got.State != delivery.Applying || got.RetryAfter != coalesce {
