@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -537,5 +538,32 @@ func TestReadOnlyAfterRefusal(t *testing.T) {
 	}
 	if got := imageOf(s.objects[sharedWeb].content()); got != "theirs" {
 		t.Errorf("image %q", got)
+	}
+}
+
+// TestHandOnWhileAway checks that a cluster that is away is not asked all the time who
+// has what applications share: its return is an event.
+func TestHandOnWhileAway(t *testing.T) {
+	s := newSpoke(t)
+	s.run(t, anything, s.delivering(sharing("store", "store:1", shared())), s.delivering(sharing("blog", "blog:1", shared())))
+	store := s.work(t, WorkName(ownerOf("store"), "web", "prod", firstIndex))
+	store.Finalizers = nil
+	if err := s.client.Update(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.client.Delete(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	name := WorkName(ownerOf("blog"), "web", "prod", firstIndex)
+	s.setStatus(t, name, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{s.appliedAt(s.work(t, name).Generation, metav1.ConditionTrue, 0)}})
+	for _, step := range []struct {
+		status metav1.ConditionStatus
+		retry  time.Duration
+	}{{metav1.ConditionTrue, coalesce}, {metav1.ConditionUnknown, awayRetry}} {
+		s.setAvailable(t, step.status)
+		got, err := s.Remove(t.Context(), delivery.Record{ID: "c1/" + name}, delivery.RemoveOptions{Final: true})
+		if err != nil || got.RetryAfter != step.retry {
+			t.Errorf("available %s: got %s, retry after %s, %v; want %s", step.status, said(got), got.RetryAfter, err, step.retry)
+		}
 	}
 }

@@ -35,6 +35,10 @@ const (
 	partOwned
 )
 
+// awayRetry is how often a cluster that is away is looked at, where time alone may
+// change what becomes of a shared object. Its return is an event.
+const awayRetry = time.Minute
+
 // partingOf says what must happen to a shared object before a work may drop it.
 // The caller holds t.sharing until what it concludes is noted: of two that are the
 // last together one must see the other go.
@@ -273,6 +277,9 @@ func (t *Target) handOn(ctx context.Context, work *workv1.ManifestWork, kept map
 		return nil, err
 	}
 	said, err := t.awayOr(ctx, work.Namespace, t.orOverdue(work, waiting))
+	if said.State == delivery.Away && said.RetryAfter > 0 {
+		said.RetryAfter = max(said.RetryAfter, awayRetry)
+	}
 	return &said, err
 }
 
