@@ -109,7 +109,7 @@ func (o *outcome) status(app *v1beta1.Application, now metav1.Time) v1beta1.Appl
 
 // delivered says that every place has what the application says now.
 func (o *outcome) delivered() bool {
-	return !slices.ContainsFunc(o.report.Units, func(u delivery.UnitReport) bool { return u.Observe.State != delivery.Delivered })
+	return len(o.report.Held) == 0 && !slices.ContainsFunc(o.report.Units, func(u delivery.UnitReport) bool { return u.Observe.State != delivery.Delivered })
 }
 
 // fit takes entries from the ends of services and appliedResources until the
@@ -280,8 +280,8 @@ func lastReport(observation delivery.Observation) string {
 // services are the places with the unhealthy first, and their counts.
 func services(report *delivery.Report) ([]v1beta1.ApplicationComponentStatus, *v1beta1.ApplicationSummary) {
 	summary := &v1beta1.ApplicationSummary{}
-	list := make([]v1beta1.ApplicationComponentStatus, 0, len(report.Units))
-	for _, unit := range report.Units {
+	list := make([]v1beta1.ApplicationComponentStatus, 0, len(report.Units)+len(report.Held))
+	for _, unit := range slices.Concat(report.Units, report.Held) {
 		if delivery.IsPolicy(unit.Unit.Component) {
 			continue // which is no service; the conditions speak of it
 		}

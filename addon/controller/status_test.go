@@ -315,6 +315,25 @@ func TestServices(t *testing.T) {
 	}
 }
 
+// TestStatusOfHeld checks that what is left as it is for now is told of as waiting, and counted.
+func TestStatusOfHeld(t *testing.T) {
+	report := of(well("c1"))
+	held := at("c2", delivery.Waiting, "", "z waits")
+	held.Unit.Result = &render.Result{}
+	report.Held = []delivery.UnitReport{held}
+	report.Problems = []delivery.Problem{{Reason: "PlacementPending", Message: "z waits", Waiting: true}}
+	got := (&outcome{report: report}).status(webApp(), now)
+	if diff := cmp.Diff(&v1beta1.ApplicationSummary{Places: 2, Healthy: 1}, got.Summary); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+	if len(got.Services) != 2 || got.Services[0].Cluster != "c2" || got.Services[0].Healthy || got.Services[0].Message != "z waits" {
+		t.Errorf("services %v: want the one that waits first", got.Services)
+	}
+	if diff := cmp.Diff("Ready False Progressing: z waits", conditionTexts(got)[0]); diff != "" {
+		t.Errorf("condition (-want +got):\n%s", diff)
+	}
+}
+
 // TestStatusIsBounded checks that the status of an application on many clusters
 // with much to say stays small, and that what matters is kept.
 // TestStatusOfPolicies checks that what a policy makes is no service, and still

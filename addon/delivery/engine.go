@@ -69,6 +69,8 @@ type Removal struct {
 // Report is what carrying out a plan came to.
 type Report struct {
 	Units []UnitReport
+	// Held is what is left as it is for now, and was not looked at.
+	Held []UnitReport
 	// Removals are the records that are not gone yet.
 	Removals []Removal
 	// Left are the records that were left on clusters that are away.
@@ -126,7 +128,7 @@ func (e *Engine) target(cluster string) Target {
 // fails does not keep the others: the errors of all are joined, and the report
 // holds what was reached.
 func (e *Engine) Carry(ctx context.Context, plan *Plan) (*Report, error) {
-	report := &Report{Problems: plan.Problems}
+	report := &Report{Problems: plan.Problems, Held: plan.Held}
 	tenants, errTenants := e.ensureTenants(ctx, plan, report)
 	errUnits := e.deliverUnits(ctx, plan, tenants, report)
 	errRemove := e.removeUnwanted(ctx, plan, report)

@@ -280,9 +280,18 @@ func (b Binding) mayOverride(cluster string) bool {
 	return len(b.Overrides) > 0 && b.mayStandFor(cluster)
 }
 
-// isHeld says that a cluster keeps what it has, since a binding may override it.
-func (e *Environment) isHeld(cluster string) bool {
-	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return b.mayOverride(cluster) })
+// heldBy says why a cluster keeps what it has, where a binding may override it.
+func (e *Environment) heldBy(cluster string) (why string, held bool) {
+	at := slices.IndexFunc(e.Bindings, func(b Binding) bool { return b.mayOverride(cluster) })
+	if at < 0 {
+		return "", false
+	}
+	binding := e.Bindings[at]
+	why = fmt.Sprintf("ClusterBinding %q is not decided", binding.Name)
+	if len(binding.Problems) > 0 {
+		why = binding.Problems[0].Message
+	}
+	return why + "; its overrides may be for this cluster, where nothing is changed until then", true
 }
 
 // problemsOf are those of a binding, with the clusters of others that it holds back.

@@ -59,6 +59,9 @@ type Plan struct {
 	Units []Unit
 	// Tenants that the units need.
 	Tenants map[TenantKey]Tenant
+	// Held is what is left as it is for now, since it is not known whether the overrides
+	// of a binding are for its cluster; without objects.
+	Held []UnitReport
 	// Problems that keep parts of the application from being delivered.
 	Problems []Problem
 	// failures are those of environments for which the application cannot be rendered.
@@ -343,15 +346,36 @@ func (p *Plan) addBindings(world World, renderer Renderer, request Request, plac
 		p.unresolved[env.Name] = p.unresolved[env.Name] || len(env.Bindings) > 0
 	}
 	for _, cluster := range clusters {
-		if env.isHeld(cluster) || placed.clusters != nil && !slices.Contains(placed.clusters, cluster) {
+		if placed.clusters != nil && !slices.Contains(placed.clusters, cluster) {
 			continue
 		}
 		place := Place{Environment: env.Name, Cluster: cluster, Namespace: target}
+		if why, held := env.heldBy(cluster); held {
+			p.hold(request.Owner, placed, place, why)
+			continue
+		}
 		if err := p.addPlace(world, renderer, request, placed, env, place, overrides[cluster]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hold notes what the application has in a place where nothing is changed now.
+func (p *Plan) hold(owner Owner, placed placement, place Place, why string) {
+	for _, component := range placed.components {
+		keys := component.ReplicaKeys
+		if len(keys) == 0 {
+			keys = []string{""}
+		}
+		for _, key := range keys {
+			unit := Unit{Owner: owner, Component: UnitName(component.Name, key), Place: place, Result: &render.Result{}}
+			if slices.ContainsFunc(p.Held, func(u UnitReport) bool { return u.Unit.Component == unit.Component && u.Unit.Place == place }) {
+				continue // another step or policy has it too
+			}
+			p.Held = append(p.Held, UnitReport{Unit: unit, Observe: Observation{State: Waiting, Message: why}})
+		}
+	}
 }
 
 func (p *Plan) noCluster(env *Environment) {

@@ -83,6 +83,25 @@ func objectOn(cluster, object string) Record {
 	return record
 }
 
+// TestHeld checks that a plan tells of what it leaves as it is, once for each copy of a
+// component, whatever names the environment twice.
+func TestHeld(t *testing.T) {
+	world := worldOf(changed(environment("prod", "c2", "c1", "local"), func(e *Environment) {
+		e.Bindings = append(e.Bindings, undecided(Binding{Name: "z", Overrides: []v1alpha1.ClusterOverride{{Properties: raw(`{"cpu":"1"}`)}}}))
+	}))
+	var texts []string
+	for _, held := range planOf(t, world, request(use("prod"), use("prod")), noneAway).Held {
+		texts = append(texts, fmt.Sprintf("%s: %s: %s", held.Unit.Place, held.Unit.Component, held.Observe.Message))
+		if held.Observe.State != Waiting || held.Healthy() || held.Unit.Result == nil {
+			t.Errorf("%+v: want it waiting", held)
+		}
+	}
+	const why = "z waits; its overrides may be for this cluster, where nothing is changed until then"
+	if diff := cmp.Diff([]string{"environment prod, cluster c1: web: " + why, "environment prod, cluster c2: web: " + why}, texts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // undecided is a binding of which it is not known now for which clusters it stands.
 func undecided(binding Binding) Binding {
 	binding.Unresolved, binding.Problems = true, []Problem{{Reason: ReasonPlacementPending, Message: binding.Name + " waits", Waiting: true}}
