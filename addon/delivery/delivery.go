@@ -90,6 +90,9 @@ type Tenant struct {
 	// Objects of the namespace, with their labels; the copies of the Secrets among
 	// them when the tenant is made.
 	Objects []map[string]any
+	// Held is what environments want of which it is not known now whether they deliver
+	// here: what of it is there stays, and nothing of it is made.
+	Held TenantHeld
 	// Version changes with the environments.
 	Version string
 	// Role is the ClusterRole that the deployer account is bound to.

@@ -238,6 +238,12 @@ func (e *Environment) MayDeliver(source SourceNamespace, key TenantKey) bool {
 	})
 }
 
+// mayStillDeliver says that it is not known now whether they are. What is there for them
+// stays until it is, also while somebody has to correct a binding before.
+func (e *Environment) mayStillDeliver(source SourceNamespace, key TenantKey) bool {
+	return slices.ContainsFunc(e.Bindings, func(b Binding) bool { return b.mayStandFor(key.Cluster) }) && e.targets(source, key.Namespace)
+}
+
 // targets says whether applications of the source namespace may be in a namespace.
 func (e *Environment) targets(source SourceNamespace, namespace string) bool {
 	if admitted, err := e.Admits(source); err != nil || !admitted || e.Deleting {

@@ -325,6 +325,25 @@ func TestTenant(t *testing.T) {
 			},
 		},
 		{
+			name: "undecided", reason: "what another may want in a moment stays where it is there, but for what differs from what is wanted now",
+			world: worldOf(
+				changed(environment("a", "c1"), options(v1alpha1.NamespaceOptions{Labels: map[string]string{"l": "a"}, ImagePullSecrets: []string{"b"}})),
+				changed(changed(environment("b"), options(v1alpha1.NamespaceOptions{
+					Labels: map[string]string{"l": "b", "m": "b"}, ImagePullSecrets: []string{"z", "b"}, Objects: raws(quotaOf("small", "1")),
+				})), func(e *Environment) { e.Bindings = []Binding{undecided(Binding{Name: "z"})} }),
+				changed(changed(environment("c"), options(v1alpha1.NamespaceOptions{Labels: map[string]string{"n": "c"}})), func(e *Environment) {
+					e.Bindings = []Binding{undecided(Binding{Name: "y", Named: []string{"c2"}})}
+				})),
+			want: Tenant{
+				TenantKey: key, SourceNamespace: "shop", Create: true, Role: "fairlead-deployer", PullSecrets: []string{"b"}, Version: "a@0 ",
+				Labels: map[string]string{"l": "a"},
+				Held: TenantHeld{Labels: map[string]string{"m": "b"}, PullSecrets: []string{"z"}, Objects: []map[string]any{{
+					"apiVersion": "v1", "kind": "ResourceQuota", "spec": object{"hard": object{"cpu": "1"}},
+					"metadata": object{"name": "small", "namespace": "shop", "labels": object{"fairlead.dev/managed-by": "fairlead", "fairlead.dev/source-namespace": "shop"}},
+				}}},
+			},
+		},
+		{
 			name: "not created", reason: "all environments agree that somebody else makes the namespace",
 			world: worldOf(changed(environment("a", "c1"), options(v1alpha1.NamespaceOptions{Create: ptr.To(false)}))),
 			want:  Tenant{TenantKey: key, SourceNamespace: "shop", Role: "fairlead-deployer"},

@@ -196,9 +196,95 @@ func (m *tenantMerge) finish() {
 	if len(m.tenant.PullSecrets) == 0 {
 		m.tenant.Version = "" // only Secrets are read anew for a change
 	}
+	m.finishHeld()
 	for _, id := range slices.Sorted(maps.Keys(m.objects)) {
 		m.tenant.Objects = append(m.tenant.Objects, m.tenant.inNamespace(m.objects[id]))
 	}
+}
+
+// TenantHeld is what stays of a tenant where it is there.
+type TenantHeld struct {
+	// Labels and Annotations of the namespace.
+	Labels      map[string]string
+	Annotations map[string]string
+	// PullSecrets are names of copied Secrets.
+	PullSecrets []string
+	// Objects of the namespace, with their labels.
+	Objects []map[string]any
+}
+
+// Any says that there is something that may stay.
+func (h TenantHeld) Any() bool {
+	return len(h.Labels)+len(h.Annotations)+len(h.PullSecrets)+len(h.Objects) > 0
+}
+
+// hold notes what an environment wants that may deliver there. One that cannot be read
+// holds nothing: it is told of when it delivers.
+func (m *tenantMerge) hold(env *Environment) {
+	options := env.Spec.NamespaceOptions
+	if options == nil {
+		return
+	}
+	objects, err := namespaceObjects(options)
+	if err != nil {
+		return
+	}
+	held := &m.tenant.Held
+	held.Labels, held.Annotations = mergeStrings(held.Labels, options.Labels), mergeStrings(held.Annotations, options.Annotations)
+	held.PullSecrets = append(held.PullSecrets, options.ImagePullSecrets...)
+	for _, object := range objects {
+		held.Objects = append(held.Objects, m.tenant.inNamespace(object))
+	}
+}
+
+// finishHeld leaves of what is held what the tenant does not have anyhow.
+func (m *tenantMerge) finishHeld() {
+	held, tenant := &m.tenant.Held, m.tenant
+	held.Labels, held.Annotations = without(held.Labels, tenant.Labels), without(held.Annotations, tenant.Annotations)
+	held.PullSecrets = slices.DeleteFunc(held.PullSecrets, func(name string) bool { return slices.Contains(tenant.PullSecrets, name) })
+	slices.Sort(held.PullSecrets)
+	held.PullSecrets = slices.Compact(held.PullSecrets)
+	taken := map[string]bool{}
+	held.Objects = slices.DeleteFunc(held.Objects, func(object map[string]any) bool {
+		id := objectID(object)
+		skip := taken[id] || m.objects[id] != nil
+		taken[id] = true
+		return skip
+	})
+}
+
+func without(all, others map[string]string) map[string]string {
+	kept := maps.Clone(all)
+	maps.DeleteFunc(kept, func(key, _ string) bool {
+		_, ok := others[key]
+		return ok
+	})
+	return kept
+}
+
+// Keeping is the tenant with what it holds and what is there: labels and annotations of
+// the namespace with the same value, and objects. secrets are the copies that are there.
+func (t Tenant) Keeping(labels, annotations map[string]string, isThere func(object map[string]any) bool, secrets []map[string]any) Tenant {
+	t.Labels = mergeStrings(t.Labels, inBoth(t.Held.Labels, labels))
+	t.Annotations = mergeStrings(t.Annotations, inBoth(t.Held.Annotations, annotations))
+	t.Objects = slices.Clone(t.Objects)
+	for _, object := range t.Held.Objects {
+		if isThere(object) {
+			t.Objects = append(t.Objects, object)
+		}
+	}
+	t.Objects = append(t.Objects, secrets...)
+	sortTenantObjects(t.Objects)
+	return t
+}
+
+func inBoth(wanted, there map[string]string) map[string]string {
+	both := maps.Clone(wanted)
+	maps.DeleteFunc(both, func(key, value string) bool {
+		is, ok := there[key]
+		return !ok || is != value
+	})
+	return both
 }
 
 // inNamespace is an object in the tenant's namespace, with the labels by which it
@@ -226,6 +312,9 @@ func (w World) Tenant(source SourceNamespace, key TenantKey) (Tenant, *Problem) 
 	for _, name := range w.Names() {
 		env := w[name]
 		if !env.Delivers(source, key) {
+			if env.mayStillDeliver(source, key) {
+				merge.hold(env)
+			}
 			continue
 		}
 		path, other, err := merge.add(env)

@@ -57,24 +57,45 @@ func (t *Target) ensureObjects(ctx context.Context, tenant delivery.Tenant) (del
 	if len(known)+len(tenant.Objects) == 0 {
 		return ready, nil
 	}
+	tenant, held := keepHeld(tenant, known)
 	digest, err := objectsDigest(tenant.Objects)
 	if err != nil {
 		return ready, fmt.Errorf("digest of the objects of namespace %q: %w", tenant.Namespace, err)
 	}
+	digest += strings.Join(held, " ")
 	if due := t.objectsDue(tenant.TenantKey, digest); due > 0 {
 		ready.RetryAfter = due
 		return ready, nil
 	}
 	t.tenantMu.Lock()
 	defer t.tenantMu.Unlock()
-	return t.changeObjects(ctx, tenant, known, digest)
+	return t.changeObjects(ctx, tenant, known, held, digest)
 }
 
-// changeObjects brings a namespace from the objects that are known to those that are wanted.
-func (t *Target) changeObjects(ctx context.Context, tenant delivery.Tenant, known []string, digest string) (delivery.Observation, error) {
+// keepHeld is a tenant with those of the known objects that may be wanted in a moment.
+// Of Secrets the entries are kept alone: they stay as they are.
+func keepHeld(tenant delivery.Tenant, known []string) (delivery.Tenant, []string) {
+	if !tenant.Held.Any() {
+		return tenant, nil
+	}
+	secrets := make([]string, 0, len(tenant.Held.PullSecrets))
+	for _, name := range tenant.Held.PullSecrets {
+		if entry := "/v1/Secret/" + name; slices.Contains(known, entry) {
+			secrets = append(secrets, entry)
+		}
+	}
+	isThere := func(object map[string]any) bool {
+		return slices.Contains(known, entriesOf([]map[string]any{object})[0])
+	}
+	return tenant.Keeping(nil, nil, isThere, nil), secrets
+}
+
+// changeObjects brings a namespace from the objects that are known to those that are
+// wanted. What is held stays as it is.
+func (t *Target) changeObjects(ctx context.Context, tenant delivery.Tenant, known, held []string, digest string) (delivery.Observation, error) {
 	ready := delivery.Observation{State: delivery.Delivered}
 	changes := t.changesOf(tenant.TenantKey)
-	wanted := entriesOf(tenant.Objects)
+	wanted := union(entriesOf(tenant.Objects), held)
 	if problem, err := t.list(ctx, tenant.Namespace, known, union(known, wanted)); problem != nil || err != nil {
 		return ptr.Deref(problem, delivery.Observation{}), err
 	}

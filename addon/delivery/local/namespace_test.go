@@ -45,6 +45,13 @@ func equipped(objects ...map[string]any) delivery.Tenant {
 	return tenant
 }
 
+// heldTenant is a tenant that keeps what it has of those.
+func heldTenant(secret string, objects ...map[string]any) delivery.Tenant {
+	tenant := equipped()
+	tenant.Held = delivery.TenantHeld{PullSecrets: []string{secret}, Objects: objects}
+	return tenant
+}
+
 func (h *hub) quota(t *testing.T) (cpu string) {
 	t.Helper()
 	var quota corev1.ResourceQuota
@@ -103,6 +110,7 @@ func TestNamespaceObjects(t *testing.T) {
 		{"after a start what is there is only read", func() { h.objects = nil }, equipped(quota("1"), copied("YQ==")), "", "1", "YQ==", "/v1/ResourceQuota/small /v1/Secret/registry"},
 		{"the environment changed", nil, equipped(quota("2"), copied("YQ==")), "ResourceQuota", "2", "YQ==", "/v1/ResourceQuota/small /v1/Secret/registry"},
 		{"the Secret changed", nil, equipped(quota("2"), copied("Yg==")), "Secret", "2", "Yg==", "/v1/ResourceQuota/small /v1/Secret/registry"},
+		{"another environment may want both in a moment", nil, heldTenant("registry", quota("2")), "", "2", "Yg==", "/v1/ResourceQuota/small /v1/Secret/registry"},
 		{"somebody deleted the quota", func() {
 			if err := h.client.Delete(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "shop-prod", Name: "small"}}); err != nil {
 				t.Fatal(err)
@@ -111,6 +119,7 @@ func TestNamespaceObjects(t *testing.T) {
 		}, equipped(quota("2"), copied("Yg==")), "ResourceQuota", "2", "Yg==", "/v1/ResourceQuota/small /v1/Secret/registry"},
 		{"nobody asks for the Secret any more", nil, equipped(quota("2")), "ServiceAccount", "2", "NotFound", "/v1/ResourceQuota/small"},
 		{"nor for the quota, and the addon was started anew", func() { h.objects = nil }, equipped(), "ServiceAccount", "NotFound", "NotFound", ""},
+		{"another environment may want what is gone", nil, heldTenant("registry", quota("2")), "", "NotFound", "NotFound", ""},
 		{"nothing is left to do", nil, equipped(), "", "NotFound", "NotFound", ""},
 	}
 	for _, step := range steps {

@@ -54,10 +54,27 @@ func NewNamespace() *metav1.PartialObjectMetadata {
 
 // EnsureTenant makes the namespace, the deployer account and its rights.
 func (t *Target) EnsureTenant(ctx context.Context, tenant delivery.Tenant) (delivery.Observation, error) {
+	tenant, err := t.keepHeldLabels(ctx, tenant)
+	if err != nil {
+		return delivery.Observation{}, err
+	}
 	if problem, err := t.ensureAccount(ctx, tenant); problem != nil || err != nil {
 		return ptr.Deref(problem, delivery.Observation{}), err
 	}
 	return t.ensureObjects(ctx, tenant)
+}
+
+// keepHeldLabels is a tenant with what its namespace has of what may be wanted in a moment.
+func (t *Target) keepHeldLabels(ctx context.Context, tenant delivery.Tenant) (delivery.Tenant, error) {
+	if len(tenant.Held.Labels)+len(tenant.Held.Annotations) == 0 {
+		return tenant, nil
+	}
+	namespace := NewNamespace()
+	if err := t.Reader.Get(ctx, types.NamespacedName{Name: tenant.Namespace}, namespace); err != nil {
+		return tenant, client.IgnoreNotFound(err)
+	}
+	none := func(map[string]any) bool { return false }
+	return tenant.Keeping(namespace.Labels, namespace.Annotations, none, nil), nil
 }
 
 func (t *Target) ensureAccount(ctx context.Context, tenant delivery.Tenant) (*delivery.Observation, error) {

@@ -176,6 +176,9 @@ func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	if err != nil {
 		return delivery.Observation{}, err
 	}
+	if tenant, err = t.keepHeld(ctx, tenant, current); err != nil {
+		return delivery.Observation{}, err
+	}
 	work, found, err := probedTenant(t.Digests, tenant, current)
 	if err != nil {
 		return delivery.Observation{}, err

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
 	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -74,6 +77,52 @@ func probeObjects(tenant delivery.Tenant, entries []entry, current *workv1.Manif
 			entries[i].phase = phaseProbe
 		}
 	}
+}
+
+// keepHeld is a tenant with what its work has of what may be wanted in a moment. The
+// cache has no payload, so that the work is read.
+func (t *Target) keepHeld(ctx context.Context, tenant delivery.Tenant, current *workv1.ManifestWork) (delivery.Tenant, error) {
+	if current == nil || !tenant.Held.Any() {
+		return tenant, nil
+	}
+	var whole workv1.ManifestWork
+	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(current), &whole); err != nil {
+		if apierrors.IsNotFound(err) {
+			return tenant, nil
+		}
+		return tenant, fmt.Errorf("read work %s/%s: %w", current.Namespace, current.Name, err)
+	}
+	there, secrets := map[workv1.ResourceIdentifier]bool{}, []map[string]any(nil)
+	var namespace map[string]any
+	for i := range whole.Spec.Workload.Manifests {
+		var content map[string]any
+		if err := exactjson.Unmarshal(whole.Spec.Workload.Manifests[i].Raw, &content); err != nil {
+			continue // it is none of ours
+		}
+		id := identify(content)
+		there[id] = true
+		switch {
+		case id == (workv1.ResourceIdentifier{Resource: "namespaces", Name: tenant.Namespace}):
+			namespace = content
+		case id.Group == "" && id.Resource == "secrets" && id.Namespace == tenant.Namespace && slices.Contains(tenant.Held.PullSecrets, id.Name):
+			secrets = append(secrets, unprobed(content))
+		}
+	}
+	isThere := func(object map[string]any) bool { return there[identify(object)] }
+	return tenant.Keeping(textsOf(namespace, "labels"), textsOf(namespace, "annotations"), isThere, secrets), nil
+}
+
+// textsOf are the labels or annotations of an object.
+func textsOf(content map[string]any, field string) map[string]string {
+	metadata, _ := content["metadata"].(map[string]any)
+	values, _ := metadata[field].(map[string]any)
+	texts := make(map[string]string, len(values))
+	for key, value := range values {
+		if text, ok := value.(string); ok {
+			texts[key] = text
+		}
+	}
+	return texts
 }
 
 // holdsAccount says that a work has the account of its tenant, so that it was known

@@ -334,3 +334,44 @@ func TestUnownedObjectsOfATenant(t *testing.T) {
 		t.Errorf("%s, and the quota is there with %v pods, want it gone", said(got), s.podsOf("limits"))
 	}
 }
+
+// TestTenantHeld checks that a tenant keeps what it has for an environment of which it is
+// not known for a moment whether it delivers there, and gets nothing for it.
+func TestTenantHeld(t *testing.T) {
+	limits := quota("limits", "10", tenantLabels("shop"))
+	secret := map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "data": map[string]any{".dockerconfigjson": "e30="},
+		"metadata": map[string]any{"name": "pull", "namespace": "shop-prod", "labels": tenantLabels("shop")},
+	}
+	both := equipped(limits, render.Object{Content: secret})
+	both.Labels = map[string]string{"team": "shop", "pod-security.kubernetes.io/enforce": "restricted"}
+	undecided := equipped()
+	undecided.Held = delivery.TenantHeld{
+		Labels:  map[string]string{"pod-security.kubernetes.io/enforce": "restricted", "absent": "true"},
+		Objects: []map[string]any{limits.Content, quota("absent", "1", tenantLabels("shop")).Content}, PullSecrets: []string{"pull", "absent"},
+	}
+	s := newSpoke(t)
+	steps := []struct {
+		reason string
+		tenant delivery.Tenant
+		writes int
+		pods   string
+		secret bool
+	}{
+		{"nothing of it is there", undecided, 4, "", false},
+		{"it is wanted", both, 2, "10", true},
+		{"it is not known for a moment", undecided, 0, "10", true},
+		{"nobody wants it", equipped(), 1, "", false},
+	}
+	for _, step := range steps {
+		got, written := s.settleTenant(t, step.tenant)
+		_, has := s.objects[identify(secret)]
+		if got.State != delivery.Delivered || written != step.writes || s.podsOf("limits") != step.pods || has != step.secret {
+			t.Errorf("%s after %d writes, %s pods, secret %t; want %d, %s, %t, since %s",
+				said(got), written, s.podsOf("limits"), has, step.writes, step.pods, step.secret, step.reason)
+		}
+		if s.podsOf("absent") != "" {
+			t.Error("a quota was made that may be wanted")
+		}
+	}
+}
