@@ -17,16 +17,18 @@ import (
 const (
 	// maxText is how many bytes are kept of a text.
 	maxText = 512
-	// maxFeedback is how many values of one object are kept.
+	// maxFeedback is how many values of one object are kept, each by a name that was asked for.
 	maxFeedback = 128
 	// maxConditions is how many conditions are kept of a work and of each manifest.
 	maxConditions = 16
 )
 
 // boundedStatus is what is kept of a reported status: of the objects that the
-// work has, each once, and of bounded size.
-func boundedStatus(work *workv1.ManifestWork, reported *workv1.ManifestWorkStatus) workv1.ManifestWorkStatus {
+// work has, each once, of bounded size, and of what is fed back of them the values
+// that its configs ask for.
+func boundedStatus(work *workv1.ManifestWork, configs []workv1.ManifestConfigOption, reported *workv1.ManifestWorkStatus) workv1.ManifestWorkStatus {
 	status := workv1.ManifestWorkStatus{Conditions: boundedConditions(reported.Conditions)}
+	names := askedNames(configs)
 	asked := map[manifestID]bool{}
 	for _, content := range contents(work) {
 		object := render.Object{Content: content}
@@ -48,7 +50,7 @@ func boundedStatus(work *workv1.ManifestWork, reported *workv1.ManifestWorkStatu
 		meta.Resource, meta.Version = bounded(meta.Resource), bounded(meta.Version)
 		status.ResourceStatus.Manifests = append(status.ResourceStatus.Manifests, workv1.ManifestCondition{
 			ResourceMeta: meta, Conditions: boundedConditions(manifest.Conditions),
-			StatusFeedbacks: workv1.StatusFeedbackResult{Values: boundedValues(manifest.StatusFeedbacks.Values)},
+			StatusFeedbacks: workv1.StatusFeedbackResult{Values: boundedValues(manifest.StatusFeedbacks.Values, names[namedObject{id.group, id.namespace, id.name}])},
 		})
 	}
 	return status
@@ -76,10 +78,42 @@ func boundedConditions(conditions []metav1.Condition) []metav1.Condition {
 	return kept
 }
 
-func boundedValues(values []workv1.FeedbackValue) []workv1.FeedbackValue {
-	kept := make([]workv1.FeedbackValue, 0, min(len(values), maxFeedback))
-	for _, value := range values[:min(len(values), maxFeedback)] {
-		value.Name = strings.Clone(value.Name[:min(len(value.Name), maxText)])
+// namedObject is by what configs name an object, without its resource, which each
+// cluster may call otherwise.
+type namedObject struct{ group, namespace, name string }
+
+// askedNames are the names of the values that configs ask for of objects. A path
+// that a cluster makes up could have it make lists of lists of any size.
+func askedNames(configs []workv1.ManifestConfigOption) map[namedObject]map[string]bool {
+	asked := map[namedObject]map[string]bool{}
+	for i := range configs {
+		id := configs[i].ResourceIdentifier
+		object := namedObject{id.Group, id.Namespace, id.Name}
+		for _, rule := range configs[i].FeedbackRules {
+			for _, path := range rule.JsonPaths {
+				if asked[object] == nil {
+					asked[object] = map[string]bool{}
+				}
+				asked[object][path.Name] = true
+			}
+		}
+	}
+	return asked
+}
+
+// boundedValues are those of asked names, each once.
+func boundedValues(values []workv1.FeedbackValue, asked map[string]bool) []workv1.FeedbackValue {
+	kept := make([]workv1.FeedbackValue, 0, min(len(values), len(asked), maxFeedback))
+	seen := map[string]bool{}
+	for _, value := range values {
+		if len(kept) == maxFeedback {
+			return kept
+		}
+		if !asked[value.Name] || seen[value.Name] || len(value.Name) > maxText {
+			continue
+		}
+		value.Name = strings.Clone(value.Name)
+		seen[value.Name] = true
 		value.Value.JsonRaw = nil // which is never asked for
 		if value.Value.String != nil {
 			text := bounded(*value.Value.String)

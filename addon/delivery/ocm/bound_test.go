@@ -5,6 +5,7 @@ package ocm
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,7 @@ func TestBoundedStatus(t *testing.T) {
 			work := &workv1.ManifestWork{}
 			work.Spec.Workload.Manifests = []workv1.Manifest{{RawExtension: runtime.RawExtension{
 				Raw: []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop"},"data":{"k":"v"}}`)}}}
+			work.Spec.ManifestConfigs = []workv1.ManifestConfigOption{asking(4 * maxFeedback)}
 			work.Status.ResourceStatus.Manifests = c.reported
 			stripped, err := new(Digests).stripWork(work)
 			if err != nil {
@@ -79,6 +81,47 @@ func TestBoundedStatus(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// asking asks for that many values of the ConfigMap a.
+func asking(values int) workv1.ManifestConfigOption {
+	config := workv1.ManifestConfigOption{
+		ResourceIdentifier: workv1.ResourceIdentifier{Resource: "configmaps", Namespace: "shop", Name: "a"},
+		FeedbackRules:      []workv1.FeedbackRule{{Type: workv1.JSONPathsType}},
+	}
+	for i := range values {
+		config.FeedbackRules[0].JsonPaths = append(config.FeedbackRules[0].JsonPaths, workv1.JsonPath{Name: fmt.Sprint(".n", i)})
+	}
+	return config
+}
+
+// TestBoundedValues checks that of what a cluster feeds back only that is kept which
+// was asked for.
+func TestBoundedValues(t *testing.T) {
+	long := "." + strings.Repeat("x", maxText)
+	asked := map[string]bool{".a": true, ".b": true, long: true}
+	for _, c := range []struct {
+		reason      string
+		names, want []string
+	}{
+		{"it was asked for", []string{".b", ".a"}, []string{".b", ".a"}},
+		{"nobody asked for it", []string{".c", "", ".a.b", ".A", ".a"}, []string{".a"}},
+		{"many that nobody asked for leave room for the others", append(slices.Repeat([]string{".c"}, 2*maxFeedback), ".a"), []string{".a"}},
+		{"each comes once", slices.Repeat([]string{".a", ".b"}, maxFeedback), []string{".a", ".b"}},
+		{"a name that is cut is no name", []string{long}, nil},
+	} {
+		var values []workv1.FeedbackValue
+		for _, name := range c.names {
+			values = append(values, text(name, "x"))
+		}
+		var got []string
+		for _, value := range boundedValues(values, asked) {
+			got = append(got, value.Name)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func (d *Digests) stripWork(object any) (any, error) {
 	}
 	stripped.Spec = spec
 	noteShared(stripped)
-	stripped.Status = boundedStatus(stripped, &work.Status)
+	stripped.Status = boundedStatus(stripped, work.Spec.ManifestConfigs, &work.Status)
 	return stripped, nil
 }
 

@@ -30,7 +30,7 @@ const maxSaid = 4 << 10
 
 // forgeries are statuses and annotations that a cluster can make up for its own work.
 func forgeries() map[string]func(*workv1.ManifestWork) {
-	long := strings.Repeat("x\x00\u202e\n", 5<<20/6)
+	long := strings.Repeat("x\x00\u202e\n", 1<<20/6) // the API server takes little more
 	// The API server takes no more in annotations.
 	note := long[:100<<10]
 	object := deployment("web", "nginx:1")
@@ -54,6 +54,23 @@ func forgeries() map[string]func(*workv1.ManifestWork) {
 				values = append(values, text(fmt.Sprintf(".status.x%d", i), long[:100]))
 			}
 			work.Status.ResourceStatus.Manifests = []workv1.ManifestCondition{ready(values...)}
+		},
+		"values that nobody asked for": func(work *workv1.ManifestWork) {
+			var values []workv1.FeedbackValue
+			for i := range maxFeedback - 1 {
+				values = append(values, text(fmt.Sprintf(".status.x%d%s", i, strings.Repeat("[63]", 120)), "x"))
+			}
+			work.Status.ResourceStatus.Manifests = []workv1.ManifestCondition{ready(values...)}
+		},
+		"values that it has its work ask for": func(work *workv1.ManifestWork) {
+			work.Spec.ManifestConfigs[0].FeedbackRules = slices.Clone(work.Spec.ManifestConfigs[0].FeedbackRules)
+			rule, manifest := &work.Spec.ManifestConfigs[0].FeedbackRules[0], ready()
+			for i := range maxFeedback - 1 {
+				path := fmt.Sprintf(".status.x%d%s", i, strings.Repeat("[63]", 120))
+				rule.JsonPaths = append(rule.JsonPaths, workv1.JsonPath{Name: path, Path: path})
+				manifest.StatusFeedbacks.Values = append(manifest.StatusFeedbacks.Values, text(path, "x"))
+			}
+			work.Status.ResourceStatus.Manifests = []workv1.ManifestCondition{manifest}
 		},
 		"many manifests": func(work *workv1.ManifestWork) {
 			for i := range 10000 {
@@ -91,13 +108,14 @@ func TestForgedStatus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := running(t)
 			work := h.work(t, webWork)
-			work.Status.Conditions = []metav1.Condition{h.appliedAt(work.Generation, metav1.ConditionTrue, time.Minute)}
+			next := work.Generation + 1 // of what is forged
+			work.Status.Conditions = []metav1.Condition{h.appliedAt(next, metav1.ConditionTrue, time.Minute)}
 			forge(work)
+			status := *work.Status.DeepCopy() // the answer to the update has the one before
 			if err := h.client.Update(t.Context(), work); err != nil {
 				t.Fatal(err)
 			}
-			work.Generation = h.work(t, webWork).Generation
-			h.setStatus(t, webWork, work.Status)
+			h.setStatus(t, webWork, status)
 			before := memory()
 			u := unit(deployment("web", "nginx:1"))
 			observation, err := h.Deliver(t.Context(), u)

@@ -141,7 +141,7 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 		}
 		values := feedbackValues(manifest)
 		if at != phaseApply {
-			addObserved(&observation, object, values) // others may change it
+			addObserved(&observation, object, askedOf(values, forms[i].feedback)) // others may change it
 			continue
 		}
 		if values[revisionPath.JSONPath()] != forms[i].revision {
@@ -152,9 +152,21 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 			return t.repair(ctx, work, object, difference{
 				is: "somebody changed " + path + " on the cluster", late: "waiting for feedback of " + path, after: settle})
 		}
-		addObserved(&observation, object, values)
+		addObserved(&observation, object, askedOf(values, forms[i].feedback))
 	}
 	return observation, nil
+}
+
+// askedOf are those values that are asked for of an object: a cluster may change its
+// work, and have it ask for more.
+func askedOf(values map[string]any, feedback []health.Path) map[string]any {
+	asked := make(map[string]any, len(feedback))
+	for _, path := range feedback {
+		if value, ok := values[feedbackName(path)]; ok {
+			asked[feedbackName(path)] = value
+		}
+	}
+	return asked
 }
 
 // addObserved adds an object to what was observed.

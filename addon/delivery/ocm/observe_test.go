@@ -438,7 +438,7 @@ func TestDrifted(t *testing.T) {
 	feedback = append(feedback, script)
 	fed := func(value string) map[string]any {
 		return feedbackValues(&workv1.ManifestCondition{StatusFeedbacks: workv1.StatusFeedbackResult{
-			Values: boundedValues([]workv1.FeedbackValue{text(script.JSONPath(), value)})}})
+			Values: boundedValues([]workv1.FeedbackValue{text(script.JSONPath(), value)}, map[string]bool{script.JSONPath(): true})}})
 	}
 	tests := []struct {
 		reason string
