@@ -204,14 +204,12 @@ func (t *Target) live(ctx context.Context, key objectKey) (*unstructured.Unstruc
 // known is the object as the cache has it, or as the answer to a write had it
 // that the cache has not seen yet. The cache holds what the addon delivered.
 func (t *Target) known(ctx context.Context, key objectKey) (*unstructured.Unstructured, error) {
+	pending := t.pendingObject(key) // before the cache, which shows what is seen meanwhile
 	object, err := t.cached(ctx, key)
-	if err == nil {
-		return object, nil
+	if apierrors.IsNotFound(err) {
+		return pending, nil
 	}
-	if !apierrors.IsNotFound(err) {
-		return nil, err
-	}
-	return t.pendingObject(key), nil
+	return object, err
 }
 
 // isTaken says that something of that name was found that the cache does not show.
@@ -478,6 +476,7 @@ func (t *Target) OwnerOf(ctx context.Context, object client.Object) (owner types
 // Records lists the objects that are labelled as the owner's, in namespaces
 // that its applications deliver to.
 func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.Record, error) {
+	written := t.unseenRecords(owner) // before the lists, which show what is seen meanwhile
 	var records []delivery.Record
 	belongs := map[string]bool{}
 	for _, gvk := range t.Kinds {
@@ -503,14 +502,14 @@ func (t *Target) Records(ctx context.Context, owner delivery.Owner) ([]delivery.
 	if err != nil {
 		return nil, err
 	}
-	for _, record := range unwatched { // some are shared and of kinds that are watched
+	for _, record := range slices.Concat(unwatched, written) { // some are shared and of kinds that are watched
 		if !slices.ContainsFunc(records, func(r delivery.Record) bool { return r.ID == record.ID }) {
 			records = append(records, record)
 		}
 	}
 	// The cache lists them in any order, and conditions name the first.
 	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
-	return append(records, t.unseenRecords(owner, records)...), nil
+	return records, nil
 }
 
 func recordOf(owner delivery.Owner, gvk schema.GroupVersionKind, object *unstructured.Unstructured) delivery.Record {
@@ -590,20 +589,15 @@ func (t *Target) Places(ctx context.Context, environment string) ([]delivery.Pla
 }
 
 // unseenRecords are objects that were written and that the cache has not seen.
-func (t *Target) unseenRecords(owner delivery.Owner, seen []delivery.Record) []delivery.Record {
+func (t *Target) unseenRecords(owner delivery.Owner) []delivery.Record {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var records []delivery.Record
 	for key, last := range t.pending {
-		if last.owner != string(owner.UID) || t.Clock.Since(last.at) > unseen {
-			continue
-		}
-		record := recordOf(owner, key.gvk, last.object)
-		if !slices.ContainsFunc(seen, func(r delivery.Record) bool { return r.ID == record.ID }) {
-			records = append(records, record)
+		if last.owner == string(owner.UID) && t.Clock.Since(last.at) <= unseen {
+			records = append(records, recordOf(owner, key.gvk, last.object))
 		}
 	}
-	slices.SortFunc(records, func(a, b delivery.Record) int { return strings.Compare(a.ID, b.ID) })
 	return records
 }
 

@@ -4,6 +4,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/rest"
 	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -377,7 +379,7 @@ func TestPending(t *testing.T) {
 			target, clock := newTarget()
 			target.remember(webKey, write{uid: "o1", version: "r1", digest: "d"}, deployed(nil))
 			test.meanwhile(target, clock)
-			records := target.unseenRecords(unit.Owner, nil)
+			records := target.unseenRecords(unit.Owner)
 			if got := len(records) == 1; got != test.want {
 				t.Errorf("records %v, want one: %t, since %s", records, test.want, test.reason)
 			}
@@ -395,14 +397,64 @@ func TestUnseenRecords(t *testing.T) {
 	target, _ := newTarget()
 	target.remember(webKey, write{uid: "o1"}, deployed(nil))
 	record := recordOf(unit.Owner, webKey.gvk, deployed(nil))
-	if diff := cmp.Diff([]delivery.Record{record}, target.unseenRecords(unit.Owner, nil)); diff != "" {
+	if diff := cmp.Diff([]delivery.Record{record}, target.unseenRecords(unit.Owner)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := target.unseenRecords(unit.Owner, []delivery.Record{record}); len(got) > 0 {
-		t.Errorf("got %v beside what the cache lists", got)
-	}
-	if got := target.unseenRecords(delivery.Owner{UID: "u2"}, nil); len(got) > 0 {
+	if got := target.unseenRecords(delivery.Owner{UID: "u2"}); len(got) > 0 {
 		t.Errorf("got %v of another application", got)
+	}
+}
+
+// late is a cache that comes to show an object just after it was read.
+type late struct {
+	client.Reader
+	seen func()
+}
+
+func (l late) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	defer l.seen()
+	return l.Reader.Get(ctx, key, object, options...)
+}
+
+func (l late) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	defer l.seen()
+	return l.Reader.List(ctx, list, options...)
+}
+
+// TestSeenMeanwhile checks that an object is not lost which the cache comes to show
+// between a look at it and one at what was written.
+func TestSeenMeanwhile(t *testing.T) {
+	for name, there := range map[string]func(*testing.T, *hub) bool{
+		"records of its application": func(t *testing.T, h *hub) bool {
+			records, err := h.Records(t.Context(), unit.Owner)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(records) == 1
+		},
+		"its namespace is in use": func(t *testing.T, h *hub) bool {
+			used, err := h.used(t.Context(), "shop")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return used
+		},
+		"the object itself": func(t *testing.T, h *hub) bool {
+			live, err := h.known(t.Context(), webKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return live != nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHub(t, namespace("shop", ""))
+			h.remember(webKey, write{uid: "o1"}, deployed(nil))
+			h.Reader = late{h.Reader, func() { h.Seen(deployed(nil)) }}
+			if !there(t, h) {
+				t.Error("it is not there")
+			}
+		})
 	}
 }
 

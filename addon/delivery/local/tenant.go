@@ -332,6 +332,9 @@ func (t *Target) IdleTenants(ctx context.Context, sourceNamespace string) ([]del
 // used says that something of an application is in a namespace. What was left
 // there for good is nobody's.
 func (t *Target) used(ctx context.Context, namespace string) (bool, error) {
+	if t.pendingIn(namespace) { // before the lists, which show what is seen meanwhile
+		return true, nil
+	}
 	owned := client.HasLabels{v1alpha1.LabelApplicationUID}
 	for _, gvk := range t.Kinds {
 		list := &unstructured.UnstructuredList{}
@@ -342,9 +345,6 @@ func (t *Target) used(ctx context.Context, namespace string) (bool, error) {
 		if len(list.Items) > 0 {
 			return true, nil
 		}
-	}
-	if t.pendingIn(namespace) {
-		return true, nil
 	}
 	return t.inventoried(ctx, namespace)
 }
