@@ -365,3 +365,76 @@ func TestPendingIsBounded(t *testing.T) {
 		t.Errorf("%d answers are kept, want the last one alone", len(target.pending))
 	}
 }
+
+// TestOneOfTwoTenants checks that of two hub namespaces which come to one target
+// namespace one is served, whosever an earlier version has made it, and that the other
+// is looked at again and served when the namespace is free.
+func TestOneOfTwoTenants(t *testing.T) {
+	for _, target := range []string{"shop-prod", "shop"} {
+		for _, named := range []string{"", "shop", "blog"} {
+			for _, account := range []string{"", "shop", "blog"} {
+				t.Run(fmt.Sprintf("%s of %q with the account of %q", target, named, account), func(t *testing.T) {
+					objects := []client.Object{namespace(target, named)}
+					if account != "" {
+						objects = append(objects, deployer(target, account))
+					}
+					h := newHub(t, objects...)
+					served, refused := h.serve(t, target)
+					if len(served) != 1 || len(refused) != 1 {
+						t.Fatalf("served are %v, refused %v: want one of each", served, refused)
+					}
+					h.clock.SetTime(now.Add(conflictRetry))
+					if again, _ := h.serve(t, target); !slices.Equal(again, served) {
+						t.Errorf("served are %v, want %v still", again, served)
+					}
+					h.free(t, target)
+					if next, _ := h.serve(t, target, refused...); !slices.Equal(next, refused) {
+						t.Errorf("served are %v, want %v after the other is gone", next, refused)
+					}
+				})
+			}
+		}
+	}
+}
+
+// serve makes the tenants of hub namespaces, of both when none is said, and says whose is there.
+func (h *hub) serve(t *testing.T, target string, sources ...string) (served, refused []string) {
+	t.Helper()
+	if len(sources) == 0 {
+		sources = []string{"blog", "shop"}
+	}
+	for _, source := range sources {
+		tenant := tenantOf(source, target)
+		tenant.Adopt = true
+		got, err := h.EnsureTenant(t.Context(), tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.State == delivery.Delivered {
+			served = append(served, source)
+			continue
+		}
+		refused = append(refused, source)
+		if got.Reason != delivery.ReasonPlacementConflict || got.RetryAfter != conflictRetry {
+			t.Errorf("namespace %s gets %+v, want a conflict that is looked at again", source, got)
+		}
+	}
+	return served, refused
+}
+
+// free releases whoever's tenant a namespace is, and takes from it what says whose it was.
+func (h *hub) free(t *testing.T, target string) {
+	t.Helper()
+	if got, err := h.ReleaseTenant(t.Context(), delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: target}); err != nil || got.State != delivery.Delivered {
+		t.Fatalf("release: %+v, %v", got, err)
+	}
+	var there corev1.Namespace
+	if err := h.client.Get(t.Context(), types.NamespacedName{Name: target}, &there); err != nil {
+		t.Fatal(err)
+	}
+	delete(there.Labels, delivery.LabelSourceNamespace)
+	if err := h.client.Update(t.Context(), &there); err != nil {
+		t.Fatal(err)
+	}
+	h.TenantChanged(target)
+}

@@ -30,6 +30,10 @@ type holder struct {
 	name string
 	// work that has it; nil when it is about to be written.
 	work *workv1.ManifestWork
+	// own is the unit's work that has it as well; nil for none.
+	own *workv1.ManifestWork
+	// claimed says that the unit has claimed it just now, and that nobody has it.
+	claimed bool
 }
 
 // moving says that an object is on its way to the unit from another component of

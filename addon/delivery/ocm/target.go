@@ -199,7 +199,7 @@ func (t *Target) taken(ctx context.Context, tenant delivery.Tenant) (*delivery.O
 		return nil, err
 	}
 	source := current.Labels[delivery.LabelSourceNamespace]
-	if source == "" || source == tenant.SourceNamespace {
+	if source == "" || source == tenant.SourceNamespace || isInPlaceOf(current, tenant.SourceNamespace, tenant.Namespace) {
 		return nil, nil
 	}
 	taken := namespaceTaken(tenant.TenantKey, source)
@@ -616,16 +616,31 @@ func (t *Target) refusedProbe(ctx context.Context, unit delivery.Unit, entries [
 // conflict says who else delivers one of the unit's objects to the cluster: two
 // works with one object would overwrite each other for ever. Whoever comes first
 // claims the object, so that of two works that are new at once only one is written.
+// Who is refused claims nothing: of two that each came first to some of the objects
+// of both, neither would ever get the others.
 func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []entry) (*delivery.Observation, error) {
+	var claimed []string
+	said, err := t.contest(ctx, unit, entries, &claimed)
+	if err != nil || said != nil && said.State == delivery.Refused {
+		t.giveUp(unit, claimed)
+	}
+	return said, err
+}
+
+func (t *Target) contest(ctx context.Context, unit delivery.Unit, entries []entry, claimed *[]string) (*delivery.Observation, error) {
 	cluster := unit.Place.Cluster
 	var onTheWay []moved
 	for _, e := range entries {
 		if e.phase == phaseObserve || e.waits {
 			continue // who only reads an object is in nobody's way
 		}
-		holder, err := t.holder(ctx, unit, manifestKey(cluster, e.id()))
+		key := manifestKey(cluster, e.id())
+		holder, err := t.holder(ctx, unit, e.id())
 		if err != nil {
 			return nil, fmt.Errorf("look for other works with %s: %w", describe(e.content), err)
+		}
+		if holder.claimed {
+			*claimed = append(*claimed, key)
 		}
 		if holder.name == "" {
 			continue
@@ -633,12 +648,15 @@ func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []ent
 		if first, err := t.cameFirst(ctx, unit, e, holder.name, holder.work != nil); err != nil || first != nil {
 			return first, err
 		}
-		if !holder.moving(unit, e) {
+		if holder.moving(unit, e) {
+			onTheWay = append(onTheWay, moved{e, holder})
+			continue
+		}
+		if !holder.yields(e.id()) {
 			return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonPlacementConflict, RetryAfter: conflictRetry, Message: fmt.Sprintf(
 				"%s on cluster %q belongs to %s already: rename the component or use another target namespace",
 				describe(e.content), cluster, holder.name)}, nil
 		}
-		onTheWay = append(onTheWay, moved{e, holder})
 	}
 	if waiting, err := t.releaseMoved(ctx, onTheWay); waiting != nil || err != nil {
 		return waiting, err
@@ -647,31 +665,26 @@ func (t *Target) conflict(ctx context.Context, unit delivery.Unit, entries []ent
 }
 
 // holder is the other unit that holds the object; else this unit claims it.
-func (t *Target) holder(ctx context.Context, unit delivery.Unit, key string) (holder, error) {
+func (t *Target) holder(ctx context.Context, unit delivery.Unit, id workv1.ResourceIdentifier) (holder, error) {
+	key := manifestKey(unit.Place.Cluster, id)
 	var works workv1.ManifestWorkList
 	if err := t.Reader.List(ctx, &works, client.MatchingFields{indexManifest: key}); err != nil {
 		return holder{}, err
 	}
-	labels := unitLabels(unit)
 	if len(works.Items) > 0 {
 		t.unclaim(key)
+		return holderAmong(unit, works.Items, id), nil
 	}
-	for i := range works.Items {
-		if other := &works.Items[i]; !isWorkOf(unit, other) {
-			return holder{name: unitOf(other.Labels), work: other}, nil
-		}
-	}
-	if len(works.Items) > 0 {
-		return holder{}, nil // it holds the object already
-	}
+	index := unitIndexKey(unit.Place.Cluster, unitLabels(unit))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, ok := t.claims[key]
-	if ok && last.unit != unitIndexKey(unit.Place.Cluster, labels) && t.Clock.Since(last.at) < unseenClaim {
+	claimed := ok && t.Clock.Since(last.at) < unseenClaim
+	if claimed && last.unit != index {
 		return holder{name: last.name}, nil
 	}
-	t.claim(key, unitIndexKey(unit.Place.Cluster, labels), unitOf(labels))
-	return holder{}, nil
+	t.claim(key, index, unitOf(unitLabels(unit)))
+	return holder{claimed: !claimed}, nil
 }
 
 // isWorkOf says by its name that a work is one of the unit's.
@@ -702,6 +715,17 @@ func (t *Target) unclaim(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.claims, key)
+}
+
+// giveUp forgets claims of a unit that made them in vain.
+func (t *Target) giveUp(unit delivery.Unit, claimed []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, key := range claimed {
+		if t.claims[key].unit == unitIndexKey(unit.Place.Cluster, unitLabels(unit)) {
+			delete(t.claims, key)
+		}
+	}
 }
 
 // unitOf names the unit of a work for people.
@@ -786,10 +810,12 @@ func (t *Target) departed(ctx context.Context, cluster string) (*delivery.Observ
 // That of a tenant may have been made by another hub namespace a moment ago: the
 // cluster may have made the namespace for that one.
 func collision(wanted, current *workv1.ManifestWork) *delivery.Observation {
-	if other := current.Labels[delivery.LabelSourceNamespace]; wanted.Labels[LabelPurpose] == PurposeTenant && other != "" &&
-		other != wanted.Labels[delivery.LabelSourceNamespace] {
-		taken := namespaceTaken(delivery.TenantKey{Cluster: wanted.Namespace, Namespace: wanted.Labels[LabelTargetNamespace]}, other)
-		return &taken
+	if other := current.Labels[delivery.LabelSourceNamespace]; wanted.Labels[LabelPurpose] == PurposeTenant && other != "" {
+		source, namespace := wanted.Labels[delivery.LabelSourceNamespace], wanted.Labels[LabelTargetNamespace]
+		if other != source && !isInPlaceOf(current, source, namespace) {
+			taken := namespaceTaken(delivery.TenantKey{Cluster: wanted.Namespace, Namespace: namespace}, other)
+			return &taken
+		}
 	}
 	if sameWorkByLabels(wanted.Labels, current.Labels) || !genuine(current) {
 		return nil
