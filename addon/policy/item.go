@@ -11,11 +11,16 @@ import (
 )
 
 // itemKeys are the fields by which the API server tells the items of a list
-// apart, for lists whose items hold the keys of others too.
+// apart, for lists whose items hold the keys of others too. A list with none is one
+// value to the API server, whatever its items hold.
 var itemKeys = map[string][][]string{
 	"volumeMounts":  {{"mountPath"}},
 	"volumeDevices": {{"devicePath"}},
 	"listeners":     {{"name"}},
+
+	"addresses": nil, "backendRefs": nil, "certificateRefs": nil, "filters": nil, "httpHeaders": nil, "items": nil, "matchExpressions": nil,
+	"matchFields": nil, "metrics": nil, "options": nil, "parentRefs": nil, "policies": nil, "requiredDuringSchedulingIgnoredDuringExecution": nil,
+	"rules": nil, "subjects": nil, "sysctls": nil, "tolerations": nil,
 }
 
 // usualKeys are the fields of other lists, the first that an item has. A port is
@@ -63,6 +68,31 @@ func keysOf(list string, item any) []itemKey {
 		return found
 	}
 	return nil
+}
+
+// Ownable is the longest beginning of the path that somebody can own by themselves: a
+// list whose items nothing tells apart has one owner, who has all of it. Of kinds that
+// are not Kubernetes' own nobody but the API server knows which lists those are, so
+// that each is taken for one.
+func (p FieldPath) Ownable(object map[string]any) FieldPath {
+	for i, step := range p {
+		if _, isIndex := step.(int); !isIndex || i == 0 {
+			continue
+		}
+		item, found := p[:i+1].Value(object)
+		list, _ := p[i-1].(string)
+		if found && (isCustom(object) || len(ItemKeys(list, item)) == 0) {
+			return p[:i]
+		}
+	}
+	return p
+}
+
+// isCustom says that an object is of a kind that is not Kubernetes' own.
+func isCustom(object map[string]any) bool {
+	apiVersion, _ := object["apiVersion"].(string)
+	group, _, _ := strings.Cut(apiVersion, "/")
+	return strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io")
 }
 
 // In is the way to the same place in another object: the items of lists are

@@ -64,6 +64,29 @@ func TestFieldPathIn(t *testing.T) {
 	}
 }
 
+// TestOwnable checks what is left to others with an item of a list.
+func TestOwnable(t *testing.T) {
+	spec := func(apiVersion string) map[string]any {
+		object := pod("proxy", "web")
+		fields, _ := object["spec"].(map[string]any)
+		object["apiVersion"], fields["tolerations"] = apiVersion, []any{map[string]any{"key": "gpu", "operator": "Exists"}}
+		return object
+	}
+	for _, c := range []struct{ reason, apiVersion, path, want string }{
+		{"a field of an item that has a name", "apps/v1", "spec.containers[1].image", "spec.containers[1].image"},
+		{"a list of texts has one owner", "apps/v1", "spec.containers[1].args[0]", "spec.containers[1].args"},
+		{"the items of some have keys that tell nothing apart", "apps/v1", "spec.tolerations[0].operator", "spec.tolerations"},
+		{"the list itself", "apps/v1", "spec.tolerations", "spec.tolerations"},
+		{"an item that is not there", "apps/v1", "spec.containers[7].args[0]", "spec.containers[7].args[0]"},
+		{"the Gateway API is Kubernetes' own", "gateway.networking.k8s.io/v1", "spec.containers[1].image", "spec.containers[1].image"},
+		{"nobody knows the lists of other kinds", "example.com/v1", "spec.containers[1].image", "spec.containers"},
+	} {
+		if diff := cmp.Diff(parsed(t, c.want), parsed(t, c.path).Ownable(spec(c.apiVersion))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
+		}
+	}
+}
+
 func TestWithoutAll(t *testing.T) {
 	of := func(items ...any) map[string]any { return map[string]any{"a": items} }
 	item := func(name string) map[string]any { return map[string]any{"name": name, "x": "y"} }

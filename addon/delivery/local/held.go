@@ -94,9 +94,9 @@ func (t *Target) handOverFrom(ctx context.Context, w wish, live *unstructured.Un
 	return nil, nil
 }
 
-// keep writes a field as its keeper. A list whose items nothing tells apart, or
-// that is one value to the API server, would be replaced by the one item: that
-// is found out before.
+// keep writes a field as its keeper. A list that is one value to the API server,
+// though its items look as if something told them apart, would be replaced by the one
+// item: that is found out before.
 func (t *Target) keep(ctx context.Context, w wish, live *unstructured.Unstructured, field heldField, value any) (*delivery.Observation, error) {
 	content, ok := w.only(field.path, live, value)
 	if ok && field.path.Indexed() {

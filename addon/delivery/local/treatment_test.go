@@ -303,6 +303,28 @@ func TestOmitted(t *testing.T) {
 	}
 }
 
+// TestHeldLists checks that with an item which nothing tells apart the whole list is
+// left to others, once, as through OCM.
+func TestHeldLists(t *testing.T) {
+	pod := object{"containers": []any{object{"name": "web", "image": "nginx:1", "args": []any{"-v", "-x"}}}, "tolerations": []any{object{"key": "gpu"}}}
+	made := unitWith(named(webKey.gvk, "web", object{"spec": pod}))
+	made.Treatments = []policy.Treatment{{Held: []policy.HeldField{
+		{Path: "spec.containers[0].args[1]"}, {Path: "spec.containers[0].args[0]"}, {Path: "spec.tolerations[0].key"},
+	}}}
+	w := wishOf(made, 0)
+	var names []string
+	for _, field := range w.held {
+		names = append(names, field.name)
+	}
+	if diff := cmp.Diff([]string{"spec.containers[name=web].args", "spec.tolerations"}, names); diff != "" {
+		t.Errorf("held (-want +got):\n%s", diff)
+	}
+	want := object{"containers": []any{object{"name": "web", "image": "nginx:1"}}}
+	if diff := cmp.Diff(want, w.wanted.Object["spec"]); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+}
+
 // TestHeldItems checks what of a list is written, and what an object is replaced
 // with, while items of the list are left to others.
 func TestHeldItems(t *testing.T) {

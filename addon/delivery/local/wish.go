@@ -91,6 +91,7 @@ func heldFields(held []policy.HeldField, content map[string]any) []heldField {
 		if _, ok := content["data"]; ok && path[0] == "stringData" {
 			path[0] = "data"
 		}
+		path = path.Ownable(content)
 		field := heldField{HeldField: h, path: path, name: path.Named(content)}
 		field.value, field.found = path.Value(content)
 		fields = append(fields, field)

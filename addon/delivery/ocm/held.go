@@ -196,7 +196,7 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 		return handover{}, isWritten, err
 	}
 	id := identify(object.Content)
-	path = ownable(object.Content, path)
+	path = path.Ownable(object.Content)
 	value, found := path.Value(object.Content)
 	name := path.Named(object.Content)
 	h := handover{path: path, name: name, mark: mark(field, name, value, found), renew: field.Renew, value: value}
@@ -353,21 +353,6 @@ func (t *Target) written(ctx context.Context, work *workv1.ManifestWork, object 
 		return value, found, nil
 	}
 	return nil, false, nil
-}
-
-// ownable is the longest beginning of a path that a field manager can own by
-// itself: of a list whose items have no key it owns all or nothing.
-func ownable(object map[string]any, path policy.FieldPath) policy.FieldPath {
-	for i, step := range path {
-		if _, isIndex := step.(int); !isIndex || i == 0 {
-			continue
-		}
-		list, _ := path[i-1].(string)
-		if item, found := path[:i+1].Value(object); found && len(policy.ItemKeys(list, item)) == 0 {
-			return path[:i]
-		}
-	}
-	return path
 }
 
 // only is an object with one field of it alone, and what tells it and the items
