@@ -200,7 +200,7 @@ func (o applicationObject) prepare(ctx context.Context, desired *unstructured.Un
 	}
 	if existing == nil {
 		_, err := o.client.Apply(ctx, desired, hub.ApplyOptions{DryRun: true})
-		return false, err
+		return false, hub.ButUntried(err)
 	}
 	if o.leftByUs(ctx, existing, desired) {
 		return false, nil
@@ -209,7 +209,7 @@ func (o applicationObject) prepare(ctx context.Context, desired *unstructured.Un
 		return false, o.foreign(existing)
 	}
 	_, err = o.client.Apply(ctx, desired, hub.ApplyOptions{DryRun: true, Force: true})
-	return true, err
+	return true, hub.ButUntried(err)
 }
 
 // owned says whether the application names us as its owner.
@@ -234,6 +234,9 @@ func (o applicationObject) leftByUs(ctx context.Context, existing, desired *unst
 	}
 	again.SetAnnotations(wanted)
 	dry, err := o.client.Apply(ctx, again, hub.ApplyOptions{DryRun: true})
+	if hub.ReasonOf(err) == hub.NoDryRun {
+		return includes(existing.Object, again.Object)
+	}
 	return err == nil && sameButForManagers(dry, existing)
 }
 
@@ -527,7 +530,7 @@ func appendApplicationError(diags *diag.Diagnostics, err error, sent *unstructur
 		return
 	}
 	switch failure.Reason {
-	case hub.Invalid, hub.Outdated, hub.Exhausted, hub.Terminating, hub.NoDryRun:
+	case hub.Invalid, hub.Outdated, hub.Exhausted, hub.Terminating:
 		diags.AddError(failure.Summary, failure.Detail+"\nNothing was written.")
 	default:
 		diags.AddError(failure.Summary, failure.Detail)

@@ -157,7 +157,7 @@ func (o applicationObject) write(ctx context.Context, desired *unstructured.Unst
 		// which another manager sets a field.
 		tried := options
 		tried.DryRun = true
-		if _, err := o.client.ApplyExactly(ctx, desired, tried); err != nil {
+		if _, err := o.client.ApplyExactly(ctx, desired, tried); hub.ButUntried(err) != nil {
 			return nil, err
 		}
 	}

@@ -137,7 +137,8 @@ func (r *applicationResource) reportTrial(err error, desired *unstructured.Unstr
 		}
 		r.noteOnce(failure.Summary, failure.Detail+"\n\nThe plan was made without the hub: what the hub refuses is seen at apply.", diags)
 	case hub.NoDryRun:
-		r.noteOnce(notTried, failure.Detail, diags)
+		r.noteOnce(notTried, failure.Detail+"\n\nWhat the hub makes of this plan is seen at apply, which goes on without the dry run. A webhook whose sideEffects are "+
+			"None or NoneOnDryRun can be asked before.", diags)
 	default:
 		diags.AddWarning("Not accepted by the hub yet", failure.Detail+"\n\nThis is the answer to a dry run. The apply fails alike unless something else, "+
 			"in this plan or not, changes that before.")

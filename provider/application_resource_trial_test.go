@@ -70,6 +70,58 @@ func TestApplicationTrial(t *testing.T) {
 	}
 }
 
+// TestApplyWithoutDryRun has a webhook that allows no dry run: an apply goes on without
+// it, and the write decides.
+func TestApplyWithoutDryRun(t *testing.T) {
+	untried := &refusal{http.StatusBadRequest, "BadRequest", `admission webhook "w.example.com" does not support dry run`}
+	const live = `{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":"shop","namespace":"default","uid":"1"},
+		"spec":{"components":[{"name":"web","type":"webservice","properties":{"image":"z"}}]}}`
+	plain := configOf(attributes(t, map[string]string{"components": someWeb}))
+	adopting := maps.Clone(plain)
+	adopting["adopt_existing"] = tftypes.NewValue(tftypes.Bool, true)
+	secret := maps.Clone(plain)
+	secret["secrets_wo"] = secretsValue("db")
+	prior := stateOf(attributes(t, map[string]string{"components": strings.Replace(someWeb, `image = "a"`, `image = "b"`, 1)}))
+	tests := []struct {
+		reason        string
+		live          string
+		state, config map[string]tftypes.Value
+		denials       map[string]*refusal
+		error         string
+		want          []string
+	}{
+		{"a create", "", nil, plain, nil, "", []string{"shop"}},
+		{"a create with a Secret", "", nil, secret, nil, "", []string{"db", "shop"}},
+		{"one that takes over", live, nil, adopting, nil, "", []string{"shop"}},
+		{"a change", live, prior, plain, nil, "", []string{"shop"}},
+		{"a change with a Secret more", live, prior, secret, nil, "", []string{"db", "shop"}},
+		{"a webhook that denies the write", "", nil, plain,
+			map[string]*refusal{"PATCH shop": {http.StatusForbidden, "Forbidden", `admission webhook "w.example.com" denied the request: no`}}, "Refused by the hub: ", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			hub := &answers{secrets: http.StatusNotFound, application: test.live, refusal: untried, denials: test.denials}
+			p := on(t, hub, nil)
+			planned := func() *tfprotov6.PlanResourceChangeResponse {
+				if test.state == nil {
+					return p.plan(applicationType, test.config)
+				}
+				return p.change(test.state, test.config)
+			}
+			plan := planned()
+			if warned := summaries(plan.Diagnostics, tfprotov6.DiagnosticSeverityWarning); strings.Count(warned, `webhook "w.example.com"`) != 1 {
+				t.Errorf("the plan says %q, want the webhook's name", warned)
+			}
+			resp := p.apply(test.state, test.config, plan)
+			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), test.error)
+			checkPrefix(t, "warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), "")
+			if diff := cmp.Diff(test.want, hub.written()); diff != "" {
+				t.Errorf("writes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestApplicationTrialCounts counts the dry runs of plans: one where something
 // changes and all of it is known, none otherwise.
 func TestApplicationTrialCounts(t *testing.T) {

@@ -6,6 +6,7 @@ package provider
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -26,7 +27,10 @@ import (
 
 // oneObject is a hub that holds one object at most, of one kind, and merges nothing.
 type oneObject struct {
-	kind    metav1.APIResource
+	kind metav1.APIResource
+	// untriable says that a webhook allows no dry run.
+	untriable bool
+
 	mutex   sync.Mutex
 	live    *unstructured.Unstructured
 	created int
@@ -67,6 +71,12 @@ func (h *oneObject) apply(w http.ResponseWriter, r *http.Request) {
 		Manager: hub.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}"),
 	}})
 	if r.URL.Query().Get("dryRun") != "" {
+		if h.untriable {
+			w.WriteHeader(http.StatusBadRequest)
+			answerWith(w, &metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: http.StatusBadRequest, Reason: metav1.StatusReasonBadRequest,
+				Message: `admission webhook "w.example.com" does not support dry run`})
+			return
+		}
 		answerWith(w, object)
 		return
 	}
@@ -191,5 +201,58 @@ func TestReplacedByItself(t *testing.T) {
 				t.Error("an object that names no instance is left")
 			}
 		})
+	}
+}
+
+// TestPlatformObjectWithoutDryRun has a webhook that allows no dry run: objects are made
+// all the same, and what a killed apply has left is still told from what others made.
+func TestPlatformObjectWithoutDryRun(t *testing.T) {
+	const typeName = "fairlead_environment"
+	held := &oneObject{untriable: true, kind: metav1.APIResource{Group: "fairlead.dev", Version: "v1alpha1", Kind: "Environment", Name: "environments"}}
+	server := httptest.NewTLSServer(held)
+	defer server.Close()
+	e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), map[string]tftypes.Value{
+		"host": text(server.URL), "token": text("t"), "insecure": tftypes.NewValue(tftypes.Bool, true)})})
+	config := map[string]tftypes.Value{"name": text("prod"), "permissions": text("fairlead-deployer")}
+	made := e.create(typeName, config)
+	// The same again, as after a kill before the state was written.
+	e.create(typeName, config)
+	other := maps.Clone(config)
+	other["permissions"] = text("view")
+	plan := e.plan(typeName, other)
+	resp, err := e.server.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: typeName, PriorState: e.null(typeName), PlannedState: plan.PlannedState, Config: e.dynamic(e.schema.ResourceSchemas[typeName], other), PlannedPrivate: plan.PlannedPrivate,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPrefix(t, "one of the name that was not made here", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "Environment exists already: ")
+	if made.NewState == nil || held.created != 1 {
+		t.Errorf("created %d times, want once", held.created)
+	}
+}
+
+// TestIncludes checks what counts as there where no dry run can tell.
+func TestIncludes(t *testing.T) {
+	all := map[string]any{"a": int64(1), "b": map[string]any{"c": "d", "default": true}, "e": []any{map[string]any{"f": "g", "default": 1.5}}}
+	for _, test := range []struct {
+		reason string
+		some   any
+		want   bool
+	}{
+		{"nothing", map[string]any{}, true},
+		{"a part, with numbers of another type", map[string]any{"a": 1.0, "b": map[string]any{"c": "d"}}, true},
+		{"null is absent", map[string]any{"x": nil}, true},
+		{"an item of a list without its defaults", map[string]any{"e": []any{map[string]any{"f": "g"}}}, true},
+		{"an item more", map[string]any{"e": []any{map[string]any{"f": "g"}, "h"}}, false},
+		{"an item less", map[string]any{"e": []any{}}, false},
+		{"another value", map[string]any{"a": int64(2)}, false},
+		{"a field more", map[string]any{"b": map[string]any{"z": ""}}, false},
+		{"a map in place of a value", map[string]any{"a": map[string]any{}}, false},
+		{"a list in place of a map", map[string]any{"b": []any{}}, false},
+	} {
+		if got := includes(all, test.some); got != test.want {
+			t.Errorf("%s: got %t", test.reason, got)
+		}
 	}
 }

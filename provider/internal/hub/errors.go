@@ -105,6 +105,15 @@ func ReasonOf(err error) Reason {
 	return Failed
 }
 
+// ButUntried returns the error of a dry run, and nil where a webhook kept the hub from
+// answering one: then only the write tells whether the hub takes the object.
+func ButUntried(err error) error {
+	if ReasonOf(err) == NoDryRun {
+		return nil
+	}
+	return err
+}
+
 // IsNoMatch says whether the hub does not serve the kind.
 func IsNoMatch(err error) bool { return ReasonOf(err) == KindMissing }
 

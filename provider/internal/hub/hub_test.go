@@ -9,6 +9,10 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sort"
@@ -22,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
@@ -303,6 +308,60 @@ func TestLeftoversOfPeople(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{"afterPolicy": "Require", "permissions": "fairlead-deployer"}, got.Object["spec"]); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+}
+
+// untriable is the hub behind a webhook that allows no dry run, as clusters have it from
+// times in which API servers accepted such ones.
+func untriable(t *testing.T) *Client {
+	t.Helper()
+	config := realHub.Hub().RESTConfig()
+	transport, err := rest.TransportFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := url.Parse(config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := httputil.NewSingleHostReverseProxy(target)
+	through.Transport = transport
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Authorization")
+		if !r.URL.Query().Has("dryRun") {
+			through.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(statusBody("400", "BadRequest", `admission webhook "old.example.com" does not support dry run`)))
+	}))
+	t.Cleanup(server.Close)
+	return clientOf(t, Settings{Host: server.URL, Token: "t", Insecure: "true"})
+}
+
+// TestUntriedLeftovers has a webhook refuse each dry run: what only a write can tell is
+// told by it.
+func TestUntriedLeftovers(t *testing.T) {
+	client, front := realClient(t, time.Minute), untriable(t)
+	installEnvironments(t, client)
+	desired := environment("untried", map[string]any{"afterPolicy": "Skip"})
+	apply(t, client, desired)
+	for _, test := range []struct {
+		reason, patch string
+		want          Reason
+	}{
+		{"another tool has set what is desired", `{"spec":{"afterPolicy":"Skip"}}`, ""},
+		{"another tool has set more, which stays", `{"spec":{"approval":{"required":true}}}`, Conflict},
+	} {
+		edit(t, client, desired, "argocd-controller", test.patch)
+		_, err := front.ApplyExactly(t.Context(), desired, ApplyOptions{TakeFromPeople: true})
+		if err != nil && ReasonOf(err) != test.want || err == nil && test.want != "" {
+			t.Errorf("%s: got %v, want %q", test.reason, err, test.want)
+		}
+	}
+	if _, err := front.Try(t.Context(), desired, ApplyOptions{}); ReasonOf(err) != NoDryRun || !strings.Contains(err.Error(), "old.example.com") || ButUntried(err) != nil {
+		t.Errorf("what is tried ends with %v", err)
 	}
 }
 

@@ -25,18 +25,29 @@ const takeoverAttempts = 5
 // does not name is removed. Server-side apply alone leaves fields of other
 // managers, so their ownership is moved first: of everybody's fields with Force,
 // of those edited by hand with TakeFromPeople. Fields of others that would stay
-// are a conflict.
+// are a conflict; where a webhook keeps the hub from telling by a dry run which ones
+// would, that is said after the write.
 func (c *Client) ApplyExactly(ctx context.Context, obj *unstructured.Unstructured, opts ApplyOptions) (*unstructured.Unstructured, error) {
 	others, err := c.takeOver(ctx, obj, opts)
 	if err != nil {
 		return nil, err
 	}
-	if others {
-		if err := c.checkLeftovers(ctx, obj, opts); err != nil {
-			return nil, err
-		}
+	if !others {
+		return c.Apply(ctx, obj, opts)
 	}
-	return c.Apply(ctx, obj, opts)
+	err = c.checkLeftovers(ctx, obj, opts)
+	if ButUntried(err) != nil {
+		return nil, err
+	}
+	untried := err != nil
+	applied, err := c.Apply(ctx, obj, opts)
+	if err == nil && untried {
+		err = leftovers(applied, obj, opts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return applied, nil
 }
 
 // takeOver moves the ownership of spec fields to us, and says whether anybody
@@ -191,8 +202,8 @@ func (c *Client) checkLeftovers(ctx context.Context, obj *unstructured.Unstructu
 	return leftovers(preview, obj, opts)
 }
 
-// leftovers finds in the answer to a dry run the spec fields that others own and
-// the object does not name.
+// leftovers finds in the answer to a dry run, or to a write, the spec fields that others
+// own and the object does not name.
 func leftovers(preview, obj *unstructured.Unstructured, opts ApplyOptions) error {
 	ours := fieldpath.NewSet()
 	foreign := map[string]*fieldpath.Set{}
