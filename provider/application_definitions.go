@@ -5,6 +5,7 @@ package provider
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 
@@ -126,10 +127,67 @@ func rendererOf(m *applicationModel) (*preview.Renderer, []definition.Finding) {
 	return renderer, nil
 }
 
-// sameDefinitions says whether two lists of definitions are known and the same.
-func sameDefinitions(after, before types.List) bool {
-	if hclvalue.HasUnknown(after) {
+// keepDefinitions plans the text of the state for each definition that means the same:
+// one that was imported is written in another layout than the file it is from.
+func keepDefinitions(plan, state *applicationModel) {
+	before := state.Definitions.Elements()
+	if plan.Definitions.IsUnknown() || len(plan.Definitions.Elements()) == 0 || len(before) == 0 {
+		return
+	}
+	kept := slices.Clone(plan.Definitions.Elements())
+	for i, element := range kept[:min(len(kept), len(before))] {
+		given, ok := element.(types.Object)
+		text, had := cueIn(element), cueIn(before[i])
+		if !ok || text.IsNull() || text.IsUnknown() || had.IsNull() || text.Equal(had) || !sameFile(text.ValueString(), had.ValueString()) {
+			continue
+		}
+		fields := given.Attributes()
+		fields["cue"] = had
+		kept[i] = types.ObjectValueMust(definitionRefTypes(), fields)
+	}
+	plan.Definitions = types.ListValueMust(types.ObjectType{AttrTypes: definitionRefTypes()}, kept)
+}
+
+// cueIn is the file of a definition that is given, null where it has none.
+func cueIn(element attr.Value) types.String {
+	given, _ := element.(types.Object)
+	return textIn(given, "cue")
+}
+
+// textIn is a text in an object, null where it has none.
+func textIn(object types.Object, name string) types.String {
+	text, ok := object.Attributes()[name].(types.String)
+	if !ok {
+		return types.StringNull()
+	}
+	return text
+}
+
+// sameFile says whether two CUE files are of the same definition. One that cannot be
+// read is another than any.
+func sameFile(after, before string) bool {
+	ctx := context.Background() // the files are small, and their reading is bounded
+	wanted, err := parseCUE(ctx, after)
+	if err != nil {
 		return false
 	}
-	return len(after.Elements())+len(before.Elements()) == 0 || after.Equal(before)
+	had, err := parseCUE(ctx, before)
+	return err == nil && definition.Same(wanted, had)
+}
+
+// sameDefinitions says whether the definitions that are planned, after keepDefinitions,
+// are known and the same as those of the state. Their kind and name follow from the file.
+func sameDefinitions(plan, state *applicationModel) bool {
+	if hclvalue.HasUnknown(plan.Definitions) {
+		return false
+	}
+	return slices.EqualFunc(plan.Definitions.Elements(), state.Definitions.Elements(), func(after, before attr.Value) bool {
+		return cueIn(after).Equal(cueIn(before)) && namespaceIn(after, plan) == namespaceIn(before, state)
+	})
+}
+
+// namespaceIn is the namespace of a definition that is given to an application.
+func namespaceIn(element attr.Value, m *applicationModel) string {
+	given, _ := element.(types.Object)
+	return cmp.Or(textIn(given, "namespace").ValueString(), m.Namespace.ValueString())
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 )
 
 // ledgerCUE is a component type that is not built in: an object of that kind.
@@ -125,30 +127,64 @@ func TestGivenDefinitionsValidate(t *testing.T) {
 	}
 }
 
-// TestGivenDefinitionsChange changes nothing but a definition: that is a change of
-// the application.
+// TestGivenDefinitionsChange changes nothing but a definition: that is a change of the
+// application where it means something else, and none in another layout, as an import
+// of the definition brings it.
 func TestGivenDefinitionsChange(t *testing.T) {
 	p := newPlanner(t)
-	with := func(kind string) map[string]tftypes.Value {
-		out := attributes(t, map[string]string{"components": someLedger})
-		out["definitions"] = definitionsValue(p, map[string]tftypes.Value{"cue": text(ledgerCUE(kind))})
+	before := ledgerCUE("ConfigMap")
+	imported := func(file string) string {
+		read, err := definition.Parse("cue", []byte(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := read.CUE()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Replace(out, "template: {", "template: {\n\t// By somebody.\n", 1)
+	}
+	given := func(file, namespace string) map[string]tftypes.Value {
+		out := map[string]tftypes.Value{"cue": text(file)}
+		if namespace != "" {
+			out["namespace"] = text(namespace)
+		}
 		return out
 	}
-	for reason, test := range map[string]struct {
-		kind    string
-		changes bool
+	ref := given(imported(before), "default")
+	ref["kind"], ref["name"] = text("component"), text("ledger")
+	for _, test := range []struct {
+		reason         string
+		after          map[string]tftypes.Value
+		object         string
+		changes, empty bool
 	}{
-		"the same":       {"ConfigMap", false},
-		"another object": {"Secret", true},
+		{"the same", given(before, ""), "ConfigMap", false, true},
+		{"what an import makes of it", given(imported(before), ""), "ConfigMap", false, true},
+		{"another object", given(ledgerCUE("Secret"), ""), "Secret", true, false},
+		{"another object, as an import writes it", given(imported(ledgerCUE("Secret")), ""), "Secret", true, false},
+		{"a ref in place of a file", ref, "ConfigMap", false, false},
+		{"another place among those where types are looked for", given(before, "fairlead-system"), "ConfigMap", true, false},
 	} {
-		state := stateOf(with("ConfigMap"))
-		state["resources"] = resourcesValue(map[string]string{"default/books/ConfigMap/books": someDigest})
-		planned := p.decodeValue(applicationType, p.change(state, configOf(with(test.kind))).PlannedState)
-		if planned["revision"].IsKnown() == test.changes {
-			t.Errorf("%s: revision %s", reason, planned["revision"])
+		with := func(given map[string]tftypes.Value) map[string]tftypes.Value {
+			out := attributes(t, map[string]string{"components": someLedger})
+			out["definitions"] = definitionsValue(p, given)
+			return out
 		}
-		if _, there := resourcesOf(t, planned)["default/books/"+test.kind+"/books"]; !there {
-			t.Errorf("%s: resources %s", reason, planned["resources"])
+		state := stateOf(with(given(before, "")))
+		state["resources"] = resourcesValue(map[string]string{"default/books/ConfigMap/books": someDigest})
+		planned := p.decodeValue(applicationType, p.change(state, configOf(with(test.after))).PlannedState)
+		if planned["revision"].IsKnown() == test.changes {
+			t.Errorf("%s: revision %s", test.reason, planned["revision"])
+		}
+		if _, there := resourcesOf(t, planned)["default/books/"+test.object+"/books"]; !there {
+			t.Errorf("%s: resources %s", test.reason, planned["resources"])
+		}
+		if planned["definitions"].Equal(state["definitions"]) != test.empty {
+			t.Errorf("%s: definitions %s", test.reason, planned["definitions"])
+		}
+		if kept := strings.Contains(planned["definitions"].String(), "By somebody."); kept && !test.changes {
+			t.Errorf("%s: the text changes: %s", test.reason, planned["definitions"])
 		}
 	}
 }

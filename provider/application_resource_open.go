@@ -23,7 +23,7 @@ func mayStay(plan *applicationModel, after *applicationSpec, state *applicationM
 	}
 	return mayKeepRefs(environmentRefs(plan.Environments), environmentRefs(state.Environments), imported) && mayHold(plan.Labels, state.Labels) && mayHold(plan.Annotations, state.Annotations) &&
 		(plan.ID.IsUnknown() || plan.ID.Equal(state.ID)) &&
-		(hclvalue.HasUnknown(plan.Definitions) || sameDefinitions(plan.Definitions, state.Definitions))
+		(hclvalue.HasUnknown(plan.Definitions) || sameDefinitions(plan, state))
 }
 
 // mayKeepRefs says whether what is known of environments may be what it was, as

@@ -122,6 +122,7 @@ func partsOf(plan *applicationModel, after *applicationSpec, state *applicationM
 // planUpdate keeps what the state says where nothing changes for the hub, and
 // says whether that is so for all of the application.
 func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel, imported bool) bool {
+	keepDefinitions(plan, state)
 	before := newApplicationSpec(state)
 	refsChanged, refsSame := changedRefs(plan.Environments, state.Environments, imported)
 	same := !refsChanged
@@ -157,7 +158,7 @@ func planUpdate(plan *applicationModel, after *applicationSpec, state *applicati
 // sameBesideSpec says whether what is beside the spec is known and the same.
 func sameBesideSpec(plan, state *applicationModel) bool {
 	return sameStrings(plan.Labels, state.Labels) && sameStrings(plan.Annotations, state.Annotations) &&
-		plan.ID.Equal(state.ID) && sameDefinitions(plan.Definitions, state.Definitions)
+		plan.ID.Equal(state.ID) && sameDefinitions(plan, state)
 }
 
 // checkProtection refuses to destroy a protected application.
