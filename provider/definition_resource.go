@@ -107,7 +107,7 @@ func (m *definitionModel) validateForm(diags *diag.Diagnostics) {
 		return
 	}
 	given := map[string]interface{ IsNull() bool }{
-		"kind": m.Kind, "name": m.Name, "description": m.Description, "version": m.Version, "labels": m.Labels, "workload": m.Workload,
+		"description": m.Description, "version": m.Version, "labels": m.Labels, "workload": m.Workload,
 		"applies_to": m.AppliesTo, "conflicts_with": m.ConflictsWith, "stage": m.Stage, "pod_disruptive": m.PodDisruptive,
 		"manage_workload": m.ManageWorkload, "manage_health_check": m.ManageHealthCheck, "workload_ref_path": m.WorkloadRefPath,
 		"health_policy": m.HealthPolicy, "custom_status": m.CustomStatus, "details": m.Details,
@@ -122,6 +122,27 @@ func (m *definitionModel) validateForm(diags *diag.Diagnostics) {
 	for _, name := range names {
 		diags.AddAttributeError(path.Root(name), "Definition given twice", fmt.Sprintf("%s: the definition in cue says this. Remove the attribute, or cue.", name))
 	}
+	if len(names) > 0 || m.CUE.IsUnknown() || m.Kind.IsNull() && m.Name.IsNull() {
+		return
+	}
+	if d, err := definition.Parse("cue", []byte(m.CUE.ValueString())); err == nil {
+		m.checkName(d, diags)
+	}
+}
+
+// checkName refuses a definition of another kind or name than those that stand beside it.
+func (m *definitionModel) checkName(d *definition.Definition, diags *diag.Diagnostics) {
+	for _, part := range []struct {
+		name, found string
+		given       types.String
+	}{{"kind", string(d.Kind), m.Kind}, {"name", d.Name, m.Name}} {
+		if part.given.IsNull() || part.given.IsUnknown() || part.given.ValueString() == part.found {
+			continue
+		}
+		diags.AddAttributeError(path.Root(part.name), "Another definition", fmt.Sprintf(
+			"%s: is %q, and cue is the definition of the %s type %q. Nothing was written. Give the file of %q as cue, or change %s to %q, which makes a new definition.",
+			part.name, part.given.ValueString(), d.Kind, d.Name, part.given.ValueString(), part.name, part.found))
+	}
 }
 
 // ModifyPlan makes kind, name and id known, keeps a layout that means the same, and
@@ -130,8 +151,9 @@ func (r *definitionResource) ModifyPlan(ctx context.Context, req resource.Modify
 	if req.Plan.Raw.IsNull() {
 		return
 	}
-	var plan definitionModel
+	var plan, config definitionModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	var state *definitionModel
 	if !req.State.Raw.IsNull() {
 		state = &definitionModel{}
@@ -140,10 +162,11 @@ func (r *definitionResource) ModifyPlan(ctx context.Context, req resource.Modify
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	plan.nameFromCUE(ctx, state, &resp.Diagnostics)
+	plan.nameFromCUE(ctx, &config, state, &resp.Diagnostics)
 	if state != nil {
 		plan.keepLayout(ctx, state, &resp.Diagnostics)
 		resp.RequiresReplace = append(resp.RequiresReplace, plan.replaced(state)...)
+		plan.warnOfName(&config, state, &resp.Diagnostics)
 	}
 	plan.ID = plan.plannedID()
 	plan.Ref = plan.ref(ctx)
@@ -174,20 +197,49 @@ func (m *definitionModel) plannedID() types.String {
 	return types.StringValue(definitionID(m.Kind.ValueString(), m.Namespace.ValueString(), m.Name.ValueString()))
 }
 
-// nameFromCUE takes kind and name from the CUE file. While that is unknown they
-// are what they were: another name would be another definition.
-func (m *definitionModel) nameFromCUE(ctx context.Context, state *definitionModel, diags *diag.Diagnostics) {
+// nameFromCUE takes kind and name from the CUE file, unless they are given beside it,
+// where the file must be of them. While it is unknown they are what they were: another
+// name would be another definition.
+func (m *definitionModel) nameFromCUE(ctx context.Context, given, state *definitionModel, diags *diag.Diagnostics) {
+	kind, name := types.StringUnknown(), types.StringUnknown()
 	switch {
 	case m.CUE.IsNull():
+		return
 	case !m.CUE.IsUnknown():
 		d, err := parseCUE(ctx, m.CUE.ValueString())
 		if err != nil {
 			diags.AddAttributeError(path.Root("cue"), "Invalid definition", err.Error())
 			return
 		}
-		m.Kind, m.Name = types.StringValue(string(d.Kind)), types.StringValue(d.Name)
+		given.checkName(d, diags)
+		kind, name = types.StringValue(string(d.Kind)), types.StringValue(d.Name)
 	case state != nil:
-		m.Kind, m.Name = state.Kind, state.Name
+		kind, name = state.Kind, state.Name
+	}
+	if given.Kind.IsNull() {
+		m.Kind = kind
+	}
+	if given.Name.IsNull() {
+		m.Name = name
+	}
+}
+
+// warnOfName says what a plan cannot see, and what becomes of it. Engines plan again
+// while they apply, and take a definition that turns out to be another one for a fault
+// of the provider; only this stands beside what they say then.
+func (m *definitionModel) warnOfName(given, state *definitionModel, diags *diag.Diagnostics) {
+	open := m.CUE.IsUnknown() && (given.Kind.IsNull() || given.Name.IsNull())
+	const remedy = "Give kind and name beside cue where it is known only after apply: then a plan knows them, and an apply stops with an error of its own."
+	switch {
+	case m.CUE.IsNull():
+	case open:
+		diags.AddAttributeWarning(path.Root("cue"), "Definition not known yet", fmt.Sprintf(
+			"cue: is known only after apply. The plan expects it to stay the definition of the %s type %q; the apply fails if it is of another one, and the next plan replaces the definition. %s",
+			state.Kind.ValueString(), state.Name.ValueString(), remedy))
+	case given.Kind.IsNull() && given.Name.IsNull() && len(m.replaced(state)) > 0:
+		diags.AddAttributeWarning(path.Root("cue"), "Another definition", fmt.Sprintf(
+			"cue: is the definition of the %s type %q, and was that of the %s type %q, which goes. If this is said by an apply that fails, its plan could not see that: plan again. %s",
+			m.Kind.ValueString(), m.Name.ValueString(), state.Kind.ValueString(), state.Name.ValueString(), remedy))
 	}
 }
 
@@ -247,7 +299,7 @@ func (r *definitionResource) Create(ctx context.Context, req resource.CreateRequ
 	if client == nil {
 		return
 	}
-	plan.nameFromCUE(ctx, nil, &resp.Diagnostics)
+	plan.nameFromCUE(ctx, &plan, nil, &resp.Diagnostics)
 	instance := rand.Text()
 	desired := r.desired(ctx, &plan, instance, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {

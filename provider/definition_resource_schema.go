@@ -74,7 +74,7 @@ func definitionSchema(ctx context.Context) schema.Schema {
 			Optional:   true,
 			Validators: []validator.String{stringvalidator.LengthBetween(1, maxTemplate+maxSource), stringvalidator.ExactlyOneOf(path.MatchRoot("template"))},
 			MarkdownDescription: "The definition as a CUE file: a field that describes the type, and `template`, as `fairlead-addon definition show -o cue` writes it, such as `file(\"cache.cue\")`. " +
-				"Then kind and name come from the file, and nothing else of the type is given. Exactly one of `cue` and `template` is given. " +
+				"Then kind and name come from the file, and nothing else of the type is given; where the file is known only after apply give these two beside it, and the plan knows them. Exactly one of `cue` and `template` is given. " +
 				"Another layout of the same is no change.",
 		},
 		"namespace": schema.StringAttribute{
@@ -129,11 +129,11 @@ func definitionTypeSchema() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"kind": schema.StringAttribute{
 			Optional: true, Computed: true, Validators: []validator.String{stringvalidator.OneOf(definitionKindNames()...)},
-			MarkdownDescription: "`component`, `trait`, `policy` or `workflow-step` (which this version of the addon keeps without using it). Comes from `cue`, and is required without it. A change makes a new definition.",
+			MarkdownDescription: "`component`, `trait`, `policy` or `workflow-step` (which this version of the addon keeps without using it). Comes from `cue`, and is required without it; beside `cue` the file must be of this kind. A change makes a new definition.",
 		},
 		"name": schema.StringAttribute{
 			Optional: true, Computed: true, Validators: nameValidators(),
-			MarkdownDescription: "Name of the type, as applications write it. Comes from `cue`, and is required without it. A change makes a new definition.",
+			MarkdownDescription: "Name of the type, as applications write it. Comes from `cue`, and is required without it; beside `cue` the file must be of this name. A change makes a new definition.",
 		},
 		"description": schema.StringAttribute{
 			Optional: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 4096)},

@@ -59,6 +59,9 @@ func TestDefinitionValidate(t *testing.T) {
 			"Invalid definition: template, line 3: "},
 		{"a kind that does not exist", map[string]tftypes.Value{"cue": text("own: type: \"komponent\"\ntemplate: {}")}, `Invalid definition: read definition cue: own.type is "komponent"; use "component"`},
 		{"both forms", map[string]tftypes.Value{"cue": text(header + "template: {output: {}}"), "stage": text("PreDispatch")}, "Definition given twice: stage:"},
+		{"a file beside its kind and name", map[string]tftypes.Value{"cue": text(header + "template: {\n\tparameter: {}\n\toutput: {}\n}"), "kind": text("component"), "name": text("own")}, ""},
+		{"a file beside another name", map[string]tftypes.Value{"cue": text(header + "template: {\n\tparameter: {}\n\toutput: {}\n}"), "name": text("theirs")},
+			`Another definition: name: is "theirs", and cue is the definition of the component type "own".`},
 		{"attributes without a name", map[string]tftypes.Value{"kind": text("trait"), "template": text("patch: {}")}, "Missing name:"},
 		{"neither form", map[string]tftypes.Value{"kind": text("trait"), "name": text("a")}, "Invalid Attribute Combination"},
 		{"attributes", map[string]tftypes.Value{"kind": text("trait"), "name": text("a"), "template": text("parameter: {}\npatch: {}")}, ""},
@@ -93,6 +96,80 @@ func TestDefinitionName(t *testing.T) {
 	if !strings.Contains(warnings, "webservice") || !strings.Contains(warnings, "description") {
 		t.Errorf("the plan does not say what could be better: %s", warnings)
 	}
+}
+
+// TestDefinitionNameOpen plans and applies while the file is known only after apply: the
+// plan knows the type where it is given beside the file, and a file of another one is
+// told by an error of ours; else a warning stands beside what engines say.
+func TestDefinitionNameOpen(t *testing.T) {
+	e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), map[string]tftypes.Value{"host": tftypes.NewValue(tftypes.String, tftypes.UnknownValue)})})
+	file := func(name string) tftypes.Value {
+		return text(name + ": {\n\ttype: \"trait\"\n\tdescription: \"It.\"\n\tattributes: {}\n}\ntemplate: {\n\tparameter: {}\n\tpatch: {}\n}\n")
+	}
+	open := tftypes.NewValue(tftypes.String, tftypes.UnknownValue)
+	state := map[string]tftypes.Value{"cue": file("own"), "kind": text("trait"), "name": text("own"), "namespace": text("fairlead-system"), "id": text("trait/fairlead-system/own")}
+	named := func(cue tftypes.Value) map[string]tftypes.Value {
+		return map[string]tftypes.Value{"cue": cue, "kind": text("trait"), "name": text("own")}
+	}
+	unnamed := func(cue tftypes.Value) map[string]tftypes.Value { return map[string]tftypes.Value{"cue": cue} }
+	const mine, theirs = "trait/fairlead-system/own", "trait/fairlead-system/other"
+	tests := []struct {
+		reason         string
+		state, config  map[string]tftypes.Value
+		id             string
+		replaced       bool
+		error, warning string
+	}{
+		{"a create of what is not known yet", nil, unnamed(open), "", false, "", ""},
+		{"a create of what is not known yet, beside its name", nil, named(open), mine, false, "", ""},
+		{"a change of what is not known yet", state, unnamed(open), mine, false, "", "Definition not known yet: cue: "},
+		{"a change of what is not known yet, beside its name", state, named(open), mine, false, "", ""},
+		{"it turns out to be of another type", state, unnamed(file("other")), theirs, true, "", `Another definition: cue: is the definition of the trait type "other"`},
+		{"it turns out to be of another type than stands beside it", state, named(file("other")), "", false, `Another definition: name: is "own", and cue is the definition of the trait type "other"`, ""},
+		{"it turns out to be the same", state, named(file("own")), mine, false, "", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			resp := e.replan("fairlead_definition", test.state, test.config)
+			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), test.error)
+			checkPrefix(t, "warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), test.warning)
+			if test.error != "" {
+				return
+			}
+			id := e.decodeValue("fairlead_definition", resp.PlannedState)["id"]
+			if id.IsKnown() != (test.id != "") || test.id != "" && !id.Equal(text(test.id)) {
+				t.Errorf("id %s, want %q", id, test.id)
+			}
+			if got := len(resp.RequiresReplace) > 0; got != test.replaced {
+				t.Errorf("replaced: %t", got)
+			}
+		})
+	}
+}
+
+// replan plans a change as engines do: what a provider may compute is proposed as it was.
+func (e *engine) replan(typeName string, state, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
+	e.t.Helper()
+	if state == nil {
+		return e.plan(typeName, config)
+	}
+	schema := e.schema.ResourceSchemas[typeName]
+	proposed := map[string]tftypes.Value{}
+	for _, attribute := range schema.Block.Attributes {
+		if value, known := state[attribute.Name]; known && attribute.Computed {
+			proposed[attribute.Name] = value
+		}
+	}
+	for name, value := range config {
+		proposed[name] = value
+	}
+	resp, err := e.server.PlanResourceChange(e.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: typeName, PriorState: e.dynamic(schema, state), ProposedNewState: e.dynamic(schema, proposed), Config: e.dynamic(schema, config),
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return resp
 }
 
 // TestSameDefinition checks what counts as a change of a definition.
