@@ -5,6 +5,7 @@ package delivery
 
 import (
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -60,4 +61,19 @@ func (p *Plan) reserve(world World) {
 			"environment %q: the target namespace has an object of this name of its own, by its environments (spec.namespaceOptions) or for the account of deliveries; rename yours: %s",
 			name, constraint.Enumerate(claims[name]))})
 	}
+}
+
+// Grant are the commands that make the account of an application's namespace and let it
+// read these Secrets; without any, what the account may do where something is delivered
+// to. The names are to be valid ones, since somebody runs this.
+func Grant(namespace string, secrets []string) string {
+	const account = v1alpha1.DeployerAccount
+	kubectl := "kubectl -n " + namespace + " create "
+	made := kubectl + "serviceaccount " + account + "; "
+	bound := " --serviceaccount=" + namespace + ":" + account
+	if len(secrets) == 0 {
+		return made + kubectl + "rolebinding fairlead-secrets --clusterrole=" + v1alpha1.DeployerRole + bound
+	}
+	return made + kubectl + "role fairlead-secrets --verb=get --resource=secrets --resource-name=" + strings.Join(secrets, " --resource-name=") +
+		"; " + kubectl + "rolebinding fairlead-secrets --role=fairlead-secrets" + bound
 }

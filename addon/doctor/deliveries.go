@@ -4,6 +4,7 @@
 package doctor
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -85,7 +87,7 @@ func accounts(h *Hub) []Finding {
 	for _, account := range h.Accounts {
 		there[account.Metadata.Namespace] = true
 	}
-	waiting := map[string][]string{}
+	waiting := map[string][]*Application{}
 	for i := range h.Applications {
 		app := &h.Applications[i]
 		stall := conditionOf(app.Status.Conditions, v1alpha1.ConditionStalled)
@@ -93,19 +95,57 @@ func accounts(h *Hub) []Finding {
 			continue
 		}
 		if namespace := app.Metadata.Namespace; !there[namespace] {
-			waiting[namespace] = append(waiting[namespace], app.Metadata.Name)
+			waiting[namespace] = append(waiting[namespace], app)
 		}
 	}
-	var lacking []Object
-	for namespace, names := range waiting {
+	lacking := make([]Object, 0, len(waiting))
+	for namespace, apps := range waiting {
+		names := make([]string, len(apps))
+		for i, app := range apps {
+			names[i] = app.Metadata.Name
+		}
 		slices.Sort(names)
 		lacking = append(lacking, Object{namespace, "applications: " + strings.Join(names[:min(len(names), maxObjects)], ", ")})
 	}
+	if len(lacking) > maxObjects {
+		return accountless(lacking, "for each NAMESPACE: "+delivery.Grant("NAMESPACE", nil)+`; for narrower rights see "Secrets of an application" in the guide on delivery`)
+	}
+	slices.SortFunc(lacking, func(a, b Object) int { return strings.Compare(a.Name, b.Name) })
+	var findings []Finding
+	for _, namespace := range lacking {
+		findings = append(findings, accountless([]Object{namespace}, delivery.Grant(namespace.Name, secretsOf(waiting[namespace.Name])))...)
+	}
+	return findings
+}
+
+// accountless tells of namespaces without the account.
+func accountless(lacking []Object, remedy string) []Finding {
 	return about(Finding{Severity: Error, What: "namespaces have no account " + v1alpha1.DeployerAccount + ", and applications whose Secrets or objects it is to read",
-		Cause: "nothing is delivered to them on the hub, which makes the account",
-		Remedy: fmt.Sprintf("for each NAMESPACE: kubectl -n NAMESPACE create serviceaccount %[1]s; "+
-			"kubectl -n NAMESPACE create rolebinding fairlead-secrets --clusterrole=%[2]s --serviceaccount=NAMESPACE:%[1]s; "+
-			"for narrower rights see \"Secrets of an application\" in the guide on delivery", v1alpha1.DeployerAccount, v1alpha1.DeployerRole)}, lacking)
+		Cause: "nothing is delivered to them on the hub, which makes the account", Remedy: remedy}, lacking)
+}
+
+// secretsOf are the Secrets that applications list, sorted; none where one of them lists
+// nothing, and so waits for something else. Who writes applications writes the lists: what
+// is no name is left out, since the commands are there to be run.
+func secretsOf(apps []*Application) []string {
+	var names []string
+	for _, app := range apps {
+		var listed map[string]string
+		if json.Unmarshal([]byte(app.Metadata.Annotations[v1alpha1.AnnotationSecrets]), &listed) != nil || len(listed) == 0 {
+			return nil
+		}
+		for key := range listed {
+			environment, name, in := strings.Cut(key, "/")
+			if !in {
+				environment, name = "", key
+			}
+			if name = v1alpha1.SecretName(environment, name); len(validation.IsDNS1123Subdomain(name)) == 0 {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // reasoned is the reason of a condition with its message.

@@ -516,3 +516,49 @@ func TestCompareCRDs(t *testing.T) {
 		}
 	}
 }
+
+// TestAccountCommands checks that the doctor says by which commands an account is made
+// that reads the Secrets of the applications of a namespace and nothing else, and that
+// nothing gets into them but names.
+func TestAccountCommands(t *testing.T) {
+	listing := func(namespace, name, secrets string) Application {
+		app := application(namespace, name, v1beta1.PhaseRendering, stalled("ReferenceNotFound", "no"))
+		if secrets != "" {
+			app.Metadata.Annotations = map[string]string{v1alpha1.AnnotationSecrets: secrets}
+		}
+		return app
+	}
+	const wide = "kubectl -n team create serviceaccount fairlead-deployer; " +
+		"kubectl -n team create rolebinding fairlead-secrets --clusterrole=fairlead-deployer --serviceaccount=team:fairlead-deployer"
+	narrow := func(names string) string {
+		return "kubectl -n team create serviceaccount fairlead-deployer; kubectl -n team create role fairlead-secrets --verb=get --resource=secrets " + names +
+			"; kubectl -n team create rolebinding fairlead-secrets --role=fairlead-secrets --serviceaccount=team:fairlead-deployer"
+	}
+	many := []Application{listing("team", "a", "")}
+	for i := range maxObjects {
+		many = append(many, listing(fmt.Sprintf("team-%d", i), "a", ""))
+	}
+	for _, test := range []struct {
+		reason string
+		apps   []Application
+		want   string
+	}{
+		{"the Secrets of two applications", []Application{listing("team", "a", `{"db":"1","prod/db":"2"}`), listing("team", "b", `{"api":"1","db":"1"}`)},
+			narrow("--resource-name=api --resource-name=db --resource-name=db.prod")},
+		{"what is no name", []Application{listing("team", "a", `{"db":"1","x; rm -rf /":"2","$(id)/db":"3"}`)}, narrow("--resource-name=db")},
+		{"nothing but what is no name", []Application{listing("team", "a", `{"$(id)":"1"}`)}, wide},
+		{"an application that lists none, and names another object", []Application{listing("team", "a", `{"db":"1"}`), listing("team", "b", "")}, wide},
+		{"a list that cannot be read", []Application{listing("team", "a", "x")}, wide},
+		{"many namespaces", many, "for each NAMESPACE: " + strings.ReplaceAll(strings.ReplaceAll(wide, "team:", "NAMESPACE:"), "-n team", "-n NAMESPACE") +
+			`; for narrower rights see "Secrets of an application" in the guide on delivery`},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			h := well(t)
+			h.Applications = append(h.Applications, test.apps...)
+			found := accounts(h)
+			if len(found) != 1 || found[0].Remedy != test.want {
+				t.Errorf("got %v, want %s", found, test.want)
+			}
+		})
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -38,7 +39,7 @@ func (t *Target) Referenced(ctx context.Context, namespace string, reference ren
 	case apierrors.IsNotFound(err):
 		return nil, fmt.Sprintf("there is no %s in namespace %q on the hub; create it, or correct the reference", reference.What(), namespace), nil
 	case apierrors.IsForbidden(err):
-		problem, err := t.unreadable(ctx, namespace, reference)
+		problem, err := t.unreadable(ctx, namespace, resource, reference)
 		return nil, problem, err
 	}
 	return nil, "", fmt.Errorf("read %s in namespace %q: %w", reference.What(), namespace, err)
@@ -68,15 +69,23 @@ func (t *Target) referencedResource(reference render.Reference) (schema.GroupVer
 
 // unreadable says why the account may not read an object: because it is not
 // there, or because its role does not allow it.
-func (t *Target) unreadable(ctx context.Context, namespace string, reference render.Reference) (string, error) {
+func (t *Target) unreadable(ctx context.Context, namespace string, resource schema.GroupVersionResource, reference render.Reference) (string, error) {
 	var account corev1.ServiceAccount
 	err := t.Reader.Get(ctx, accountKey(namespace), &account)
 	if apierrors.IsNotFound(err) {
-		return fmt.Sprintf("%s is read as the account %s of namespace %q, which does not exist yet: deliver something to this namespace on the hub by an environment, or create the account with a RoleBinding to the ClusterRole %s",
-			reference.What(), v1alpha1.DeployerAccount, namespace, v1alpha1.DeployerRole), nil
+		return fmt.Sprintf("%s is read as the account %s of namespace %q, which does not exist yet: deliver something to this namespace on the hub by an environment, "+
+			"or run: %s", reference.What(), v1alpha1.DeployerAccount, namespace, delivery.Grant(namespace, secretIn(resource, reference.Name))), nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("get ServiceAccount %s: %w", accountKey(namespace), err)
 	}
 	return fmt.Sprintf("account %s/%s may not get %s; bind it to a role that allows it, or remove the reference", namespace, v1alpha1.DeployerAccount, reference.What()), nil
+}
+
+// secretIn is the Secret that a reference names, for a command; none for anything else.
+func secretIn(resource schema.GroupVersionResource, name string) []string {
+	if resource.GroupResource() != (schema.GroupResource{Resource: "secrets"}) || len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return nil
+	}
+	return []string{name}
 }
