@@ -156,6 +156,7 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
 	if importing {
 		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
+		resp.Diagnostics.Append(r.seeEnvironments(ctx, client, live, salt, resp.Private)...)
 	}
 	if loadInstance(ctx, req.Private) == "" {
 		resp.Diagnostics.Append(storeInstance(ctx, resp.Private, live.GetAnnotations()[annotationInstance])...)
@@ -233,6 +234,7 @@ func (r *applicationResource) save(ctx context.Context, plan *applicationModel, 
 	diags.Append(storeUID(ctx, private, w.uid)...)
 	diags.Append(storeInstance(ctx, private, w.instance)...)
 	diags.Append(storeImported(ctx, private, false)...)
+	diags.Append(private.SetKey(ctx, privateSeen, nil)...)
 }
 
 // Delete deletes the application and waits until nothing of it is left.

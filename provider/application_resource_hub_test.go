@@ -30,6 +30,8 @@ type answers struct {
 	refusal *refusal
 	// secret is the content of each Secret, empty while secrets is what is answered.
 	secret string
+	// environments are those that the hub has, as JSON; none while it serves none.
+	environments string
 	// denials are the answers to writes, by method and name, dry runs aside.
 	denials map[string]*refusal
 
@@ -72,7 +74,15 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	isSecret := strings.Contains(r.URL.Path, "/secrets/")
 	const served = `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":%q,"resources":[{"name":%q,"kind":%q,"namespaced":true}]}`
+	const platform = "/apis/fairlead.dev/v1alpha1"
 	switch {
+	case r.URL.Path == platform && a.environments != "":
+		answer(w, http.StatusOK, `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"fairlead.dev/v1alpha1","resources":[
+			{"name":"environments","kind":"Environment","namespaced":false},{"name":"clusterbindings","kind":"ClusterBinding","namespaced":false}]}`)
+	case r.URL.Path == platform+"/environments" && a.environments != "":
+		answer(w, http.StatusOK, `{"kind":"EnvironmentList","apiVersion":"fairlead.dev/v1alpha1","items":[`+a.environments+`]}`)
+	case r.URL.Path == platform+"/clusterbindings":
+		answer(w, http.StatusOK, `{"kind":"ClusterBindingList","apiVersion":"fairlead.dev/v1alpha1","items":[]}`)
 	case r.URL.Path == "/api/v1":
 		answer(w, http.StatusOK, fmt.Sprintf(served, "v1", "secrets", "Secret"))
 	case r.URL.Path == "/apis/core.oam.dev/v1beta1":
@@ -353,6 +363,50 @@ func TestDenialsShowNoValue(t *testing.T) {
 			}
 			if strings.Contains(failed, "Nothing was written.") != c.nothing {
 				t.Errorf("what is said of writes: %s", failed)
+			}
+		})
+	}
+}
+
+// TestImportSeesEnvironments imports an application and plans it: what the import saw of
+// an environment is no change, and what the environment is made since then is one. So is
+// it no more where the hub does not show its environments.
+func TestImportSeesEnvironments(t *testing.T) {
+	const live = `{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":"shop","namespace":"default","uid":"1"},
+		"spec":{"components":[{"name":"web","type":"webservice","properties":{"image":"a"}}],"policies":[{"name":"env-prod","type":"environment","properties":{"environment":"prod"}}]}}`
+	const prod = `{"kind":"Environment","apiVersion":"fairlead.dev/v1alpha1","metadata":{"name":"prod"},"spec":{"targetNamespace":{"suffix":"-prod"},
+		"defaults":[{"type":"webservice","traits":[{"type":"scaler","properties":{"replicas":3}}]}]}}`
+	config := func(replicas string) map[string]tftypes.Value {
+		return configOf(attributes(t, map[string]string{"components": someWeb, "environments": `{ prod = { ref = { name = "prod", target_namespace = { name = null, prefix = null, suffix = "-prod" },
+			defaults = { webservice = { traits = { scaler = { replicas = ` + replicas + ` } } } } } } }`}))
+	}
+	for _, test := range []struct {
+		reason, environments, replicas string
+		changes                        bool
+	}{
+		{"nothing has changed", prod, "3", false},
+		{"the defaults change", prod, "4", true},
+		{"the environment is not there yet", `{"kind":"Environment","apiVersion":"fairlead.dev/v1alpha1","metadata":{"name":"dev"},"spec":{}}`, "4", false},
+		{"environments cannot be read", "", "4", false},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			p := on(t, &answers{application: live, environments: test.environments}, map[string]tftypes.Value{"plan": planValue(t, map[string]string{"preview": previewOffline})})
+			imported, err := p.server.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: applicationType, ID: "default/shop"})
+			if err != nil || len(imported.ImportedResources) != 1 {
+				t.Fatal(imported, err)
+			}
+			one := imported.ImportedResources[0]
+			read, err := p.server.ReadResource(t.Context(), &tfprotov6.ReadResourceRequest{TypeName: applicationType, CurrentState: one.State, Private: one.Private})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrefix(t, "error", summaries(read.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+			if strings.Contains(string(read.Private), "replicas") {
+				t.Errorf("the private state has what environments say: %s", read.Private)
+			}
+			planned := p.decodeValue(applicationType, p.changeWith(read.Private, p.decodeValue(applicationType, read.NewState), config(test.replicas)).PlannedState)
+			if planned["revision"].IsKnown() == test.changes {
+				t.Errorf("revision %s", planned["revision"])
 			}
 		})
 	}

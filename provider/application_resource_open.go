@@ -14,29 +14,29 @@ import (
 
 // mayStay says whether a change may turn out to be none, because what is not known
 // yet may be what the state says already. In doubt it may.
-func mayStay(plan *applicationModel, after *applicationSpec, state *applicationModel, imported bool) bool {
+func mayStay(plan *applicationModel, after *applicationSpec, state *applicationModel, from origin) bool {
 	before := newApplicationSpec(state)
 	for _, part := range partsOf(plan, after, state, before) {
 		if !mayBe(part.after, part.before) {
 			return false
 		}
 	}
-	return mayKeepRefs(environmentRefs(plan.Environments), environmentRefs(state.Environments), imported) && mayHold(plan.Labels, state.Labels) && mayHold(plan.Annotations, state.Annotations) &&
+	return mayKeepRefs(environmentRefs(plan.Environments), environmentRefs(state.Environments), from) && mayHold(plan.Labels, state.Labels) && mayHold(plan.Annotations, state.Annotations) &&
 		(plan.ID.IsUnknown() || plan.ID.Equal(state.ID)) &&
 		(hclvalue.HasUnknown(plan.Definitions) || sameDefinitions(plan, state))
 }
 
 // mayKeepRefs says whether what is known of environments may be what it was, as
 // changedRefs sees it.
-func mayKeepRefs(planned, known map[string]any, imported bool) bool {
+func mayKeepRefs(planned, known map[string]any, from origin) bool {
 	for name, ref := range planned {
 		earlier, both := known[name]
-		if both && !mayBe(ref, earlier) || !both && !imported && !mayVanish(ref) {
+		if both && !mayBe(ref, earlier) || !both && (from.differs(name, ref) || !from.imported && !mayVanish(ref)) {
 			return false
 		}
 	}
 	for name := range known {
-		if _, both := planned[name]; !both && !imported {
+		if _, both := planned[name]; !both && !from.imported {
 			return false
 		}
 	}

@@ -44,9 +44,9 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	spec := newApplicationSpec(&plan)
 	changed, open := true, false
 	if state != nil {
-		imported := wasImported(ctx, req.Private)
-		changed = !planUpdate(&plan, spec, state, imported)
-		open = changed && mayStay(&plan, spec, state, imported)
+		from := originOf(ctx, req.Private)
+		changed = !planUpdate(&plan, spec, state, from)
+		open = changed && mayStay(&plan, spec, state, from)
 		if !plan.Namespace.Equal(state.Namespace) {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
@@ -121,10 +121,10 @@ func partsOf(plan *applicationModel, after *applicationSpec, state *applicationM
 
 // planUpdate keeps what the state says where nothing changes for the hub, and
 // says whether that is so for all of the application.
-func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel, imported bool) bool {
+func planUpdate(plan *applicationModel, after *applicationSpec, state *applicationModel, from origin) bool {
 	keepDefinitions(plan, state)
 	before := newApplicationSpec(state)
-	refsChanged, refsSame := changedRefs(plan.Environments, state.Environments, imported)
+	refsChanged, refsSame := changedRefs(plan.Environments, state.Environments, from)
 	same := !refsChanged
 	for _, part := range partsOf(plan, after, state, before) {
 		if !sameContent(part.after, part.before) {

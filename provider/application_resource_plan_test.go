@@ -13,7 +13,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue/hcltest"
 )
 
@@ -254,19 +256,59 @@ func TestApplicationPlanChanges(t *testing.T) {
 }
 
 // TestApplicationPlanAfterImport plans a configuration that has what an import cannot
-// know: what environments say.
+// put into the state: what environments say. It is a change where the import has seen
+// something else on the hub, and not where it may be the same.
 func TestApplicationPlanAfterImport(t *testing.T) {
 	p := newPlanner(t)
-	state := stateOf(attributes(t, map[string]string{"components": someWeb, "environments": `["prod"]`}))
-	config := configOf(attributes(t, map[string]string{"components": someWeb, "environments": `{ prod = { ref = { name = "prod", target_namespace = { name = "x" } } } }`}))
-	private, err := json.Marshal(map[string][]byte{privateImported: []byte("true")})
+	const salt = "pepper"
+	target := &v1alpha1.TargetNamespace{Name: "x"}
+	digest, err := seenDigest(salt, target, []v1alpha1.ComponentDefaults{
+		{Type: "webservice", Traits: []v1alpha1.TraitPatch{{Type: "scaler", Properties: &runtime.RawExtension{Raw: []byte(`{"replicas":3}`)}}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	planned := p.decodeValue(applicationType, p.changeWith(private, state, config).PlannedState)
-	for name, value := range state {
-		if !planned[name].Equal(value) {
-			t.Errorf("%s: got %s, want %s", name, planned[name], value)
+	private := func(seen map[string]string) []byte {
+		content := map[string][]byte{privateImported: []byte("true"), privateSalt: []byte(`"` + salt + `"`)}
+		if seen != nil {
+			content[privateSeen], err = json.Marshal(seen)
+		}
+		raw, failed := json.Marshal(content)
+		if err != nil || failed != nil {
+			t.Fatal(err, failed)
+		}
+		return raw
+	}
+	seen := private(map[string]string{"prod": digest})
+	const unnamed = `target_namespace = { name = "x", prefix = null, suffix = null }`
+	for _, c := range []struct {
+		reason, ref string
+		private     []byte
+		changes     bool
+	}{
+		{"what the import has seen", unnamed + `, defaults = { webservice = { traits = { scaler = { replicas = 3 } } } }`, seen, false},
+		{"the same in another form", unnamed + `, defaults = { webservice = { traits = [{ type = "scaler", properties = { replicas = "3" } }] } }`, seen, false},
+		{"other defaults", unnamed + `, defaults = { webservice = { traits = { scaler = { replicas = 4 } } } }`, seen, true},
+		{"no defaults any more", unnamed, seen, true},
+		{"another namespace", `target_namespace = { name = "y" }, defaults = { webservice = { traits = { scaler = { replicas = 3 } } } }`, seen, true},
+		{"what is not known yet, and may be the same", unnamed + `, defaults = unknown`, seen, false},
+		{"an environment that the import could not read", unnamed, private(map[string]string{"dev": digest}), false},
+		{"an import that could read none", unnamed, private(nil), false},
+	} {
+		state := stateOf(attributes(t, map[string]string{"components": someWeb, "environments": `["prod"]`}))
+		state["resources"] = resourcesValue(map[string]string{"prod/web/Deployment/web": someDigest})
+		config := configOf(attributes(t, map[string]string{"components": someWeb, "environments": `{ prod = { ref = { name = "prod", ` + c.ref + ` } } }`}))
+		planned := p.decodeValue(applicationType, p.changeWith(c.private, state, config).PlannedState)
+		if c.changes {
+			if planned["revision"].IsKnown() || !planned["environments"].Equal(config["environments"]) {
+				t.Errorf("%s: planned revision %s and environments %s", c.reason, planned["revision"], planned["environments"])
+			}
+			continue
+		}
+		for name, value := range state {
+			if !planned[name].Equal(value) {
+				t.Errorf("%s: %s: got %s, want %s", c.reason, name, planned[name], value)
+			}
 		}
 	}
 }

@@ -162,13 +162,16 @@ func checkRefs(environments types.Dynamic, diags *diag.Diagnostics) {
 }
 
 // changedRefs compares what is known of environments. What one side alone knows is a
-// change, unless the state is from an import, which knows nothing. same says that neither
-// side knows one that the other does not.
-func changedRefs(after, before types.Dynamic, imported bool) (changed, same bool) {
+// change, unless the state is from an import: then it is one where the import has seen
+// something else. same says that neither side knows one that the other does not.
+func changedRefs(after, before types.Dynamic, from origin) (changed, same bool) {
 	planned, known := environmentRefs(after), environmentRefs(before)
 	same = len(planned) == len(known)
 	for name, ref := range planned {
 		earlier, both := known[name]
+		if !both && from.differs(name, ref) {
+			return true, false
+		}
 		if !both {
 			same = false
 			continue
@@ -177,7 +180,7 @@ func changedRefs(after, before types.Dynamic, imported bool) (changed, same bool
 			return true, false
 		}
 	}
-	return !same && !imported, same
+	return !same && !from.imported, same
 }
 
 // planResources plans which objects the application becomes. Without a change

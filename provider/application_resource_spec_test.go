@@ -167,7 +167,7 @@ func TestApplicationReadsWhatItWrote(t *testing.T) {
 			planned := *configured
 			planned.Revision = types.StringUnknown()
 			imported.Revision = types.StringValue("0123456789ab")
-			planUpdate(&planned, newApplicationSpec(&planned), imported, true)
+			planUpdate(&planned, newApplicationSpec(&planned), imported, origin{imported: true})
 			if !planned.Revision.Equal(imported.Revision) {
 				t.Error("the first plan after the import is not empty")
 			}

@@ -32,8 +32,16 @@ func jsonOf(value types.Dynamic) (any, error) {
 // component type, into the list of the API, sorted by type.
 func expandDefaults(value types.Dynamic) ([]v1alpha1.ComponentDefaults, error) {
 	content, err := jsonOf(value)
-	if err != nil || content == nil {
+	if err != nil {
 		return nil, err
+	}
+	return defaultsFrom(content)
+}
+
+// defaultsFrom is expandDefaults of defaults as JSON.
+func defaultsFrom(content any) ([]v1alpha1.ComponentDefaults, error) {
+	if content == nil {
+		return nil, nil
 	}
 	byType, ok := coercedDefaults(content).(map[string]any)
 	if !ok {
