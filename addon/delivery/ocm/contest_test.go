@@ -169,7 +169,7 @@ func TestTenantInPlaceOfAnother(t *testing.T) {
 	if source := s.work(t, TenantWorkName("shop-prod")).Labels[delivery.LabelSourceNamespace]; source != "blog" {
 		t.Errorf("the work is that of namespace %q", source)
 	}
-	s.release(t, theirs.TenantKey)
+	s.releaseTenant(t, theirs.TenantKey)
 	if got, _ := s.settleTenant(t, tenant); said(got) != namespaceIsTaken {
 		t.Errorf("got %s, want it taken as long as the namespace is there", said(got))
 	}
@@ -181,8 +181,8 @@ func TestTenantInPlaceOfAnother(t *testing.T) {
 	}
 }
 
-// release lets the agent remove a tenant.
-func (s *spoke) release(t *testing.T, key delivery.TenantKey) {
+// releaseTenant lets the agent remove a tenant.
+func (s *spoke) releaseTenant(t *testing.T, key delivery.TenantKey) {
 	t.Helper()
 	for range 60 {
 		got, err := s.ReleaseTenant(t.Context(), key)
