@@ -71,6 +71,16 @@ func (t *Target) absent(ctx context.Context, work *workv1.ManifestWork) (*absenc
 	return &absence{away: silentAgent(work, owed, since), lost: max(lost-quiet, 0)}, 0, nil
 }
 
+// explain is an observation, unless what it waits for does not come, which explains more.
+func (a *absence) explain(observation delivery.Observation) delivery.Observation {
+	if observation.State != delivery.Waiting && observation.State != delivery.Applying {
+		return observation
+	}
+	away := a.away
+	away.RetryAfter, away.Reported = observation.RetryAfter, observation.Reported
+	return away
+}
+
 // absentOr is the observation, unless nothing is to be expected of the cluster, which explains more.
 func (t *Target) absentOr(ctx context.Context, work *workv1.ManifestWork, observation delivery.Observation) (delivery.Observation, error) {
 	absence, again, err := t.absent(ctx, work)
@@ -78,8 +88,7 @@ func (t *Target) absentOr(ctx context.Context, work *workv1.ManifestWork, observ
 		observation.RetryAfter = sooner(observation.RetryAfter, again)
 		return observation, err
 	}
-	absence.away.RetryAfter, absence.away.Reported = observation.RetryAfter, observation.Reported
-	return absence.away, nil
+	return absence.explain(observation), nil
 }
 
 // owedSince is since when the agent owes an answer to a work; ok is false when it does

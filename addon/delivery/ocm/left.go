@@ -92,30 +92,29 @@ func (t *Target) takeAwayLater(ctx context.Context, work *workv1.ManifestWork, o
 	}
 	since, known := t.leavingSince(work)
 	waited := t.Clock.Since(since)
-	if absence.lost == 0 && (options.Abandon || options.Patience > 0 && known && waited >= options.Patience) {
+	isOver := options.Abandon || options.Patience > 0 && known && waited >= options.Patience
+	if isOver && absence.lost == 0 {
 		return t.leave(ctx, work, options)
 	}
 	if options.Patience > 0 && !known && !t.goesNow(work, options) {
 		return t.markLeaving(ctx, work)
 	}
 	observation, err := t.takeAway(ctx, work, options)
-	if observation.State == delivery.Waiting || observation.State == delivery.Applying {
-		absence.away.RetryAfter, absence.away.Reported = observation.RetryAfter, observation.Reported
-		observation = absence.away // which explains more
-	}
+	observation = absence.explain(observation)
 	if err != nil || observation.State != delivery.Away {
 		return observation, err
 	}
 	observation.Message += waitsFor(work, options)
 	observation.RetryAfter = sooner(observation.RetryAfter, absence.lost)
-	switch {
-	case options.Patience > 0 && known:
-		observation.RetryAfter = sooner(observation.RetryAfter, options.Patience-waited)
-	case options.Patience > 0:
-		observation.RetryAfter = sooner(observation.RetryAfter, options.Patience)
-		err = t.beginLeaving(ctx, work)
+	if options.Patience == 0 {
+		return observation, nil
 	}
-	return observation, err
+	if known {
+		observation.RetryAfter = sooner(observation.RetryAfter, options.Patience-waited)
+		return observation, nil
+	}
+	observation.RetryAfter = sooner(observation.RetryAfter, options.Patience)
+	return observation, t.beginLeaving(ctx, work)
 }
 
 // waitsFor says for how long a removal waits for its cluster.
