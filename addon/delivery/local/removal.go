@@ -4,12 +4,16 @@
 package local
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -143,7 +147,10 @@ func (t *Target) remove(ctx context.Context, key objectKey, record delivery.Reco
 	}
 	switch fateOf(record, live, options) {
 	case left:
-		return true, "", t.leave(ctx, key, live)
+		if err := t.leave(ctx, key, live); err != nil {
+			return false, "", lettingGo{err}
+		}
+		return true, "", nil
 	case stays:
 		t.keepLook(key, record)
 		return false, "", nil
@@ -243,7 +250,32 @@ func (t *Target) removalFailed(ctx context.Context, key objectKey, record delive
 			return delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry, Message: fmt.Sprintf(
 				"%s: the rights of account %s/%s were missing and are given again", describe(key), key.key.Namespace, v1alpha1.DeployerAccount)}, err
 		}
+		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+			return t.mayNotRemove(ctx, key, err)
+		}
 	}
 	_, observation, err := t.failed(key, "delete", err)
 	return ptr.Deref(observation, delivery.Observation{}), err
+}
+
+// lettingGo is why an object cannot be let go of that stays.
+type lettingGo struct{ error }
+
+func (l lettingGo) Unwrap() error { return l.error }
+
+// mayNotRemove tells of rights that were there and do not suffice any more, and how
+// the object goes, or stays, without them.
+func (t *Target) mayNotRemove(ctx context.Context, key objectKey, err error) (delivery.Observation, error) {
+	var binding rbacv1.RoleBinding
+	if err := t.Reader.Get(ctx, accountKey(key.key.Namespace), &binding); client.IgnoreNotFound(err) != nil {
+		return delivery.Observation{}, fmt.Errorf("get RoleBinding %s: %w", accountKey(key.key.Namespace), err)
+	}
+	object := strings.ToLower(describeKind(key.gvk)) + " " + key.key.Name
+	verb, otherwise := "delete", fmt.Sprintf("delete it yourself: kubectl -n %s delete %s", key.key.Namespace, object)
+	if errors.As(err, new(lettingGo)) {
+		verb = "let go of"
+		otherwise = fmt.Sprintf("take the label from it by which it is held: kubectl -n %s label %s %s-", key.key.Namespace, object, v1alpha1.LabelApplicationUID)
+	}
+	remedy := fmt.Sprintf("let ClusterRole %q, to which the account is bound, allow it, or %s", cmp.Or(binding.RoleRef.Name, v1alpha1.DeployerRole), otherwise)
+	return *t.lacksRight(key, verb, err, remedy), nil
 }

@@ -307,6 +307,44 @@ func TestRemoveRestoresRights(t *testing.T) {
 	}
 }
 
+// TestRightLostBeforeRemoval checks what is said of an object whose kind the account
+// may not change any more when it is to go, or to stay behind.
+func TestRightLostBeforeRemoval(t *testing.T) {
+	const forbidden = `Deployment.apps shop/web: account shop/fairlead-deployer may not %s it: deployments.apps "web" is forbidden: no; ` +
+		`let ClusterRole "fairlead-deployer", to which the account is bound, allow it, or %s`
+	for verb, test := range map[string]struct {
+		options delivery.RemoveOptions
+		want    string
+	}{
+		"delete": {delivery.RemoveOptions{}, fmt.Sprintf(forbidden, "delete", "delete it yourself: kubectl -n shop delete deployment.apps web")},
+		"patch": {delivery.RemoveOptions{Leave: true}, fmt.Sprintf(forbidden, "let go of",
+			"take the label from it by which it is held: kubectl -n shop label deployment.apps web fairlead.dev/application-uid-")},
+	} {
+		h := newHub(t, namespace("shop", ""), deployedIn("shop", "web"))
+		if got, err := h.EnsureTenant(t.Context(), tenantOf("shop", "shop")); err != nil || got.State != delivery.Delivered {
+			t.Fatal(got, err)
+		}
+		h.clock.SetTime(now.Add(newRights))
+		allowed := false
+		h.tenant.PrependReactor(verb, "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return !allowed, nil, apierrors.NewForbidden(schema.GroupResource{Group: appsv1.GroupName, Resource: "deployments"}, "web", fmt.Errorf("no"))
+		})
+		record := recordOf(unit.Owner, webKey.gvk, deployedIn("shop", "web"))
+		got, err := h.Remove(t.Context(), record, test.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, RetryAfter: forbiddenRetry, Message: test.want}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", verb, diff)
+		}
+		allowed = true
+		if got, err = h.Remove(t.Context(), record, test.options); err != nil || got.State == delivery.Refused {
+			t.Errorf("%s: got %+v, %v when it is allowed", verb, got, err)
+		}
+	}
+}
+
 // TestIdleTenantsShowsRightsWithoutAccount checks that an account that was
 // deleted by hand does not leave its rights behind.
 func TestIdleTenantsShowsRightsWithoutAccount(t *testing.T) {

@@ -287,8 +287,13 @@ func (t *Target) writeOwn(ctx context.Context, content map[string]any) (*deliver
 
 // forbidden waits for rights that are new, and reports those that are missing.
 func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Observation {
-	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s; ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out",
-		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(errors.New(refusal.WithoutValues(err.Error()))))
+	return t.lacksRight(key, verb, err, "ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out")
+}
+
+// lacksRight is forbidden with what is to be done about it.
+func (t *Target) lacksRight(key objectKey, verb string, err error, remedy string) *delivery.Observation {
+	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s; %s",
+		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(errors.New(refusal.WithoutValues(err.Error()))), remedy)
 	t.mu.Lock()
 	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: key.key.Namespace}]
 	t.mu.Unlock()

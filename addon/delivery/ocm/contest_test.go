@@ -24,24 +24,32 @@ func ofRival(objects ...render.Object) delivery.Unit {
 	return u
 }
 
+// conflicting makes two works with one object, the second that much later, and
+// returns their units by the names of the works.
+func (h *hub) conflicting(t *testing.T, later time.Duration) map[string]delivery.Unit {
+	t.Helper()
+	both := map[string]delivery.Unit{}
+	for _, u := range []delivery.Unit{unit(deployment("web", "nginx:1")), ofRival(deployment("web", "nginx:1"))} {
+		work, err := applicationWork(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.client.Create(t.Context(), work); err != nil {
+			t.Fatal(err)
+		}
+		both[work.Name] = u
+		h.pass(later)
+	}
+	return both
+}
+
 // TestTwoWorksWithOneObject checks that of two works which have one object from before
 // one is changed as usual, and that the other is as soon as the first is gone.
 func TestTwoWorksWithOneObject(t *testing.T) {
 	for name, later := range map[string]time.Duration{"the first is older": time.Hour, "the second is older": -time.Hour, "both are of one second": 0} {
 		t.Run(name, func(t *testing.T) {
 			h := newHub(t)
-			both := map[string]delivery.Unit{}
-			for _, u := range []delivery.Unit{unit(deployment("web", "nginx:1")), ofRival(deployment("web", "nginx:1"))} {
-				work, err := applicationWork(u)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := h.client.Create(t.Context(), work); err != nil {
-					t.Fatal(err)
-				}
-				both[work.Name] = u
-				h.pass(later)
-			}
+			both := h.conflicting(t, later)
 			h.pass(2 * time.Hour)
 			// deliver is which of them can be changed.
 			deliver := func(image string) (free, refused string) {

@@ -93,7 +93,7 @@ func (t *Target) heldFor(ctx context.Context, work *workv1.ManifestWork, held []
 	if waiting != nil || err != nil || len(refused) == 0 {
 		return waiting, err
 	}
-	said.Message = "objects that this version drops are to stay, and the cluster cannot let go of all: " + notApplied(work).Message
+	said.Message = "objects that this version drops are to stay, and the cluster cannot let go of all: " + notApplied(work, byPermissions).Message
 	observation, err := t.awayOr(ctx, work.Namespace, said)
 	return &observation, err
 }

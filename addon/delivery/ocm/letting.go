@@ -129,7 +129,7 @@ func (t *Target) lettingStay(ctx context.Context, work *workv1.ManifestWork, obj
 func (t *Target) letGoAsIs(
 	ctx context.Context, work *workv1.ManifestWork, refused map[workv1.ResourceIdentifier]bool, waiting delivery.Observation,
 ) (delivery.Observation, error) {
-	waiting.Message += "; it cannot: " + notApplied(work).Message
+	waiting.Message += "; it cannot: " + notApplied(work, byBinding).Message
 	at := phases(work)
 	maps.DeleteFunc(refused, func(id workv1.ResourceIdentifier, _ bool) bool { return at[id] == phaseKeep })
 	if len(refused) > 0 {

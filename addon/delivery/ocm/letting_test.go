@@ -56,6 +56,35 @@ func TestLetGoOfWhatIsRefused(t *testing.T) {
 	s.isLeftThere(t, identify(web.Content))
 }
 
+// TestRightLostBeforeLeaving checks what is said of an object that is to stay and that
+// the account may not write any more.
+func TestRightLostBeforeLeaving(t *testing.T) {
+	s, data := refusing(t, withData(policy.Treatment{}))
+	s.refuses[data] = "not allowed to apply the resource  services, shop-prod data, will try again in 1m0s"
+	const want = "waiting: waiting for the cluster to let the objects go, which stay there; it cannot: Service shop-prod/data: the cluster cannot apply it: " +
+		"Failed to apply manifest: not allowed to apply the resource  services, shop-prod data, will try again in 1m0s; " +
+		"account shop-prod/fairlead-deployer of the cluster may not: give it a role there that allows it: " +
+		"kubectl -n shop-prod create rolebinding fairlead-leaving --clusterrole=admin --serviceaccount=shop-prod:fairlead-deployer"
+	record, err := s.Records(t.Context(), owner)
+	if err != nil || len(record) != 1 {
+		t.Fatal(record, err)
+	}
+	var all []string
+	for range 5 {
+		got, err := s.Remove(t.Context(), record[0], delivery.RemoveOptions{Leave: true, Final: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said(got) == want {
+			return
+		}
+		all = append(all, said(got))
+		s.sync(t)
+		s.pass(2 * time.Second)
+	}
+	t.Errorf("got %q, want %q among them", all, want)
+}
+
 // TestRemoveBesideRefused checks that a claim which the cluster cannot apply, and which
 // is never removed, does not hold the removal of its application or component.
 func TestRemoveBesideRefused(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
@@ -39,7 +40,7 @@ func (t *Target) applied(ctx context.Context, work *workv1.ManifestWork) (delive
 	t.seen(client.ObjectKeyFromObject(work))
 	observation := delivery.Observation{State: delivery.Delivered}
 	if appliedCondition(work).Status != metav1.ConditionTrue {
-		observation = notApplied(work)
+		observation = notApplied(work, byPermissions)
 	}
 	observation.Reported = lastReport(work)
 	return observation, nil
@@ -47,7 +48,7 @@ func (t *Target) applied(ctx context.Context, work *workv1.ManifestWork) (delive
 
 // notApplied explains a work that the agent could not apply. A missing right is
 // waited for, since rights arrive by a work of their own.
-func notApplied(work *workv1.ManifestWork) delivery.Observation {
+func notApplied(work *workv1.ManifestWork, remedy remedy) delivery.Observation {
 	for i := range work.Status.ResourceStatus.Manifests {
 		manifest := &work.Status.ResourceStatus.Manifests[i]
 		applied := meta.FindStatusCondition(manifest.Conditions, workv1.ManifestApplied)
@@ -56,12 +57,31 @@ func notApplied(work *workv1.ManifestWork) delivery.Observation {
 		}
 		message := fmt.Sprintf("%s %s: the cluster cannot apply it: %s", bounded(manifest.ResourceMeta.Kind),
 			bounded(manifest.ResourceMeta.Namespace+"/"+manifest.ResourceMeta.Name), bounded(refusal.WithoutValues(applied.Message)))
-		if strings.Contains(applied.Message, "not allowed to apply") {
-			return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, Message: message}
+		if strings.Contains(applied.Message, lacksRight) {
+			namespace := bounded(work.Labels[LabelTargetNamespace])
+			return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, Message: fmt.Sprintf(
+				"%s; account %s/%s of the cluster may not: %s", message, namespace, v1alpha1.DeployerAccount, remedy(namespace))}
 		}
 		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, Message: message}
 	}
 	return delivery.Observation{State: delivery.Applying, Message: "the cluster could not apply it yet"}
+}
+
+// lacksRight is what an agent says of an object that the account of its work may not apply.
+const lacksRight = "not allowed to apply"
+
+// remedy is how an account in a namespace of a cluster gets a right that it lacks.
+type remedy func(namespace string) string
+
+// byPermissions is the remedy while something is delivered.
+func byPermissions(string) string {
+	return "ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out"
+}
+
+// byBinding is the remedy for what is let go of: its application may be gone, and no role is sent for it.
+func byBinding(namespace string) string {
+	return fmt.Sprintf("give it a role there that allows it: kubectl -n %s create rolebinding fairlead-leaving --clusterrole=admin --serviceaccount=%s:%s",
+		namespace, namespace, v1alpha1.DeployerAccount)
 }
 
 // firstFailed is why the first object could not be applied that was not; nil

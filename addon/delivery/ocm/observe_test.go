@@ -183,7 +183,8 @@ func TestObserve(t *testing.T) {
 		{
 			name: "refused by executor", reason: "a right is missing", generation: 1, applied: "False",
 			manifests: []workv1.ManifestCondition{failed(web, "Failed to apply manifest: not allowed to apply the resource apps deployments, shop-prod web, will try again in 1m0s")},
-			want:      "refused Forbidden: Deployment shop-prod/web: the cluster cannot apply it: Failed to apply manifest: not allowed to apply the resource apps deployments, shop-prod web, will try again in 1m0s",
+			want: "refused Forbidden: Deployment shop-prod/web: the cluster cannot apply it: Failed to apply manifest: not allowed to apply the resource apps deployments, shop-prod web, will try again in 1m0s" +
+				"; account shop-prod/fairlead-deployer of the cluster may not: ask the platform team for a ClusterRole that allows it in spec.permissions of the environment, or leave the object out",
 		},
 		{
 			name: "invalid", reason: "the API server's words are passed on, without values, which may be secret", generation: 1, applied: "False",
@@ -366,7 +367,7 @@ func checkObservation(t *testing.T, status workv1.ManifestWorkStatus) {
 		t.Fatal(err)
 	}
 	work.Generation, work.Status = 1, status
-	if text := said(notApplied(work)); len(text) > 4096 || !utf8.ValidString(text) {
+	if text := said(notApplied(work, byPermissions)); len(text) > 4096 || !utf8.ValidString(text) {
 		t.Errorf("the message has %d bytes", len(text))
 	}
 	manifest := find(work, web)
