@@ -147,7 +147,7 @@ func (t *Target) callAsReported(wanted, current *workv1.ManifestWork) bool {
 		called, known := t.called[wanted.Namespace][id]
 		switch {
 		case !known:
-			unknown = append(unknown, byOtherNames(config)...)
+			unknown = append(unknown, byOtherNames(config, t.calledAlike(wanted.Namespace, id)...)...)
 		case called.resource != id.Resource:
 			names[id] = called.resource
 		}
@@ -157,14 +157,40 @@ func (t *Target) callAsReported(wanted, current *workv1.ManifestWork) bool {
 	return len(names)+len(unknown) > 0
 }
 
-// byOtherNames say the same of an object by the other names that it may have. What is
-// fed back of it can wait until its name is known.
-func byOtherNames(config *workv1.ManifestConfigOption) []workv1.ManifestConfigOption {
+// maxAlike is how many names are taken of other objects of a kind: a cluster has one.
+const maxAlike = 2
+
+// calledAlike are the names that a cluster gives to the resource of other objects of
+// the kind. It is one that no rule makes, or none. The caller holds the lock.
+func (t *Target) calledAlike(cluster string, id workv1.ResourceIdentifier) []string {
+	if !isCustom(id.Group) {
+		return nil
+	}
+	var names []string
+	for other, called := range t.called[cluster] {
+		if other.Group == id.Group && other.Resource == id.Resource && called.resource != id.Resource && !slices.Contains(names, called.resource) {
+			names = append(names, called.resource)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), maxAlike)]
+}
+
+// byOtherNames say the same of an object by the other names that it may have, those
+// that its cluster is known to use among them. What is fed back of it can wait until
+// its name is known.
+func byOtherNames(config *workv1.ManifestConfigOption, known ...string) []workv1.ManifestConfigOption {
 	if !isCustom(config.ResourceIdentifier.Group) {
 		return nil
 	}
+	names := otherPlurals(config.ResourceIdentifier.Resource)
+	for _, name := range known {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
 	var all []workv1.ManifestConfigOption
-	for _, plural := range otherPlurals(config.ResourceIdentifier.Resource) {
+	for _, plural := range names {
 		other := *config.DeepCopy()
 		other.ResourceIdentifier.Resource, other.FeedbackRules = plural, nil
 		all = append(all, other)

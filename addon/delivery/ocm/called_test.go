@@ -170,6 +170,29 @@ func TestStrangePluralHeldBack(t *testing.T) {
 	}
 }
 
+// TestPluralIsLearned checks that a plural that no rule makes is learned from the first
+// object of its kind that a cluster has, so that the next is treated as one of any other
+// from the start: somebody else's is not written over.
+func TestPluralIsLearned(t *testing.T) {
+	const plural = "cacheinstances"
+	s := newSpoke(t)
+	s.plurals = map[string]string{"Redis": plural}
+	first, second := custom("Redis", "cache", "small"), custom("Redis", "other", "small")
+	if slices.Contains(otherPlurals(identify(first.Content).Resource), plural) {
+		t.Fatalf("%s is guessed: the test is about one that is not", plural)
+	}
+	s.create(custom("Redis", "other", "theirs"))
+	if got := s.settle(t, unit(first)); got.State != delivery.Delivered {
+		t.Fatalf("the first: %s", said(got))
+	}
+	if got := s.rest(t, unit(first, second)); got.State != delivery.Refused || got.Reason != delivery.ReasonForeignObject {
+		t.Errorf("the second: %s, want it refused as somebody else's", said(got))
+	}
+	if got := s.sizeOf(second); got != "theirs" {
+		t.Errorf("size %v on the cluster, want that of somebody else", got)
+	}
+}
+
 // TestNamesFlap checks that a cluster which reports another name of a resource each
 // time does not get its work rewritten each time, and that it is told.
 func TestNamesFlap(t *testing.T) {
