@@ -148,6 +148,85 @@ resource "fairlead_rollout" "this" {
 	})
 }
 
+// TestDefinitionImportedBesideItsUse imports a definition whose text an application was given before: the import writes it in
+// another layout, which is no change of the application, and a definition that is another one is.
+func TestDefinitionImportedBesideItsUse(t *testing.T) {
+	plane := sharedHub(t)
+	config := func(says, given, more string) string {
+		return withProvider(plane, fmt.Sprintf(definitionFile, "shouter", says, "namespace = \"default\"\n  wait = false")+more+`
+resource "fairlead_application" "this" {
+  name        = "shouter"
+  namespace   = "default"
+  components  = { it = { type = "shouter", properties = { say = "hello" } } }
+  definitions = [`+given+`]
+}`)
+	}
+	const ref = "fairlead_definition.this.ref"
+	whole := config("", ref, "")
+	from, to := strings.Index(whole, "<<-CUE"), strings.Index(whole, "\n  CUE\n")
+	text := whole[from : to+len("\n  CUE\n")]
+	literal := `{
+    kind      = "component"
+    name      = "shouter"
+    namespace = "default"
+    cue       = ` + text + `  }`
+	begin, end := strings.Index(whole, `resource "fairlead_definition"`), strings.Index(whole, `resource "fairlead_application"`)
+	forgotten := whole[:begin] + "removed {\n  from = fairlead_definition.this\n  lifecycle {\n    destroy = false\n  }\n}\n" + strings.Replace(whole[end:], ref, literal, 1)
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		Steps: []resource.TestStep{
+			{Config: whole},
+			{Config: forgotten, ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction(thisApplication, plancheck.ResourceActionNoop),
+			}}},
+			{
+				Config: config("", ref, "import {\n  to = fairlead_definition.this\n  id = \"component/default/shouter\"\n}\n"),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					// The hub does not know that nobody is to wait.
+					plancheck.ExpectResourceAction(thisDefinition, plancheck.ResourceActionUpdate),
+					plancheck.ExpectResourceAction(thisApplication, plancheck.ResourceActionNoop),
+				}},
+			},
+			{Config: whole, ConfigPlanChecks: emptyPlan()},
+			{Config: config("!", ref, ""), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction(thisDefinition, plancheck.ResourceActionUpdate),
+				plancheck.ExpectResourceAction(thisApplication, plancheck.ResourceActionUpdate),
+			}}},
+			{Config: config("!", ref, ""), ConfigPlanChecks: emptyPlan()},
+		},
+	})
+}
+
+// TestDefinitionNamedBesideItsText changes a definition whose text is known only after apply to one of another type: with its
+// name beside it the apply ends with an error of the provider, and the hub keeps what it has.
+func TestDefinitionNamedBesideItsText(t *testing.T) {
+	plane := sharedHub(t)
+	config := func(name string) string {
+		return withProvider(plane, `
+resource "terraform_data" "text" {
+  input = "`+name+`: {type: \"trait\", description: \"It.\", attributes: {}}\ntemplate: {parameter: {}, patch: {}}"
+}
+resource "fairlead_definition" "this" {
+  kind      = "trait"
+  name      = "named"
+  namespace = "default"
+  cue       = terraform_data.text.output
+  wait      = false
+}`)
+	}
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		Steps: []resource.TestStep{
+			{Config: config("named"), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectKnownValue(thisDefinition, tfjsonpath.New("id"), knownvalue.StringExact("trait/default/named")),
+			}}},
+			{Config: config("named"), ConfigPlanChecks: emptyPlan()},
+			{Config: config("other"), ExpectError: regexp.MustCompile(`(?s)Another definition.*name:\s+is\s+"named",\s+and\s+cue\s+is\s+the\s+definition\s+of\s+the\s+trait\s+type\s+"other"`)},
+			{Config: config("named")},
+		},
+	})
+}
+
 // definitionHas checks a text in an object.
 func definitionHas(t *testing.T, objects dynamic.Interface, name string, at ...string) func(want string) resource.TestCheckFunc {
 	t.Helper()
