@@ -160,8 +160,9 @@ func installAddon(t *testing.T, plane *cluster.ControlPlane, mode string) {
 }
 
 const (
-	// addonConfig installs the addon and runs nothing of it in the hub.
-	addonConfig = "resource \"fairlead_addon\" \"hub\" {\n  replicas = 0\n}\n"
+	// addonConfig installs the addon and runs nothing of it in the hub. The roles are those that tests make for deployers.
+	addonConfig = "resource \"fairlead_addon\" \"hub\" {\n  replicas = 0\n" +
+		"  values   = { deployer = { extraRoles = [\"" + rightsRole + "\", \"" + pluralsRole + "\"] } }\n}\n"
 	// addonForgotten leaves it installed and takes it out of the state.
 	addonForgotten = "removed {\n  from = fairlead_addon.hub\n  lifecycle {\n    destroy = false\n  }\n}\n"
 )
