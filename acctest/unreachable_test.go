@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
 // notWaiting is how soon a change reaches a cluster that is there while another one is away: sooner than whoever waits for that one.
@@ -105,21 +106,50 @@ func isGone(t *testing.T, objects dynamic.ResourceInterface, name string) {
 	})
 }
 
+// patch changes the application by a JSON patch.
+func (s stray) patch(t *testing.T, f *fleet, patch string) {
+	t.Helper()
+	objects := f.on(t, v1alpha1.LocalCluster, applications).Namespace(s.name)
+	if _, err := objects.Patch(t.Context(), s.name, types.JSONPatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Edits of the application while a cluster is away.
+const (
+	editImage = `{"op":"replace","path":"/spec/components/0/properties/image","value":%q}`
+	// addMaps adds two components: one of two ConfigMaps, one of another.
+	addMaps = `[{"op":"add","path":"/spec/components/-","value":{"name":"pair","type":"k8s-objects","properties":{"objects":[
+		{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"stays"}},{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"goes"}}]}}},
+		{"op":"add","path":"/spec/components/-","value":{"name":"extra","type":"k8s-objects","properties":{"objects":[
+		{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"extra"}}]}}}]`
+	dropObject    = `{"op":"remove","path":"/spec/components/1/properties/objects/1"}`
+	dropComponent = `{"op":"remove","path":"/spec/components/2"}`
+)
+
 // TestEditsWhileAway stops the agents of one cluster and edits an application 20 times: the other cluster follows each
-// edit, and the one that was away gets the last version alone.
+// edit, and the one that was away gets the last version alone, without the object and the component that two of the edits drop.
 func TestEditsWhileAway(t *testing.T) {
 	f := sharedFleet(t)
 	s := stray{name: "edited", clusters: `"cluster1","cluster2"`}
 	s.start(t, f)
+	s.patch(t, f, addMaps)
+	all := []string{"extra", "goes", "stays"}
+	s.has(t, f, "cluster1", all...)
+	s.has(t, f, "cluster2", all...)
 	before := f.get(t, "cluster2", deployments, s.name, "web")
 	f.leave(t, "cluster2")
 	last := ""
 	for i := range 20 {
 		last = fmt.Sprintf("nginx:%d", i+1)
-		patch := fmt.Appendf(nil, `[{"op":"replace","path":"/spec/components/0/properties/image","value":%q}]`, last)
-		if _, err := f.on(t, v1alpha1.LocalCluster, applications).Namespace(s.name).Patch(t.Context(), s.name, types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
-			t.Fatal(err)
+		patches := []string{fmt.Sprintf(editImage, last)}
+		switch i {
+		case 5:
+			patches = append(patches, dropObject)
+		case 10:
+			patches = append(patches, dropComponent)
 		}
+		s.patch(t, f, "["+strings.Join(patches, ",")+"]")
 		// Nobody waits for the cluster that is away, before or after it is known to be.
 		eventually(t, notWaiting, "cluster1 to run "+last, func() error {
 			if image := s.image(t, f, "cluster1"); image != last {
@@ -131,6 +161,8 @@ func TestEditsWhileAway(t *testing.T) {
 	if image := s.image(t, f, "cluster2"); image != "nginx:0" {
 		t.Fatalf("a cluster without agents runs %s", image)
 	}
+	s.has(t, f, "cluster1", "stays")
+	s.has(t, f, "cluster2", all...)
 	eventually(t, patience, "the status to say that cluster2 is away", func() error {
 		for _, entry := range nested[[]any](s.app(t, f), "status", "services") {
 			service := entry.(map[string]any)
@@ -148,10 +180,27 @@ func TestEditsWhileAway(t *testing.T) {
 		}
 		return nil
 	})
+	s.has(t, f, "cluster2", "stays")
 	after := f.get(t, "cluster2", deployments, s.name, "web")
 	if after.GetUID() != before.GetUID() || after.GetGeneration() != before.GetGeneration()+1 {
 		t.Errorf("generation %d after %d, same object %t: want one change, to the last version", after.GetGeneration(), before.GetGeneration(), after.GetUID() == before.GetUID())
 	}
+}
+
+// has waits until the application has those ConfigMaps on a cluster and no other.
+func (s stray) has(t *testing.T, f *fleet, cluster string, names ...string) {
+	t.Helper()
+	eventually(t, patience, fmt.Sprintf("the ConfigMaps %q on %s", names, cluster), func() error {
+		list, err := f.on(t, cluster, configMaps).Namespace(s.name).List(t.Context(), metav1.ListOptions{LabelSelector: v1beta1.LabelAppName + "=" + s.name})
+		if err != nil {
+			return err
+		}
+		var found []string
+		for _, live := range list.Items {
+			found = append(found, live.GetName())
+		}
+		return equal("ConfigMaps", names, found)
+	})
 }
 
 // TestDeleteWhileAway deletes applications of both policies while their cluster is away. What is not waited for stays
