@@ -101,10 +101,15 @@ func (s solo) works(t *testing.T) []unstructured.Unstructured {
 // here, so that the application is not ready.
 func (s solo) letsGo(t *testing.T) error {
 	t.Helper()
-	if n := len(s.works(t)); n < 2 {
-		return fmt.Errorf("%d works", n)
+	return letGo(s.works(t), 2)
+}
+
+// letGo says whether at least so many works of an application are applied and none has replicas of a Deployment.
+func letGo(found []unstructured.Unstructured, least int) error {
+	if len(found) < least {
+		return fmt.Errorf("%d works", len(found))
 	}
-	for _, work := range s.works(t) {
+	for _, work := range found {
 		if strings.Contains(fmt.Sprint(nested[map[string]any](&work, "spec", "workload")), "replicas:") {
 			return errors.New(work.GetName() + " has them")
 		}
