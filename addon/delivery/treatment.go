@@ -21,14 +21,18 @@ func (u Unit) Treatment(i int) policy.Treatment {
 	return policy.Treatment{Removal: UsualRemoval(u.Result.Objects[i].GroupVersionKind().GroupKind())}
 }
 
-// treat says of each object of the plan how it is treated. Autoscalers are
-// looked for in all units of a place: theirs may be a component of its own.
+// treat says of each object of the plan how it is treated. Autoscalers are looked for
+// in all units of a namespace: theirs may be a component of its own, and of another
+// environment that delivers there too.
 func (p *Plan) treat(policies func(policy.Resource) policy.Treatment) {
-	scaled := map[Place][]scaleTarget{}
+	scaled := map[TenantKey][]scaleTarget{}
+	keyOf := func(unit Unit) TenantKey {
+		return TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}
+	}
 	for _, unit := range p.Units {
 		for _, object := range unit.Result.Objects {
 			if target, ok := scaleTargetOf(object); ok {
-				scaled[unit.Place] = append(scaled[unit.Place], target)
+				scaled[keyOf(unit)] = append(scaled[keyOf(unit)], target)
 			}
 		}
 	}
@@ -36,7 +40,7 @@ func (p *Plan) treat(policies func(policy.Resource) policy.Treatment) {
 		unit := &p.Units[i]
 		unit.Treatments = make([]policy.Treatment, len(unit.Result.Objects))
 		for j, object := range unit.Result.Objects {
-			unit.Treatments[j] = treatment(object, policies, scaled[unit.Place])
+			unit.Treatments[j] = treatment(object, policies, scaled[keyOf(*unit)])
 		}
 	}
 }

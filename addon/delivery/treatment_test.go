@@ -27,6 +27,7 @@ func TestPlanTreat(t *testing.T) {
 	held := policy.Treatment{Removal: policy.RemoveOnUpdate, Held: []policy.HeldField{{Path: "spec.replicas", Omit: true}}}
 	usual := policy.Treatment{Removal: policy.RemoveOnUpdate}
 	here, there := Place{Environment: "prod", Cluster: "c1", Namespace: "shop"}, Place{Environment: "prod", Cluster: "c2", Namespace: "shop"}
+	beside := Place{Environment: "scaling", Cluster: "c1", Namespace: "shop"}
 	reference := map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 	for _, c := range []struct {
 		reason   string
@@ -47,6 +48,7 @@ func TestPlanTreat(t *testing.T) {
 		{reason: "an autoscaler of another component writes the replicas", object: web, scaler: scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: here, want: held},
 		{reason: "old versions of autoscalers count", object: web, scaler: scaling("autoscaling/v1", "HorizontalPodAutoscaler", reference), place: here, want: held},
 		{reason: "KEDA's target is a Deployment unless it says otherwise", object: web, scaler: scaling("keda.sh/v1alpha1", "ScaledObject", map[string]any{"name": "web"}), place: here, want: held},
+		{reason: "an autoscaler by another environment in the same namespace writes them too", object: web, scaler: scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: beside, want: held},
 		{reason: "an autoscaler on another cluster says nothing", object: web, scaler: scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: there, want: usual},
 		{
 			reason: "an autoscaler of another workload says nothing", object: web,

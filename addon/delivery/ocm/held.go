@@ -459,14 +459,22 @@ func (t *Target) keepWorks(ctx context.Context, unit delivery.Unit) (map[string]
 
 // isTaken says that a field is held by somebody other than the work that is to
 // let go of it: by the work that takes it over, or by whoever set it to another
-// value.
-func isTaken(keep *workv1.ManifestWork) bool {
+// value. Who set a part of it alone does not hold the rest, which would go.
+func (h handover) isTaken(keep *workv1.ManifestWork) bool {
 	reported := appliedCondition(keep)
 	if reported == nil || reported.ObservedGeneration != keep.Generation || !keep.DeletionTimestamp.IsZero() {
 		return false
 	}
 	failed := firstFailed(keep)
-	return reported.Status == metav1.ConditionTrue || failed != nil && strings.Contains(failed.Message, "conflict")
+	return reported.Status == metav1.ConditionTrue || failed != nil && strings.Contains(failed.Message, "conflict") && !h.isWithin(failed.Message)
+}
+
+// isWithin says that a conflict is about a part of the field. The API server names the
+// fields of a conflict from the beginning, with keys in place of indexes, so that this
+// shows of fields that are in no list: of a list that has keys after all, since nobody
+// but the API server knows that of kinds that are not Kubernetes' own, and of a map.
+func (h handover) isWithin(conflict string) bool {
+	return !strings.Contains(h.name, "[") && (strings.Contains(conflict, "."+h.name+"[") || strings.Contains(conflict, "."+h.name+"."))
 }
 
 // handOver writes the works that take fields over, says which are taken, and
@@ -495,7 +503,7 @@ func (t *Target) handOver(ctx context.Context, unit delivery.Unit, pending []han
 			return nil, err
 		}
 		// What ensure looked at is what it wrote last, unless it wrote just now.
-		taken[h.index()] = keep != nil && isTaken(keep) && (said.State == delivery.Delivered || said.Reason == delivery.ReasonApplyFailed)
+		taken[h.index()] = keep != nil && h.isTaken(keep) && (said.State == delivery.Delivered || said.Reason == delivery.ReasonApplyFailed)
 	}
 	for _, index := range sortedIndexes(keeps) {
 		if !isLetGo(keeps[index], works) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -617,4 +618,35 @@ func (s *spoke) dropAll(t *testing.T) {
 		s.pass(time.Second)
 	}
 	t.Fatal("it does not come to rest")
+}
+
+// TestTakenField checks whose conflict means that a field is somebody else's already.
+func TestTakenField(t *testing.T) {
+	conflict := func(field string) string {
+		return `Apply failed with 1 conflict: conflict with "kubectl-edit" using example.com/v1: ` + field
+	}
+	for _, c := range []struct {
+		reason, name, failed string
+		want                 bool
+	}{
+		{"it was applied", "spec.replicas", "", true},
+		{"somebody set it", "spec.replicas", conflict(".spec.replicas"), true},
+		{"it was refused for something else", "spec.replicas", "quota exceeded", false},
+		{"somebody set all of a list", "spec.args", conflict(".spec.args"), true},
+		{"somebody set one item of a list, whose others would go", "spec.containers", conflict(`.spec.containers[name="web"].image`), false},
+		{"somebody set one key of a map", "spec.labels", conflict(".spec.labels.team"), false},
+		{"somebody set what begins alike", "spec.port", conflict(".spec.ports"), true},
+		{"in an item", "spec.containers[name=web].image", conflict(`.spec.containers[name="web"].image`), true},
+	} {
+		work := &workv1.ManifestWork{ObjectMeta: metav1.ObjectMeta{Generation: 1}}
+		status := metav1.ConditionTrue
+		if c.failed != "" {
+			status = metav1.ConditionFalse
+		}
+		work.Status.Conditions = []metav1.Condition{{Type: workv1.WorkApplied, Status: status, ObservedGeneration: 1}}
+		work.Status.ResourceStatus.Manifests = []workv1.ManifestCondition{{Conditions: []metav1.Condition{{Type: workv1.ManifestApplied, Status: status, Message: c.failed}}}}
+		if got := (handover{name: c.name}).isTaken(work); got != c.want {
+			t.Errorf("taken %t, want %t, since %s", got, c.want, c.reason)
+		}
+	}
 }

@@ -126,6 +126,8 @@ func (t *Target) shrink(ctx context.Context, work *workv1.ManifestWork) (deliver
 	if err != nil {
 		return delivery.Observation{}, err
 	}
+	// What is left of it stays: a removal of that, at some time, has all of its patience.
+	delete(wanted.Annotations, annotationLeaving)
 	t.partWithout(work, kept)
 	return t.update(ctx, wanted, work)
 }

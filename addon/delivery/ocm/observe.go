@@ -174,6 +174,7 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 		}
 		addObserved(&observation, object, askedOf(values, forms[i].feedback))
 	}
+	t.mended(client.ObjectKeyFromObject(work))
 	return observation, nil
 }
 

@@ -317,7 +317,7 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 	delete(t.unseen, key)
 	t.forgetCreated(work)
 	t.forgetNames(work)
-	t.noteRemoval(work)
+	t.noteRemoval(work, t.Clock.Now())
 	if work.Labels[LabelPurpose] != PurposeTenant {
 		return
 	}
@@ -333,36 +333,41 @@ func (t *Target) deleted(work *workv1.ManifestWork) {
 }
 
 // noteTerminating notes in which tenant something is on its way out, which a manager
-// before this one may have deleted.
+// before this one may have deleted. Its cluster can keep it, but not make it younger.
 func (t *Target) noteTerminating(work *workv1.ManifestWork) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.noteRemoval(work)
+	t.noteRemoval(work, work.DeletionTimestamp.Time)
 }
 
-// noteRemoval notes in which tenant something of a hub namespace was removed. The caller holds the lock.
-func (t *Target) noteRemoval(work *workv1.ManifestWork) {
+// noteRemoval notes in which tenant something of a hub namespace was removed, and when. The caller holds the lock.
+func (t *Target) noteRemoval(work *workv1.ManifestWork, removed time.Time) {
 	if !holdsObjects(work) || !genuine(work) {
 		return
 	}
 	now := t.Clock.Now()
 	maps.DeleteFunc(t.proven, func(_ tenantOf, at time.Time) bool { return now.Sub(at) > provenFor })
+	if now.Sub(removed) > provenFor {
+		return
+	}
 	t.proveLocked(tenantOf{
 		source: work.Labels[v1beta1.LabelAppNamespace],
 		key:    delivery.TenantKey{Cluster: work.Namespace, Namespace: work.Labels[LabelTargetNamespace]},
-	})
+	}, removed)
 }
 
 // prove notes that a tenant is a hub namespace's.
 func (t *Target) prove(of tenantOf) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.proveLocked(of)
+	t.proveLocked(of, t.Clock.Now())
 }
 
-func (t *Target) proveLocked(of tenantOf) {
+func (t *Target) proveLocked(of tenantOf, at time.Time) {
 	if t.proven == nil {
 		t.proven = map[tenantOf]time.Time{}
 	}
-	t.proven[of] = t.Clock.Now()
+	if last, ok := t.proven[of]; !ok || at.After(last) {
+		t.proven[of] = at
+	}
 }

@@ -244,12 +244,15 @@ func TestReleaseAfterARestart(t *testing.T) {
 	h := newHub(t)
 	h.makeTenant(t, tenant)
 	h.deliver(t, deployment("web", "nginx:1"))
-	h.hold(t, webWork)
-	h.setApplied(t, webWork, 0)
+	for _, name := range []string{webWork, TenantWorkName(tenant.Namespace)} {
+		h.hold(t, name)
+		h.setApplied(t, name, 0)
+	}
 	record := h.recordOfWeb(t)
 	if got, err := h.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil || got.State != delivery.Applying {
 		t.Fatalf("got %+v, %v, want it to be on its way out", got, err)
 	}
+	h.clock.SetTime(h.work(t, webWork).DeletionTimestamp.Time)
 	h.restart()
 	if got, err := h.ReleaseTenant(t.Context(), tenant.TenantKey); err != nil || !got.Unproven {
 		t.Errorf("got %+v, %v, want a manager that has seen nothing to wait for nothing", got, err)
@@ -259,5 +262,12 @@ func TestReleaseAfterARestart(t *testing.T) {
 	}
 	if got, err := h.ReleaseTenant(t.Context(), tenant.TenantKey); err != nil || got.Unproven {
 		t.Errorf("got %+v, %v, want it to be waited for: something of the namespace goes there", got, err)
+	}
+	h.pass(provenFor + time.Hour)
+	if _, err := h.Remove(t.Context(), record, delivery.RemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.ReleaseTenant(t.Context(), tenant.TenantKey); err != nil || !got.Unproven {
+		t.Errorf("got %+v, %v, want nobody to wait for it any longer: its cluster may keep what was deleted as long as it likes", got, err)
 	}
 }

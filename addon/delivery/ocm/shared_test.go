@@ -6,6 +6,7 @@ package ocm
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -288,6 +289,14 @@ func TestSharedBesideKept(t *testing.T) {
 	}
 	if s.objects[identify(service("kept").Content)] == nil {
 		t.Error("the Service is gone, which is to stay until its application goes")
+	}
+	records, err := s.Records(t.Context(), ownerOf("store"))
+	if err != nil || len(records) != 1 {
+		t.Fatalf("records %v, %v: want the one with what is kept", records, err)
+	}
+	_, name, _ := strings.Cut(records[0].ID, "/")
+	if since := s.work(t, name).Annotations[annotationLeaving]; since != "" {
+		t.Errorf("the work is on its way out since %s, want it to stay: its removal would not be waited for", since)
 	}
 }
 

@@ -43,6 +43,10 @@ const (
 	// again: at once the first time, and ever later while somebody keeps undoing it.
 	firstRepair = 2 * time.Second
 	maxRepair   = 5 * time.Minute
+	// heldRepair is how long a repair holds that nobody undoes, and maxAfresh how often
+	// the next is then as quick as the first one.
+	heldRepair = 3 * time.Second
+	maxAfresh  = 20
 	// conflictRetry is when it is looked again whether what is somebody else's is
 	// free: nothing tells of it.
 	conflictRetry = 10 * time.Second
@@ -1043,14 +1047,16 @@ func (t *Target) touch(ctx context.Context, work *workv1.ManifestWork) (time.Dur
 type repair struct {
 	last     time.Time
 	interval time.Duration // until it may be asked for again
+	// good is since when all of it is as it was delivered, zero while it is not.
+	good time.Time
+	// afresh is how often a repair that had held was no reason to wait longer.
+	afresh int
 }
 
 // tooSoon is how long to wait before the work may be touched again. The label
 // says when it was last, also by a manager that ran before this one.
 func (t *Target) tooSoon(work *workv1.ManifestWork, now time.Time) time.Duration {
-	t.mu.Lock()
-	interval := max(firstRepair, t.repairs[client.ObjectKeyFromObject(work)].interval)
-	t.mu.Unlock()
+	interval := max(firstRepair, t.undone(client.ObjectKeyFromObject(work), now))
 	last, err := strconv.ParseInt(work.Labels[v1alpha1.LabelReapply], 10, 64)
 	if err != nil {
 		return 0
@@ -1061,6 +1067,36 @@ func (t *Target) tooSoon(work *workv1.ManifestWork, now time.Time) time.Duration
 		return 0
 	}
 	return max(0, interval-age)
+}
+
+// mended notes that all of a work is as it was delivered.
+func (t *Target) mended(key types.NamespacedName) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last, ok := t.repairs[key]; ok && last.good.IsZero() {
+		last.good = t.Clock.Now()
+		t.repairs[key] = last
+	}
+}
+
+// undone notes that a work is not as it was delivered, and returns the time until it may
+// be repaired again. A repair that held for a while was undone by somebody else than the
+// one before, as by a person who edits one object after the other; a controller that
+// undoes each is repaired less and less often.
+func (t *Target) undone(key types.NamespacedName, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, ok := t.repairs[key]
+	if !ok || last.good.IsZero() {
+		return last.interval
+	}
+	if now.Sub(last.good) >= heldRepair && last.afresh < maxAfresh {
+		last.interval = 0
+		last.afresh++
+	}
+	last.good = time.Time{}
+	t.repairs[key] = last
+	return last.interval
 }
 
 // touched notes a repair and returns when the next may come: after twice the
@@ -1076,8 +1112,9 @@ func (t *Target) touched(key types.NamespacedName, now time.Time) time.Duration 
 			delete(t.repairs, other)
 		}
 	}
-	interval := min(max(firstRepair, 2*t.repairs[key].interval), maxRepair)
-	t.repairs[key] = repair{last: now, interval: interval}
+	before := t.repairs[key]
+	interval := min(max(firstRepair, 2*before.interval), maxRepair)
+	t.repairs[key] = repair{last: now, interval: interval, afresh: before.afresh}
 	return interval
 }
 

@@ -770,3 +770,51 @@ func TestConflictOfNewWorks(t *testing.T) {
 type blind struct{ client.Reader }
 
 func (blind) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
+
+// TestRepairsAfterEachOther checks that who edits one object after the other finds each
+// repaired as soon as the first, and that what is undone at once is not, nor for ever.
+func TestRepairsAfterEachOther(t *testing.T) {
+	tests := []struct {
+		reason string
+		held   time.Duration // for how long all is well after a repair
+		edits  int
+		most   time.Duration // until the last is repaired
+	}{
+		{"a person edits now and then", heldRepair, maxAfresh, firstRepair},
+		{"a controller undoes it at once", time.Second, 12, maxRepair},
+		{"a controller undoes it now and then", heldRepair, maxAfresh + 12, maxRepair},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			h := newHub(t)
+			web := deployment("web", "nginx:1")
+			name := h.delivered(t, unit(web))
+			report := func(available metav1.ConditionStatus) {
+				h.setStatus(t, name, workv1.ManifestWorkStatus{
+					Conditions: []metav1.Condition{h.appliedAt(1, "True", time.Minute)},
+					ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{
+						reported(web, available, text(revisionName, web.Digest()), integer(".status.readyReplicas", 2)),
+					}},
+				})
+				h.writes = nil
+			}
+			var took time.Duration
+			for range test.edits {
+				report("False")
+				for took = 0; len(h.writes) == 0; took += time.Second {
+					if h.deliver(t, web); len(h.writes) == 0 {
+						h.pass(time.Second)
+					}
+				}
+				report("True")
+				if got := h.deliver(t, web); got.State != delivery.Delivered {
+					t.Fatalf("got %s after a repair", said(got))
+				}
+				h.pass(test.held)
+			}
+			if took -= time.Second; took > test.most || test.most == maxRepair && took < time.Minute {
+				t.Errorf("the last of %d was repaired after %s, want at most %s", test.edits, took, test.most)
+			}
+		})
+	}
+}
