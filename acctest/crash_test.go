@@ -30,7 +30,7 @@ import (
 
 const (
 	// crashes is at how many writes the manager is killed, of each part of a delivery's life, unless the test is to be long.
-	crashes = 3
+	crashes = 6
 	// crashSettling is how long the last reports of state may take to be written, and crashQuiet how long nothing may be
 	// written after that.
 	crashSettling = 2 * time.Second
@@ -335,10 +335,11 @@ func (s *sweep) read(ctx context.Context, clusterName string, kind schema.GroupV
 	return client.Resource(kind).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
-// stateOf is all that there is of an application, by its place and name, without what differs from one run to the next.
+// stateOf is all that there is of an application, by its place and name, without what differs from one run to the next. What
+// has the same place and name, as a second work of the same objects would, is numbered in the order of its content.
 func (s *sweep) stateOf(t *testing.T, namespace string) map[string]string {
 	t.Helper()
-	state := map[string]string{}
+	found := map[string][]string{}
 	for _, place := range []struct {
 		cluster, namespace string
 		kinds              []schema.GroupVersionResource
@@ -356,12 +357,26 @@ func (s *sweep) stateOf(t *testing.T, namespace string) map[string]string {
 			for i := range list.Items {
 				if of, text := stable(t, &list.Items[i]); kind != works || strings.Contains(text, namespace) {
 					name := strings.Join([]string{place.cluster, kind.Resource, place.namespace, of}, " ")
-					state[strings.ReplaceAll(name, namespace, "NAMESPACE")] = strings.ReplaceAll(text, namespace, "NAMESPACE")
+					name = strings.ReplaceAll(name, namespace, "NAMESPACE")
+					found[name] = append(found[name], strings.ReplaceAll(text, namespace, "NAMESPACE"))
 				}
 			}
 		}
 	}
-	return state
+	return numbered(found)
+}
+
+// numbered gives each of several contents of one name a name of its own.
+func numbered(found map[string][]string) map[string]string {
+	all := map[string]string{}
+	for name, contents := range found {
+		slices.Sort(contents)
+		all[name] = contents[0]
+		for i, content := range contents[1:] {
+			all[fmt.Sprintf("%s #%d", name, i+2)] = content
+		}
+	}
+	return all
 }
 
 // stable is the name and content of an object without identities, digests, versions and times. Names of works end with a digest
