@@ -30,7 +30,7 @@ const (
 	// cpuGoal is the processor time for one application, in seconds, and idleGoal the cores that are taken when nothing is to do.
 	cpuGoal  = 0.02
 	idleGoal = 0.005
-	// memoryGoal is the memory of a manager that is idle, in MiB.
+	// memoryGoal is the memory of a manager that is idle, in MB.
 	memoryGoal = 100
 	// statusGoal is how often the status of one application may be written until it runs.
 	statusGoal = 3
@@ -56,14 +56,14 @@ func TestConverge(t *testing.T) {
 		figure{Workload: workload, Name: "CPU of the API server, each", Value: spent.server.Seconds() / count, Unit: "s"},
 		figure{Workload: workload, Name: "writes of the addon, each", Value: float64(spent.writes) / count, Unit: ""},
 		figure{Workload: workload, Name: "writes of the status, each", Value: float64(spent.status) / count, Unit: "", Goal: statusGoal},
-		figure{Workload: workload, Name: "memory of the addon", Value: float64(spent.peak) / (1 << 20), Unit: "MiB at most"},
+		figure{Workload: workload, Name: "memory of the addon", Value: float64(spent.peak) / 1e6, Unit: "MB at most"},
 	)
 	idle, after := h.isQuiet(t)
 	workload = fmt.Sprintf("%d applications on local, idle for %s", c.applications, *size.idle)
 	figures.add(
 		figure{Workload: workload, Name: "writes of the addon", Value: 0, Unit: "", Unwanted: true},
 		figure{Workload: workload, Name: "cores taken by the addon", Value: idle.Seconds() / size.idle.Seconds(), Unit: "", Goal: idleGoal},
-		figure{Workload: workload, Name: "memory of the addon", Value: float64(after.resident) / (1 << 20), Unit: "MiB", Goal: memoryGoal},
+		figure{Workload: workload, Name: "memory of the addon", Value: float64(after.resident) / 1e6, Unit: "MB", Goal: memoryGoal},
 	)
 }
 

@@ -225,7 +225,7 @@ func (f *fanOut) measure(t *testing.T, step string, perCluster int, do func(), n
 		figure{Workload: workload, Name: "size of the status", Value: float64(len(status)), Unit: "bytes", Goal: maxStatusSize},
 		figure{Workload: workload, Name: "CPU of the addon", Value: (after.cpu - before.cpu).Seconds(), Unit: "s"},
 		figure{Workload: workload, Name: "CPU of the API server", Value: (serverAfter.cpu - serverBefore.cpu).Seconds(), Unit: "s"},
-		figure{Workload: workload, Name: "memory of the addon", Value: float64(after.peak) / (1 << 20), Unit: "MiB at most"},
+		figure{Workload: workload, Name: "memory of the addon", Value: float64(after.peak) / 1e6, Unit: "MB at most"},
 	)
 	t.Logf("%s: %v", step, tally(writes))
 }
