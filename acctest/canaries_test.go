@@ -207,18 +207,19 @@ func (f *fleet) talk(t *testing.T) talkative {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.restart(t, "--log-level=trace", "--metrics-secure=false", "--metrics-bind-address="+address)
-	t.Cleanup(func() { f.restart(t) })
+	f.restart(t, raceDetector, "--log-level=trace", "--metrics-secure=false", "--metrics-bind-address="+address)
+	t.Cleanup(func() { f.restart(t, raceDetector) })
 	return talkative{fleet: f, address: address}
 }
 
-// restart ends the manager and starts it with arguments beside the usual ones.
-func (f *fleet) restart(t *testing.T, args ...string) {
+// restart ends the manager and starts it, with the race detector in it or without, with arguments beside the usual ones.
+func (f *fleet) restart(t *testing.T, race bool, args ...string) {
 	t.Helper()
+	binary := binaries.path(t, race)
 	if err := f.manager.stop(); err != nil {
 		t.Fatalf("stop the manager: %v", err)
 	}
-	m, err := startManager(context.Background(), f.env.Hub(), binaries.path(t, raceDetector), f.env.Dir, args...)
+	m, err := startManager(context.Background(), f.env.Hub(), binary, f.env.Dir, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,6 +74,19 @@ func sharedFleet(t *testing.T) *fleet {
 	return f
 }
 
+// measuredFleet returns the shared fleet, whose manager has no race detector until the end of the test: for tests of how fast
+// or how large it is.
+func measuredFleet(t *testing.T) *fleet {
+	t.Helper()
+	f := wholeFleet.get(t)
+	if raceDetector {
+		f.restart(t, false)
+		t.Cleanup(func() { f.restart(t, true) })
+	}
+	f.watch(t)
+	return f
+}
+
 func (o *fleetOnce) get(t *testing.T) *fleet {
 	t.Helper()
 	o.mutex.Lock()

@@ -22,9 +22,12 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 )
 
+// touchLimit is how soon an object on a cluster is as it was when feedback shows that it is not.
+const touchLimit = 2 * time.Second
+
 // TestRepair undoes what people do by hand to delivered objects and works, within seconds.
 func TestRepair(t *testing.T) {
-	f := sharedFleet(t)
+	f := measuredFleet(t)
 	s := shop{name: "repair", image: "nginx:1"}
 	check := func(name string, do func(*testing.T)) resource.TestCheckFunc {
 		return func(*terraform.State) error {
@@ -41,10 +44,10 @@ func TestRepair(t *testing.T) {
 			Check: resource.ComposeAggregateTestCheckFunc(
 				s.runs(t, f, s.everywhere()...),
 				// Right after the delivery, when there is the most to take it for.
-				check("EditedOnACluster", func(t *testing.T) { s.editedOnACluster(t, f) }),
+				check("EditedOnACluster", func(t *testing.T) { s.editedOnACluster(t, f, "cluster3") }),
 				check("DeletedOnTheHub", func(t *testing.T) { s.deletedOnTheHub(t, f) }),
 				check("EditedOnTheHub", func(t *testing.T) { s.editedOnTheHub(t, f) }),
-				check("DeletedOnACluster", func(t *testing.T) { s.deletedOnACluster(t, f) }),
+				check("DeletedOnACluster", func(t *testing.T) { s.deletedOnACluster(t, f, "cluster1") }),
 				check("WorkEdited", func(t *testing.T) { s.workEdited(t, f) }),
 				check("WorkDeleted", func(t *testing.T) { s.workDeleted(t, f) }),
 				check("RunsAgain", func(t *testing.T) {
@@ -93,8 +96,9 @@ func (s shop) editedOnTheHub(t *testing.T, f *fleet) {
 }
 
 // deletedOnACluster deletes what was delivered to a managed cluster, and measures from the moment when the hub can know.
-func (s shop) deletedOnACluster(t *testing.T, f *fleet) {
-	at := s.prod("cluster1")[0]
+func (s shop) deletedOnACluster(t *testing.T, f *fleet, clusterName string) {
+	t.Helper()
+	at := s.prod(clusterName)[0]
 	before := s.uids(t, f, at)
 	work, written := s.work(t, f, at.cluster), f.auditFromNow(t)
 	missing := f.firstChange(t, v1alpha1.LocalCluster, works, work, func(work *unstructured.Unstructured) bool { return reports(work, "deployments", "False") })
@@ -106,18 +110,10 @@ func (s shop) deletedOnACluster(t *testing.T, f *fleet) {
 		t.Fatal(err)
 	}
 	known := missing(t, "the feedback that the Deployment is missing")
-	if took := back(t, "the Deployment to be back").Sub(known); took > touchLimit() {
-		t.Errorf("the Deployment was back %s after the hub could know that it was gone, want at most %s", took, touchLimit())
+	if took := back(t, "the Deployment to be back").Sub(known); took > touchLimit {
+		t.Errorf("the Deployment was back %s after the hub could know that it was gone, want at most %s", took, touchLimit)
 	}
 	s.isTouchedOnce(t, f, at.cluster, written, func(work *unstructured.Unstructured) bool { return reports(work, "deployments", "True") })
-}
-
-// touchLimit is how soon an object is as it was when feedback shows that it is not. The race detector takes its time.
-func touchLimit() time.Duration {
-	if raceDetector {
-		return repairLimit
-	}
-	return 2 * time.Second
 }
 
 // isTouchedOnce waits until a work reports what it did before somebody interfered, and checks that it was written once for that.
@@ -136,8 +132,9 @@ func (s shop) isTouchedOnce(t *testing.T, f *fleet, clusterName string, written 
 }
 
 // editedOnACluster changes what was delivered to a managed cluster, in a field that is fed back, and measures from that feedback.
-func (s shop) editedOnACluster(t *testing.T, f *fleet) {
-	at := s.prod("cluster3")[0]
+func (s shop) editedOnACluster(t *testing.T, f *fleet, clusterName string) {
+	t.Helper()
+	at := s.prod(clusterName)[0]
 	before := s.uids(t, f, at)
 	work, written := s.work(t, f, at.cluster), f.auditFromNow(t)
 	shown := f.firstChange(t, v1alpha1.LocalCluster, works, work, func(work *unstructured.Unstructured) bool {
@@ -150,8 +147,8 @@ func (s shop) editedOnACluster(t *testing.T, f *fleet) {
 	}
 	back := f.firstChange(t, at.cluster, deployments, edited, func(live *unstructured.Unstructured) bool { return nested[int64](live, "spec", "replicas") == 2 })
 	known := shown(t, "the feedback that the Deployment was edited")
-	if took := back(t, "the Deployment to be as it was").Sub(known); took > touchLimit() {
-		t.Errorf("the Deployment was as before %s after the hub could know that it was edited, want at most %s", took, touchLimit())
+	if took := back(t, "the Deployment to be as it was").Sub(known); took > touchLimit {
+		t.Errorf("the Deployment was as before %s after the hub could know that it was edited, want at most %s", took, touchLimit)
 	}
 	if after := s.uids(t, f, at); after[at] != before[at] {
 		t.Error("the Deployment was made anew")
