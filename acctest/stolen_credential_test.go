@@ -194,20 +194,68 @@ func (f *fleet) staysSmall(t *testing.T) func(*testing.T) {
 	}
 }
 
-// others are all objects that a report of cluster1 must not change, in full.
+// others are all that a report of cluster1 must not change, by its place and name.
 func (w *team) others(t *testing.T) map[string]string {
 	t.Helper()
-	found := map[string]string{"application": asJSON(t, w.fleet.get(t, v1alpha1.LocalCluster, applications, w.name, "bystander"))}
-	for _, name := range []string{"cluster2", "cluster3"} {
-		list, err := w.hub.Resource(works).Namespace(name).List(t.Context(), metav1.ListOptions{})
+	found := w.otherServices(t)
+	found["bystander"] = asJSON(t, w.fleet.get(t, v1alpha1.LocalCluster, applications, w.name, "bystander"))
+	whole := func(object *unstructured.Unstructured) any { return object.Object }
+	status := func(object *unstructured.Unstructured) any { return object.Object["status"] }
+	of := w.name + "-others"
+	for _, at := range []struct {
+		cluster, namespace string
+		kind               schema.GroupVersionResource
+		compared           func(*unstructured.Unstructured) any
+	}{
+		{v1alpha1.LocalCluster, "cluster2", works, whole},
+		{v1alpha1.LocalCluster, "cluster3", works, whole},
+		{v1alpha1.LocalCluster, "", managedClusters, status},
+		{v1alpha1.LocalCluster, "", environments, status},
+		{v1alpha1.LocalCluster, "", bindings, status},
+		// The bystander's objects, and the target's where nobody forges.
+		{v1alpha1.LocalCluster, of, deployments, delivered},
+		{"cluster2", of, deployments, delivered},
+		{"cluster2", w.name + "-all", deployments, delivered},
+		{"cluster3", w.name + "-all", deployments, delivered},
+	} {
+		list, err := w.fleet.on(t, at.cluster, at.kind).Namespace(at.namespace).List(t.Context(), metav1.ListOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		if len(list.Items) == 0 {
+			t.Errorf("%s: no %s in namespace %q", at.cluster, at.kind.Resource, at.namespace)
+		}
 		for i := range list.Items {
-			found[name+"/"+list.Items[i].GetName()] = asJSON(t, &list.Items[i])
+			key := strings.Join([]string{at.cluster, at.kind.Resource, at.namespace, list.Items[i].GetName()}, " ")
+			found[key] = asJSON(t, at.compared(&list.Items[i]))
 		}
 	}
 	return found
+}
+
+// otherServices are the states of the target's component in places that are not cluster1's.
+func (w *team) otherServices(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, entry := range nested[[]any](w.fleet.get(t, v1alpha1.LocalCluster, applications, w.name, "target"), "status", "services") {
+		service := &unstructured.Unstructured{Object: entry.(map[string]any)}
+		if name := nested[string](service, "cluster"); name != "cluster1" {
+			found[fmt.Sprintf("target: %s on %s", nested[string](service, "name"), name)] = asJSON(t, entry)
+		}
+	}
+	if len(found) != 2 {
+		t.Errorf("the target says of %d places beside cluster1 how they are, want cluster2 and cluster3: %v", len(found), found)
+	}
+	return found
+}
+
+// delivered is an object without what its cluster's controllers write: what is left has an identity, a generation and content.
+func delivered(object *unstructured.Unstructured) any {
+	kept := object.DeepCopy()
+	unstructured.RemoveNestedField(kept.Object, "status")
+	kept.SetResourceVersion("")
+	kept.SetManagedFields(nil)
+	return kept.Object
 }
 
 // forgery is a status that a cluster makes up for a work.

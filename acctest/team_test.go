@@ -124,10 +124,10 @@ func imageOf(deployment *unstructured.Unstructured) string {
 	return image
 }
 
-// asJSON is an object in the form in which it was read.
-func asJSON(t *testing.T, object *unstructured.Unstructured) string {
+// asJSON is an object, or a part of one, in the form in which it was read.
+func asJSON(t *testing.T, value any) string {
 	t.Helper()
-	content, err := json.Marshal(object)
+	content, err := json.Marshal(value)
 	if err != nil {
 		t.Fatal(err)
 	}
