@@ -22,8 +22,14 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 )
 
-// touchLimit is how soon an object on a cluster is as it was when feedback shows that it is not.
-const touchLimit = 2 * time.Second
+const (
+	// touchLimit is how soon an object on a cluster is as it was when feedback shows that it is not.
+	touchLimit = 2 * time.Second
+	// repairHolds is longer than a repair must hold for the next to be as quick. The addon counts from when it has read of it.
+	repairHolds = 3500 * time.Millisecond
+	// repairsInARow is how often the same object is deleted or edited after that.
+	repairsInARow = 6
+)
 
 // TestRepair undoes what people do by hand to delivered objects and works, within seconds.
 func TestRepair(t *testing.T) {
@@ -48,6 +54,7 @@ func TestRepair(t *testing.T) {
 				check("DeletedOnTheHub", func(t *testing.T) { s.deletedOnTheHub(t, f) }),
 				check("EditedOnTheHub", func(t *testing.T) { s.editedOnTheHub(t, f) }),
 				check("DeletedOnACluster", func(t *testing.T) { s.deletedOnACluster(t, f, "cluster1") }),
+				check("AgainAndAgain", func(t *testing.T) { s.againAndAgain(t, f, "cluster1") }),
 				check("WorkEdited", func(t *testing.T) { s.workEdited(t, f) }),
 				check("WorkDeleted", func(t *testing.T) { s.workDeleted(t, f) }),
 				check("RunsAgain", func(t *testing.T) {
@@ -114,6 +121,55 @@ func (s shop) deletedOnACluster(t *testing.T, f *fleet, clusterName string) {
 		t.Errorf("the Deployment was back %s after the hub could know that it was gone, want at most %s", took, touchLimit)
 	}
 	s.isTouchedOnce(t, f, at.cluster, written, func(work *unstructured.Unstructured) bool { return reports(work, "deployments", "True") })
+}
+
+// againAndAgain deletes and edits one object in turn, each time when the last repair has held for a while, as somebody does who
+// works on a cluster by hand: the last is undone as soon as the first.
+func (s shop) againAndAgain(t *testing.T, f *fleet, clusterName string) {
+	for i := range repairsInARow {
+		s.holds(t, f, clusterName)
+		interfere := s.deletedOnACluster
+		if i%2 == 1 {
+			interfere = s.editedOnACluster
+		}
+		interfere(t, f, clusterName)
+		if t.Failed() {
+			t.Fatalf("that was change %d by hand", i+1)
+		}
+	}
+}
+
+// holds waits until the application has been healthy for a while, and the cluster has reported all that was delivered to it.
+func (s shop) holds(t *testing.T, f *fleet, clusterName string) {
+	t.Helper()
+	var since time.Time
+	eventually(t, patience, "the last repair to hold", func() error {
+		if err := s.isWell(t, f, clusterName); err != nil {
+			since = time.Time{}
+			return err
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		if held := time.Since(since); held <= repairHolds {
+			return fmt.Errorf("all is well since %s", held)
+		}
+		return nil
+	})
+}
+
+// isWell says what the application lacks to be healthy, or the cluster's report to be of all that was delivered.
+func (s shop) isWell(t *testing.T, f *fleet, clusterName string) error {
+	t.Helper()
+	ready := conditionOf(f.get(t, v1alpha1.LocalCluster, applications, s.name, s.name), v1alpha1.ConditionReady)
+	if ready["status"] != "True" {
+		return fmt.Errorf("condition Ready is %v", ready)
+	}
+	work := s.work(t, f, clusterName)
+	if !reports(work, "deployments", "True") || feedback(work, "deployments", ".spec.replicas") != 2 {
+		return fmt.Errorf("the work's status is %v", work.Object["status"])
+	}
+	return nil
 }
 
 // isTouchedOnce waits until a work reports what it did before somebody interfered, and checks that it was written once for that.
