@@ -78,6 +78,9 @@ func (a *absence) explain(observation delivery.Observation) delivery.Observation
 	}
 	away := a.away
 	away.RetryAfter, away.Reported = observation.RetryAfter, observation.Reported
+	if away.RetryAfter > 0 && away.RetryAfter <= conflictRetry {
+		away.RetryAfter = awayRetry // it is not looked for every second what an agent that is silent does not do
+	}
 	return away
 }
 

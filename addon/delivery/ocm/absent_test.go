@@ -246,3 +246,22 @@ func TestSilentTenant(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainAbsence checks how often it is looked for what an agent that is silent does not do.
+func TestExplainAbsence(t *testing.T) {
+	for _, c := range []struct {
+		reason      string
+		state       delivery.State
+		after, want time.Duration
+	}{
+		{"an event tells of it", delivery.Waiting, 0, 0},
+		{"not every second", delivery.Waiting, coalesce, awayRetry},
+		{"a time that matters stays", delivery.Applying, 4 * time.Minute, 4 * time.Minute},
+		{"what is refused does not wait for the agent", delivery.Refused, coalesce, coalesce},
+	} {
+		a := &absence{away: delivery.Observation{State: delivery.Away}}
+		if got := a.explain(delivery.Observation{State: c.state, RetryAfter: c.after}); got.RetryAfter != c.want {
+			t.Errorf("again after %s, want %s: %s", got.RetryAfter, c.want, c.reason)
+		}
+	}
+}
