@@ -376,18 +376,29 @@ func TestImportSeesEnvironments(t *testing.T) {
 		"spec":{"components":[{"name":"web","type":"webservice","properties":{"image":"a"}}],"policies":[{"name":"env-prod","type":"environment","properties":{"environment":"prod"}}]}}`
 	const prod = `{"kind":"Environment","apiVersion":"fairlead.dev/v1alpha1","metadata":{"name":"prod"},"spec":{"targetNamespace":{"suffix":"-prod"},
 		"defaults":[{"type":"webservice","traits":[{"type":"scaler","properties":{"replicas":3}}]}]}}`
-	config := func(replicas string) map[string]tftypes.Value {
-		return configOf(attributes(t, map[string]string{"components": someWeb, "environments": `{ prod = { ref = { name = "prod", target_namespace = { name = null, prefix = null, suffix = "-prod" },
-			defaults = { webservice = { traits = { scaler = { replicas = ` + replicas + ` } } } } } } }`}))
+	having := func(webservice string) string {
+		return strings.Replace(prod, `"type":"webservice","traits":[{"type":"scaler","properties":{"replicas":3}}]`, `"type":"webservice",`+webservice, 1)
 	}
+	config := func(webservice string) map[string]tftypes.Value {
+		return configOf(attributes(t, map[string]string{"components": someWeb, "environments": `{ prod = { ref = { name = "prod", target_namespace = { name = null, prefix = null, suffix = "-prod" },
+			defaults = { webservice = ` + webservice + ` } } } }`}))
+	}
+	const three, four = `{ traits = { scaler = { replicas = 3 } } }`, `{ traits = { scaler = { replicas = 4 } } }`
 	for _, test := range []struct {
-		reason, environments, replicas string
-		changes                        bool
+		reason, environments, webservice string
+		changes                          bool
 	}{
-		{"nothing has changed", prod, "3", false},
-		{"the defaults change", prod, "4", true},
-		{"the environment is not there yet", `{"kind":"Environment","apiVersion":"fairlead.dev/v1alpha1","metadata":{"name":"dev"},"spec":{}}`, "4", false},
-		{"environments cannot be read", "", "4", false},
+		{"nothing has changed", prod, three, false},
+		{"the defaults change", prod, four, true},
+		{"the environment is not there yet", `{"kind":"Environment","apiVersion":"fairlead.dev/v1alpha1","metadata":{"name":"dev"},"spec":{}}`, four, false},
+		{"environments cannot be read", "", four, false},
+		{"the hub has a number as text", having(`"traits":[{"type":"scaler","properties":{"replicas":"3"}}]`), three, false},
+		{"the text is another number", having(`"traits":[{"type":"scaler","properties":{"replicas":"3"}}]`), four, true},
+		{"the hub has a trait without properties", having(`"traits":[{"type":"gateway"}]`), `{ traits = { gateway = {} } }`, false},
+		{"such a trait goes", having(`"traits":[{"type":"gateway"}]`), `{ traits = {} }`, true},
+		{"the hub has a null in properties", having(`"properties":{"cpu":"1","memory":null}`), `{ properties = { cpu = "1" } }`, false},
+		{"a null as generated configuration has it", having(`"properties":{"cpu":"1","memory":null}`), `{ properties = { cpu = "1", memory = null } }`, false},
+		{"a null that gets a value", having(`"properties":{"cpu":"1","memory":null}`), `{ properties = { cpu = "1", memory = "1Gi" } }`, true},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			p := on(t, &answers{application: live, environments: test.environments}, map[string]tftypes.Value{"plan": planValue(t, map[string]string{"preview": previewOffline})})
@@ -404,7 +415,7 @@ func TestImportSeesEnvironments(t *testing.T) {
 			if strings.Contains(string(read.Private), "replicas") {
 				t.Errorf("the private state has what environments say: %s", read.Private)
 			}
-			planned := p.decodeValue(applicationType, p.changeWith(read.Private, p.decodeValue(applicationType, read.NewState), config(test.replicas)).PlannedState)
+			planned := p.decodeValue(applicationType, p.changeWith(read.Private, p.decodeValue(applicationType, read.NewState), config(test.webservice)).PlannedState)
 			if planned["revision"].IsKnown() == test.changes {
 				t.Errorf("revision %s", planned["revision"])
 			}

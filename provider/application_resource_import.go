@@ -67,9 +67,9 @@ func seenDigest(salt string, target *v1alpha1.TargetNamespace, defaults []v1alph
 	if target != nil && *target == (v1alpha1.TargetNamespace{}) {
 		target = nil
 	}
-	byType := map[string]any{}
-	for _, item := range defaults {
-		byType[item.Type] = item
+	byType, err := normalDefaults(defaults)
+	if err != nil {
+		return "", err
 	}
 	content, err := canonical(map[string]any{"target": target, "defaults": byType})
 	if err != nil {

@@ -144,6 +144,55 @@ func coercedDefaults(defaults any) any {
 	return out
 }
 
+// normalDefaults is what defaults mean by component type: the same for what stands on
+// the hub and for what a configuration makes of it. There "3" is 3, nulls are left out,
+// and a trait without properties has empty ones.
+func normalDefaults(defaults []v1alpha1.ComponentDefaults) (map[string]any, error) {
+	byType := map[string]any{}
+	for _, item := range defaults {
+		properties, err := decodeRaw(item.Properties)
+		if err != nil {
+			return nil, err
+		}
+		traits, err := traitList(item.Traits)
+		if err != nil {
+			return nil, err
+		}
+		patch := coercedPatch(item.Type, hclvalue.Prune(map[string]any{"properties": properties, "traits": traits}))
+		put(byType, item.Type, withoutEmpty(patch))
+	}
+	return byType, nil
+}
+
+// withoutEmpty leaves properties and traits out of a patch that are empty, which mean
+// no more than none; nil when nothing is left.
+func withoutEmpty(patch any) any {
+	fields, _ := patch.(map[string]any)
+	kept := map[string]any{}
+	for key, value := range fields {
+		switch value := value.(type) {
+		case map[string]any:
+			if len(value) > 0 {
+				kept[key] = value
+			}
+		case []any:
+			traits := make([]any, len(value))
+			for i, trait := range value {
+				traits[i] = withoutEmpty(trait)
+			}
+			if len(traits) > 0 {
+				kept[key] = traits
+			}
+		default:
+			kept[key] = value
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return kept
+}
+
 // coercedOverride does the same to an override of a binding, as far as it names the type.
 func coercedOverride(override any) any {
 	fields, _ := override.(map[string]any)
