@@ -42,11 +42,12 @@ func originOf(ctx context.Context, private privateStore) origin {
 	return from
 }
 
-// differs says whether an environment is certainly another than the import has seen.
+// differs says whether an environment is certainly another than the import has seen, in
+// what that has kept a digest of.
 func (o origin) differs(name string, ref any) bool {
 	before, seen := o.seen[name]
 	fields, ok := ref.(map[string]any)
-	if !o.imported || !seen || !ok || hclvalue.HasUnknownJSON(ref) {
+	if !o.imported || !seen || !ok || hclvalue.HasUnknownJSON(fields["target_namespace"]) || hclvalue.HasUnknownJSON(fields["defaults"]) {
 		return false
 	}
 	var target *v1alpha1.TargetNamespace

@@ -292,6 +292,9 @@ func TestApplicationPlanAfterImport(t *testing.T) {
 		{"no defaults any more", unnamed, seen, true},
 		{"another namespace", `target_namespace = { name = "y" }, defaults = { webservice = { traits = { scaler = { replicas = 3 } } } }`, seen, true},
 		{"what is not known yet, and may be the same", unnamed + `, defaults = unknown`, seen, false},
+		{"what is not known yet beside what is the same", unnamed + `, defaults = { webservice = { traits = { scaler = { replicas = 3 } } } }, constraints = { allowed_registries = unknown }`, seen, false},
+		{"what is not known yet beside other defaults", unnamed + `, defaults = { webservice = { traits = { scaler = { replicas = 4 } } } }, constraints = { allowed_registries = unknown }`, seen, true},
+		{"other defaults, one of which is not known yet", unnamed + `, defaults = { webservice = { traits = { scaler = { replicas = unknown } } } }`, seen, false},
 		{"an environment that the import could not read", unnamed, private(map[string]string{"dev": digest}), false},
 		{"an import that could read none", unnamed, private(nil), false},
 	} {
