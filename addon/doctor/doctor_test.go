@@ -152,6 +152,12 @@ func work(cluster, name, uid string) Work {
 	return w
 }
 
+// remove deletes a work two minutes ago, with which its agent has not begun.
+func remove(w *Work) {
+	w.Metadata.Finalizers = []string{workFinalizer}
+	w.Metadata.DeletionTimestamp = ptr.To(ago(2 * time.Minute))
+}
+
 func definition(namespace, name string, conditions ...metav1.Condition) Definition {
 	d := Definition{Metadata: Meta{Namespace: namespace, Name: name}}
 	d.Status.Conditions = conditions
@@ -282,7 +288,7 @@ func TestExamine(t *testing.T) {
 		}, []string{"error managed clusters: managed clusters that applications are delivered to are away", "- c1: for 60m: lease not updated"}},
 
 		{"not fetched", "the work agent alone does not run", func(h *Hub) { h.Works[0].Metadata.Generation = 4 },
-			[]string{"error managed clusters: the work agents of managed clusters have not fetched what was written for them, or not begun to remove what was deleted", "- c1: works: 1, the oldest for 60m"}},
+			[]string{"error managed clusters: the work agents of managed clusters have not fetched what was written for them", "- c1: works: 1, the oldest for 60m"}},
 		{"being fetched", "it has a minute", func(h *Hub) {
 			h.Works[0].Metadata.Generation = 4
 			h.Works[0].Metadata.Annotations[ocm.AnnotationWritten] = now().Add(-50 * time.Second).Format(time.RFC3339)
@@ -295,10 +301,36 @@ func TestExamine(t *testing.T) {
 			h.Works[0].Metadata.Generation = 4
 			h.Works[0].Metadata.DeletionTimestamp = ptr.To(ago(2 * time.Minute))
 		}, nil},
-		{"not removed", "the work agent has not even begun", func(h *Hub) {
-			h.Works[0].Metadata.Finalizers = []string{workFinalizer}
-			h.Works[0].Metadata.DeletionTimestamp = ptr.To(ago(2 * time.Minute))
-		}, []string{"error managed clusters: the work agents of managed clusters have not fetched what was written for them, or not begun to remove what was deleted", "- c1: works: 1, the oldest for 2m"}},
+		{"not removed", "the work agent has not begun, or is of OCM 1.0", func(h *Hub) {
+			remove(&h.Works[0])
+		}, []string{"warning managed clusters: the work agents of managed clusters have not said that they remove what was deleted", "- c1: works: 1, the oldest for 2m"}},
+		{"not removed, and long silent", "the report is older than the deletion", func(h *Hub) {
+			remove(&h.Works[0])
+			h.Works[0].Metadata.ManagedFields = []Writes{{Subresource: "status", Time: ptr.To(ago(time.Hour))}}
+		}, []string{"warning managed clusters: the work agents of managed clusters have not said that they remove what was deleted", "- c1: works: 1, the oldest for 2m"}},
+		{"not removed by an agent that is busy", "it reports on another work", func(h *Hub) {
+			remove(&h.Works[0])
+			other := work("c1", "web-2", "uid-of-web")
+			decode(t, &other, `{"metadata":{"managedFields":[{"manager":"fairlead","operation":"Apply","time":"2020-01-01T00:00:00Z","fieldsV1":{"f:spec":{}}},
+				{"manager":"work","subresource":"status","time":"`+now().Add(-30*time.Second).UTC().Format(time.RFC3339)+`","fieldsV1":{"f:status":{}}}]}}`)
+			h.Works = append(h.Works, other)
+		}, nil},
+		{"not removed while another cluster reports", "that is another agent", func(h *Hub) {
+			remove(&h.Works[0])
+			other := work("c2", "web-2", "uid-of-web")
+			other.Metadata.ManagedFields = []Writes{{Subresource: "status", Time: ptr.To(ago(30 * time.Second))}}
+			h.Works = append(h.Works, other)
+		}, []string{"warning managed clusters: the work agents of managed clusters have not said that they remove what was deleted", "- c1: works: 1, the oldest for 2m"}},
+		{"not removed, and only written to", "the hub's own writes tell nothing of the agent", func(h *Hub) {
+			remove(&h.Works[0])
+			h.Works[0].Metadata.ManagedFields = []Writes{{Time: ptr.To(ago(30 * time.Second))}}
+		}, []string{"warning managed clusters: the work agents of managed clusters have not said that they remove what was deleted", "- c1: works: 1, the oldest for 2m"}},
+		{"not removed, and not fetched", "the agent has no excuse", func(h *Hub) {
+			remove(&h.Works[0])
+			other := work("c1", "web-2", "uid-of-web")
+			other.Metadata.Generation = 4
+			h.Works = append(h.Works, other)
+		}, []string{"error managed clusters: the work agents of managed clusters have not fetched what was written for them", "- c1: works: 1, the oldest for 60m"}},
 		{"being removed", "an object may have a finalizer", func(h *Hub) {
 			h.Works[0].Metadata.Finalizers = []string{workFinalizer}
 			h.Works[0].Metadata.DeletionTimestamp = ptr.To(ago(2 * time.Minute))

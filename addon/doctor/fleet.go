@@ -229,37 +229,89 @@ func staleLeases(h *Hub) []Finding {
 // unfetched finds clusters whose registration agent reports while their work
 // agent has not fetched what was written, as the addon finds them.
 func unfetched(h *Hub) []Finding {
-	there := h.there()
-	count, oldest := map[string]int{}, map[string]time.Time{}
+	there, reported := h.there(), h.reported()
+	written, deleted := map[string]owed{}, map[string]owed{}
 	for i := range h.Works {
 		w := &h.Works[i]
 		cluster := w.Metadata.Namespace
-		written, overdue := w.overdue(h.Now)
-		if there[cluster] == nil || !overdue {
+		if there[cluster] == nil {
 			continue
 		}
-		count[cluster]++
-		if first, ok := oldest[cluster]; !ok || written.Before(first) {
-			oldest[cluster] = written
+		if since, overdue := w.overdue(h.Now); overdue {
+			written[cluster] = written[cluster].and(since)
+		}
+		if since, overdue := w.removalOverdue(h.Now, reported[cluster]); overdue {
+			deleted[cluster] = deleted[cluster].and(since)
 		}
 	}
-	var objects []Object
-	for cluster, n := range count {
-		objects = append(objects, Object{cluster, fmt.Sprintf("works: %d, the oldest for %s", n, duration.HumanDuration(h.Now.Sub(oldest[cluster])))})
-	}
-	return about(Finding{Severity: Error, What: "the work agents of managed clusters have not fetched what was written for them, or not begun to remove what was deleted",
+	const at = "kubectl -n open-cluster-management-agent logs deploy/klusterlet-work-agent (klusterlet-agent where both are one)"
+	findings := about(Finding{Severity: Error, What: "the work agents of managed clusters have not fetched what was written for them",
 		Cause:  "the cluster renews its lease, and its work agent does not run or has no right on the hub",
-		Remedy: "look at it there: kubectl -n open-cluster-management-agent logs deploy/klusterlet-work-agent (klusterlet-agent where both are one)"}, objects)
+		Remedy: "look at it there: " + at}, objectsOf(h.Now, written))
+	for cluster := range written {
+		delete(deleted, cluster) // it has been told of
+	}
+	return append(findings, about(Finding{Severity: Warning, What: "the work agents of managed clusters have not said that they remove what was deleted",
+		Cause:  "the work agent does not run or has no right on the hub; or it is one of OCM 1.0, which does not say so, and what it removes may have a finalizer",
+		Remedy: "look there at the agent: " + at + "; and for objects that are being deleted"}, objectsOf(h.Now, deleted))...)
+}
+
+// owed is how many works of a cluster its agent owes an answer to, and since when.
+type owed struct {
+	count int
+	since time.Time
+}
+
+func (o owed) and(since time.Time) owed {
+	if o.count == 0 || since.Before(o.since) {
+		o.since = since
+	}
+	o.count++
+	return o
+}
+
+func objectsOf(now time.Time, clusters map[string]owed) []Object {
+	var objects []Object
+	for cluster, o := range clusters {
+		objects = append(objects, Object{cluster, fmt.Sprintf("works: %d, the oldest for %s", o.count, duration.HumanDuration(now.Sub(o.since)))})
+	}
+	return objects
+}
+
+// reported is when each cluster last reported on any of its works, as the hub's clock has it.
+func (h *Hub) reported() map[string]time.Time {
+	last := map[string]time.Time{}
+	for i := range h.Works {
+		w := &h.Works[i].Metadata
+		for _, writes := range w.ManagedFields {
+			if writes.Subresource == "status" && writes.Time != nil && writes.Time.After(last[w.Namespace]) {
+				last[w.Namespace] = writes.Time.Time
+			}
+		}
+	}
+	return last
+}
+
+// removalOverdue says since when a work is deleted that its agent has not begun to
+// remove, while nothing has come of any work of the cluster for longer than the addon
+// gives it. An agent that has much to do begins late, and reports something.
+func (w *Work) removalOverdue(now, reported time.Time) (time.Time, bool) {
+	deleted := w.Metadata.DeletionTimestamp
+	if deleted == nil || !slices.Contains(w.Metadata.Finalizers, workFinalizer) || isTrue(conditionOf(w.Status.Conditions, "Deleting")) {
+		return time.Time{}, false
+	}
+	silent := deleted.Time
+	if reported.After(silent) {
+		silent = reported
+	}
+	return deleted.Time, now.Sub(silent) > ocm.FetchLimit
 }
 
 // overdue says since when a version of a work was written that the agent has
-// not reported, longer ago than the addon gives it, or was deleted without its agent's
-// beginning to remove it.
+// not reported, longer ago than the addon gives it.
 func (w *Work) overdue(now time.Time) (time.Time, bool) {
-	if deleted := w.Metadata.DeletionTimestamp; deleted != nil {
-		begun := conditionOf(w.Status.Conditions, "Deleting")
-		owed := slices.Contains(w.Metadata.Finalizers, workFinalizer) && (begun == nil || begun.Status != metav1.ConditionTrue)
-		return deleted.Time, owed && now.Sub(deleted.Time) > ocm.FetchLimit
+	if w.Metadata.DeletionTimestamp != nil {
+		return time.Time{}, false // the deletion raised the generation
 	}
 	if applied := conditionOf(w.Status.Conditions, "Applied"); applied != nil && applied.ObservedGeneration == w.Metadata.Generation {
 		return time.Time{}, false

@@ -76,6 +76,13 @@ type Meta struct {
 	Finalizers        []string          `json:"finalizers"`
 	CreationTimestamp metav1.Time       `json:"creationTimestamp"`
 	DeletionTimestamp *metav1.Time      `json:"deletionTimestamp"`
+	ManagedFields     []Writes          `json:"managedFields"`
+}
+
+// Writes are those of one writer to an object, without what it wrote.
+type Writes struct {
+	Subresource string       `json:"subresource"`
+	Time        *metav1.Time `json:"time"`
 }
 
 // Named is an object of which only the name matters.
