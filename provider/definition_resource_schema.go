@@ -30,6 +30,9 @@ const (
 	maxSource   = 64 << 10
 )
 
+// inClear warns of secrets in a definition.
+const inClear = "No place for what is secret: `ref` repeats it, and plans show it there also if it is marked sensitive. Have objects name a Secret instead."
+
 // definitionModel is fairlead_definition.
 type definitionModel struct {
 	ID                types.String   `tfsdk:"id"`
@@ -75,7 +78,7 @@ func definitionSchema(ctx context.Context) schema.Schema {
 			Validators: []validator.String{stringvalidator.LengthBetween(1, maxTemplate+maxSource), stringvalidator.ExactlyOneOf(path.MatchRoot("template"))},
 			MarkdownDescription: "The definition as a CUE file: a field that describes the type, and `template`, as `fairlead-addon definition show -o cue` writes it, such as `file(\"cache.cue\")`. " +
 				"Then kind and name come from the file, and nothing else of the type is given; where the file is known only after apply give these two beside it, and the plan knows them. Exactly one of `cue` and `template` is given. " +
-				"Another layout of the same is no change.",
+				"Another layout of the same is no change. " + inClear,
 		},
 		"namespace": schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(v1alpha1.SystemNamespace),
@@ -108,9 +111,9 @@ func definitionRefSchema() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Computed: true,
 		MarkdownDescription: "The definition for `definitions` of a `fairlead_application`, so that its plan knows the type before the hub exists. " +
-			"It follows from the configuration alone.",
+			"It follows from the configuration alone, and nothing in it is marked sensitive.",
 		Attributes: map[string]schema.Attribute{
-			"kind": text("Kind of the type."), "name": text("Name of the type."), "namespace": text("Namespace on the hub."), "cue": text("The definition as a CUE file."),
+			"kind": text("Kind of the type."), "name": text("Name of the type."), "namespace": text("Namespace on the hub."), "cue": text("The definition as a CUE file. Shown in clear."),
 		},
 	}
 }
@@ -195,7 +198,7 @@ func definitionSourceSchema() map[string]schema.Attribute {
 		return schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthBetween(1, most)}, MarkdownDescription: description}
 	}
 	return map[string]schema.Attribute{
-		"template":      source(maxTemplate, "CUE that yields the objects: `parameter`, and `output` and `outputs`, or `patch` and `patchOutputs` in a trait."),
+		"template":      source(maxTemplate, "CUE that yields the objects: `parameter`, and `output` and `outputs`, or `patch` and `patchOutputs` in a trait. "+inClear),
 		"health_policy": source(maxSource, "CUE that yields `isHealth`."),
 		"custom_status": source(maxSource, "CUE that yields `message`."),
 		"details":       source(maxSource, "CUE whose top-level fields are shown in the status."),

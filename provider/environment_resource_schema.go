@@ -42,7 +42,8 @@ func environmentSchema(ctx context.Context) schema.Schema {
 		"defaults": schema.DynamicAttribute{
 			Optional: true,
 			MarkdownDescription: "What components get unless their application says otherwise: an object keyed by component type, each with `properties` and `traits`, " +
-				"such as `{ webservice = { traits = { scaler = { replicas = 3 } } } }`. Everything inside is spelled as in OAM.",
+				"such as `{ webservice = { traits = { scaler = { replicas = 3 } } } }`. Everything inside is spelled as in OAM. " +
+				"No place for what is secret: `ref` repeats it, and plans show it there also if it is marked sensitive. Name a Secret instead, as by `secretKeyRef`.",
 		},
 		"constraints": constraintsSchema(),
 		"after": schema.SetAttribute{
@@ -395,7 +396,8 @@ func refSchema() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Computed: true,
 		MarkdownDescription: "What the plan of an application may know of the environment, for `environments = { prod = { ref = fairlead_environment.prod.ref } }`. " +
-			"It follows from the environment's own arguments, and from nothing that is known only later.",
+			"It follows from the environment's own arguments, and from nothing that is known only later. " +
+			"Nothing in it is marked sensitive.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the environment."},
 			"target_namespace": schema.SingleNestedAttribute{
@@ -412,7 +414,7 @@ func refSchema() schema.Attribute {
 				ElementType:         types.StringType,
 				MarkdownDescription: "Environments that come first.",
 			},
-			"defaults":    schema.DynamicAttribute{Computed: true, MarkdownDescription: "What components get there without asking, by component type."},
+			"defaults":    schema.DynamicAttribute{Computed: true, MarkdownDescription: "What components get there without asking, by component type. Shown in clear."},
 			"constraints": constraintsRefSchema(),
 		},
 	}
