@@ -176,7 +176,7 @@ func (r *ApplicationReconciler) plan(ctx context.Context, app *v1beta1.Applicati
 		}
 	}
 	request.Passing = passing
-	renderer := newReferring(ctx, scene.renderer, r.referenced, ownerOf(app))
+	renderer := newReferring(ctx, scene.renderer, r.referenced, app)
 	if request.Secrets, err = delivery.NewSecrets(app.Annotations, renderer.secret); err != nil {
 		return nil, &outcome{invalid: malformedSecrets(err), warnings: warnings}, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -18,8 +19,9 @@ import (
 const missingReference = 10 * time.Second
 
 // referenceReader reads the object that a reference names, as the deployer
-// account of the namespace. The text says what a person has to change.
-type referenceReader func(ctx context.Context, namespace string, reference render.Reference) (object map[string]any, problem string, err error)
+// account of the namespace. The text says what a person has to change, in one go for
+// the Secrets that the application lists.
+type referenceReader func(ctx context.Context, namespace string, reference render.Reference, listed []string) (object map[string]any, problem string, err error)
 
 // referring renders for one pass over one application. It reads what components
 // refer to, each object once, after everything was merged into them.
@@ -45,11 +47,13 @@ type unreadError struct{ error }
 // Unwrap gives the failure.
 func (e *unreadError) Unwrap() error { return e.error }
 
-func newReferring(ctx context.Context, renderer delivery.Renderer, read referenceReader, owner delivery.Owner) *referring {
+func newReferring(ctx context.Context, renderer delivery.Renderer, read referenceReader, app *v1beta1.Application) *referring {
+	owner := ownerOf(app)
+	listed, _ := delivery.SecretNames(app.Annotations)
 	return &referring{
 		Renderer: renderer, namespace: owner.Namespace, application: owner.Name, objects: map[string]referenced{},
 		read: func(reference render.Reference) (map[string]any, string, error) {
-			object, problem, err := read(ctx, owner.Namespace, reference)
+			object, problem, err := read(ctx, owner.Namespace, reference, listed)
 			if err == nil && problem == "" {
 				problem = reserved(object, owner.Name)
 			}

@@ -7,14 +7,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -39,12 +41,15 @@ func TestReferring(t *testing.T) {
 		{"its own Secret", "it may be named too", refer(render.ReferenceType, "ours"), 1, "", false, time.Hour},
 		{"another type", "it refers to nothing", render.Component{Name: "web", Type: "webservice", Properties: map[string]any{"image": "a"}}, 0, "", false, 0},
 	}
+	app := &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "store", Annotations: map[string]string{v1alpha1.AnnotationSecrets: `{"db":"1","prod/api":"2"}`}}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			reads := 0
-			renderer := newReferring(t.Context(), render.New(definition.Builtin()), func(_ context.Context, namespace string, reference render.Reference) (map[string]any, string, error) {
+			renderer := newReferring(t.Context(), render.New(definition.Builtin()), func(_ context.Context, namespace string, reference render.Reference, listed []string) (map[string]any, string, error) {
 				reads++
 				switch {
+				case !slices.Equal(listed, []string{"api.prod", "db"}):
+					return nil, "", fmt.Errorf("listed are %q", listed)
 				case namespace != "shop":
 					return nil, "", fmt.Errorf("read in namespace %q", namespace)
 				case reference.Name == "gone":
@@ -57,7 +62,7 @@ func TestReferring(t *testing.T) {
 					return nil, "", down
 				}
 				return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "there", "namespace": "shop"}}, "", nil
-			}, delivery.Owner{Namespace: "shop", Name: "store"})
+			}, app)
 			text := ""
 			for range 2 {
 				result, err := renderer.Render(render.Context{AppName: "store", AppNamespace: "shop", TargetNamespace: "shop-prod"}, test.component)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -50,6 +51,27 @@ func NewSecrets(annotations map[string]string, read func(name string) (map[strin
 		s.names[name] = true
 	}
 	return s, nil
+}
+
+// SecretNames are the names, in the application's namespace, of the Secrets that the
+// annotation of an application lists: those that are valid, sorted. ok is false where it
+// lists none.
+func SecretNames(annotations map[string]string) (names []string, ok bool) {
+	var digests map[string]string
+	if json.Unmarshal([]byte(annotations[v1alpha1.AnnotationSecrets]), &digests) != nil || len(digests) == 0 {
+		return nil, false
+	}
+	for key := range digests {
+		environment, name, in := strings.Cut(key, "/")
+		if !in {
+			environment, name = "", key
+		}
+		if name = v1alpha1.SecretName(environment, name); len(validation.IsDNS1123Subdomain(name)) == 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), true
 }
 
 // of is the name, in the application's namespace, of the Secret that an

@@ -4,7 +4,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -130,19 +128,11 @@ func accountless(lacking []Object, remedy string) []Finding {
 func secretsOf(apps []*Application) []string {
 	var names []string
 	for _, app := range apps {
-		var listed map[string]string
-		if json.Unmarshal([]byte(app.Metadata.Annotations[v1alpha1.AnnotationSecrets]), &listed) != nil || len(listed) == 0 {
+		listed, ok := delivery.SecretNames(app.Metadata.Annotations)
+		if !ok {
 			return nil
 		}
-		for key := range listed {
-			environment, name, in := strings.Cut(key, "/")
-			if !in {
-				environment, name = "", key
-			}
-			if name = v1alpha1.SecretName(environment, name); len(validation.IsDNS1123Subdomain(name)) == 0 {
-				names = append(names, name)
-			}
-		}
+		names = append(names, listed...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

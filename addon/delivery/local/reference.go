@@ -6,6 +6,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,14 +21,17 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
+// maxCommands bounds, in bytes, commands that a message has, which is cut when it is too long.
+const maxCommands = 600
+
 // CompareEvery is how often what nothing tells of changes of is read again.
 func CompareEvery(owner delivery.Owner) time.Duration { return spread(compareEvery, owner.UID) }
 
 // Referenced reads the object that a reference names in the namespace of its
 // application, as the deployer account of that namespace. The text says what a
 // person has to change, where there is no object to be had; it holds nothing of
-// the object.
-func (t *Target) Referenced(ctx context.Context, namespace string, reference render.Reference) (object map[string]any, problem string, err error) {
+// the object. The Secrets that the application lists are to be read next.
+func (t *Target) Referenced(ctx context.Context, namespace string, reference render.Reference, listed []string) (object map[string]any, problem string, err error) {
 	resource, problem, err := t.referencedResource(reference)
 	if err != nil || problem != "" {
 		return nil, problem, err
@@ -39,7 +43,7 @@ func (t *Target) Referenced(ctx context.Context, namespace string, reference ren
 	case apierrors.IsNotFound(err):
 		return nil, fmt.Sprintf("there is no %s in namespace %q on the hub; create it, or correct the reference", reference.What(), namespace), nil
 	case apierrors.IsForbidden(err):
-		problem, err := t.unreadable(ctx, namespace, resource, reference)
+		problem, err := t.unreadable(ctx, namespace, reference, secretsIn(resource, reference.Name, listed))
 		return nil, problem, err
 	}
 	return nil, "", fmt.Errorf("read %s in namespace %q: %w", reference.What(), namespace, err)
@@ -68,13 +72,17 @@ func (t *Target) referencedResource(reference render.Reference) (schema.GroupVer
 }
 
 // unreadable says why the account may not read an object: because it is not
-// there, or because its role does not allow it.
-func (t *Target) unreadable(ctx context.Context, namespace string, resource schema.GroupVersionResource, reference render.Reference) (string, error) {
+// there, or because its role does not allow it. The Secrets are those to be read.
+func (t *Target) unreadable(ctx context.Context, namespace string, reference render.Reference, secrets []string) (string, error) {
 	var account corev1.ServiceAccount
 	err := t.Reader.Get(ctx, accountKey(namespace), &account)
 	if apierrors.IsNotFound(err) {
+		commands := delivery.Grant(namespace, secrets)
+		if len(commands) > maxCommands && len(secrets) > 1 {
+			commands = delivery.Grant(namespace, []string{reference.Name}) + " (fairlead-addon doctor has the commands for all its Secrets)"
+		}
 		return fmt.Sprintf("%s is read as the account %s of namespace %q, which does not exist yet: deliver something to this namespace on the hub by an environment, "+
-			"or run: %s", reference.What(), v1alpha1.DeployerAccount, namespace, delivery.Grant(namespace, secretIn(resource, reference.Name))), nil
+			"or run: %s", reference.What(), v1alpha1.DeployerAccount, namespace, commands), nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("get ServiceAccount %s: %w", accountKey(namespace), err)
@@ -82,10 +90,13 @@ func (t *Target) unreadable(ctx context.Context, namespace string, resource sche
 	return fmt.Sprintf("account %s/%s may not get %s; bind it to a role that allows it, or remove the reference", namespace, v1alpha1.DeployerAccount, reference.What()), nil
 }
 
-// secretIn is the Secret that a reference names, for a command; none for anything else.
-func secretIn(resource schema.GroupVersionResource, name string) []string {
+// secretsIn is the Secret that a reference names, and with it those that the application
+// lists, for a command; none for a reference to anything else.
+func secretsIn(resource schema.GroupVersionResource, name string, listed []string) []string {
 	if resource.GroupResource() != (schema.GroupResource{Resource: "secrets"}) || len(validation.IsDNS1123Subdomain(name)) > 0 {
 		return nil
 	}
-	return []string{name}
+	names := append([]string{name}, listed...)
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -494,13 +494,16 @@ func TestReferenced(t *testing.T) {
 		reference       render.Reference
 		prepare         func(*hub)
 		want            string
+		listed          []string
 	}{
-		{"Missing", "shop", settingsOf, nil, `there is no configmap "settings" in namespace "shop" on the hub; create it, or correct the reference`},
-		{"NoRight", "shop", settingsOf, forbidden, `account shop/fairlead-deployer may not get configmap "settings"; bind it to a role that allows it, or remove the reference`},
-		{"NoAccount", "bare", settingsOf, forbidden, `configmap "settings" is read as the account fairlead-deployer of namespace "bare", which does not exist yet: deliver something to this namespace on the hub by an environment, or run: kubectl -n bare create serviceaccount fairlead-deployer; kubectl -n bare create rolebinding fairlead-secrets --clusterrole=fairlead-deployer --serviceaccount=bare:fairlead-deployer`},
-		{"NoAccountForASecret", "bare", render.Reference{Resource: "secret", Name: "db"}, forbidden, `secret "db" is read as the account fairlead-deployer of namespace "bare", which does not exist yet: deliver something to this namespace on the hub by an environment, or run: kubectl -n bare create serviceaccount fairlead-deployer; kubectl -n bare create role fairlead-secrets --verb=get --resource=secrets --resource-name=db; kubectl -n bare create rolebinding fairlead-secrets --role=fairlead-secrets --serviceaccount=bare:fairlead-deployer`},
-		{"NotServed", "shop", render.Reference{Resource: "gadget", Group: "example.com", Name: "g"}, nil, `gadget.example.com "g": the hub serves no such resource; correct resource and group, such as deployment with the group apps, or install its CRD`},
-		{"ClusterScoped", "shop", render.Reference{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: "n"}, nil, `Namespace "n": objects of this kind belong to no namespace, and an application reads objects of its own namespace only`},
+		{"Missing", "shop", settingsOf, nil, `there is no configmap "settings" in namespace "shop" on the hub; create it, or correct the reference`, nil},
+		{"NoRight", "shop", settingsOf, forbidden, `account shop/fairlead-deployer may not get configmap "settings"; bind it to a role that allows it, or remove the reference`, nil},
+		{"NoAccount", "bare", settingsOf, forbidden, `configmap "settings" is read as the account fairlead-deployer of namespace "bare", which does not exist yet: deliver something to this namespace on the hub by an environment, or run: kubectl -n bare create serviceaccount fairlead-deployer; kubectl -n bare create rolebinding fairlead-secrets --clusterrole=fairlead-deployer --serviceaccount=bare:fairlead-deployer`, nil},
+		{"NoAccountForASecret", "bare", render.Reference{Resource: "secret", Name: "db"}, forbidden, `secret "db" is read as the account fairlead-deployer of namespace "bare", which does not exist yet: deliver something to this namespace on the hub by an environment, or run: kubectl -n bare create serviceaccount fairlead-deployer; kubectl -n bare create role fairlead-secrets --verb=get --resource=secrets --resource-name=db; kubectl -n bare create rolebinding fairlead-secrets --role=fairlead-secrets --serviceaccount=bare:fairlead-deployer`, nil},
+		{"NoAccountForSecrets", "bare", render.Reference{Resource: "secret", Name: "db"}, forbidden, `secret "db" is read as the account fairlead-deployer of namespace "bare", which does not exist yet: deliver something to this namespace on the hub by an environment, or run: kubectl -n bare create serviceaccount fairlead-deployer; kubectl -n bare create role fairlead-secrets --verb=get --resource=secrets --resource-name=api.prod --resource-name=db; kubectl -n bare create rolebinding fairlead-secrets --role=fairlead-secrets --serviceaccount=bare:fairlead-deployer`, []string{"api.prod", "db"}},
+		{"NoAccountForManySecrets", "bare", render.Reference{Resource: "secret", Name: "db"}, forbidden, `secret "db" is read as the account fairlead-deployer of namespace "bare", which does not exist yet: deliver something to this namespace on the hub by an environment, or run: kubectl -n bare create serviceaccount fairlead-deployer; kubectl -n bare create role fairlead-secrets --verb=get --resource=secrets --resource-name=db; kubectl -n bare create rolebinding fairlead-secrets --role=fairlead-secrets --serviceaccount=bare:fairlead-deployer (fairlead-addon doctor has the commands for all its Secrets)`, []string{"db", strings.Repeat("a", 250), strings.Repeat("b", 250)}},
+		{"NotServed", "shop", render.Reference{Resource: "gadget", Group: "example.com", Name: "g"}, nil, `gadget.example.com "g": the hub serves no such resource; correct resource and group, such as deployment with the group apps, or install its CRD`, nil},
+		{"ClusterScoped", "shop", render.Reference{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: "n"}, nil, `Namespace "n": objects of this kind belong to no namespace, and an application reads objects of its own namespace only`, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -508,7 +511,7 @@ func TestReferenced(t *testing.T) {
 			if test.prepare != nil {
 				test.prepare(h)
 			}
-			_, problem, err := h.Referenced(t.Context(), test.namespace, test.reference)
+			_, problem, err := h.Referenced(t.Context(), test.namespace, test.reference, test.listed)
 			if diff := cmp.Diff(test.want, problem); diff != "" || err != nil {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
@@ -517,7 +520,7 @@ func TestReferenced(t *testing.T) {
 	h := newTenantHub(t)
 	h.deliver(t, unitWith(settings("b")))
 	for _, reference := range []render.Reference{settingsOf, {Resource: "configmaps", Name: "settings"}, {Kind: configMapKind, Name: "settings"}} {
-		got, problem, err := h.Referenced(t.Context(), "shop", reference)
+		got, problem, err := h.Referenced(t.Context(), "shop", reference, nil)
 		if err != nil || problem != "" || got["data"].(object)["a"] != "b" {
 			t.Errorf("%+v: %v, %q, %v", reference, got, problem, err)
 		}
