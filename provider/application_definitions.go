@@ -73,15 +73,14 @@ func givenFiles(m *applicationModel) (files []givenFile, open bool) {
 	}
 	for i, element := range m.Definitions.Elements() {
 		given, _ := element.(types.Object)
-		cue, _ := given.Attributes()["cue"].(types.String)
-		namespace, _ := given.Attributes()["namespace"].(types.String)
-		if m.Namespace.IsUnknown() && !foundFromAnywhere(namespace.ValueString()) {
+		namespace := textIn(given, "namespace").ValueString()
+		if m.Namespace.IsUnknown() && !foundFromAnywhere(namespace) {
 			return nil, true
 		}
-		rank := rankOf(namespace.ValueString(), m.Namespace)
+		rank := rankOf(namespace, m.Namespace)
 		// Those of other namespaces are not for this application.
 		if rank > 0 {
-			files = append(files, givenFile{cue.ValueString(), i, rank})
+			files = append(files, givenFile{cueIn(element).ValueString(), i, rank})
 		}
 	}
 	slices.SortStableFunc(files, func(a, b givenFile) int { return cmp.Compare(a.rank, b.rank) })

@@ -25,8 +25,6 @@ const (
 	annotationDescription = "definition.oam.dev/description"
 	// definitionLabelPrefix is put before the labels of a CUE file when it becomes an object.
 	definitionLabelPrefix = "custom.definition.oam.dev/"
-	// anyWorkload is the type of a workload that differs by use.
-	anyWorkload = "autodetects.core.oam.dev"
 )
 
 // definition returns what is configured. A CUE file that cannot be read is an error.
@@ -172,7 +170,7 @@ func workloadSpec(d *definition.Definition) map[string]any {
 		workload["definition"] = map[string]any{"apiVersion": d.Workload.APIVersion, "kind": d.Workload.Kind}
 	}
 	if len(workload) == 0 {
-		workload["type"] = anyWorkload
+		workload["type"] = definition.AnyWorkload
 	}
 	return workload
 }
@@ -302,7 +300,7 @@ func (m *definitionModel) takeAttributes(live *unstructured.Unstructured) {
 
 // workloadOfSpec is the attribute workload, null where nothing is said of it.
 func workloadOfSpec(kind, apiVersion, workloadKind types.String) types.Object {
-	if kind.ValueString() == anyWorkload {
+	if kind.ValueString() == definition.AnyWorkload {
 		kind = types.StringNull()
 	}
 	if kind.IsNull() && workloadKind.IsNull() {

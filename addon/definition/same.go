@@ -17,9 +17,9 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
-// anyWorkload is the type of a workload that differs by use, which the API asks for
+// AnyWorkload is the type of a workload that differs by use, which the API asks for
 // where nothing is said of it.
-const anyWorkload = "autodetects.core.oam.dev"
+const AnyWorkload = "autodetects.core.oam.dev"
 
 // Same says whether two definitions are of one type and make the same of whatever
 // uses it. The layout of CUE does not count, nor do descriptions, labels and
@@ -46,7 +46,7 @@ func (d *Definition) essence() essence {
 		ControlPlaneOnly: d.ControlPlaneOnly, PodDisruptive: d.PodDisruptive, ManageHealthCheck: d.ManageHealthCheck, WorkloadRefPath: d.WorkloadRefPath,
 		Template: bare(d.Template), HealthPolicy: bare(d.HealthPolicy), CustomStatus: bare(d.CustomStatus), Details: bare(d.Details),
 	}
-	if e.WorkloadType == anyWorkload && e.Workload.Kind == "" {
+	if e.WorkloadType == AnyWorkload && e.Workload.Kind == "" {
 		e.WorkloadType = ""
 	}
 	return e

@@ -41,7 +41,7 @@ func (p *Plan) reserve(world World) {
 	claims := map[string][]string{}
 	owned := map[TenantKey]map[string]bool{}
 	for _, unit := range p.Units {
-		key := TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}
+		key := unit.Place.Tenant()
 		if owned[key] == nil {
 			owned[key] = p.Tenants[key].namespaceOwned()
 		}

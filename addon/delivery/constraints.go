@@ -87,7 +87,7 @@ func (p *Plan) exclude(environment string) {
 	p.Units = slices.DeleteFunc(p.Units, func(u Unit) bool { return u.Place.Environment == environment })
 	needed := map[TenantKey]bool{}
 	for _, unit := range p.Units {
-		needed[TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}] = true
+		needed[unit.Place.Tenant()] = true
 	}
 	for key := range p.Tenants {
 		if !needed[key] {

@@ -44,6 +44,9 @@ func (p Place) String() string {
 	return fmt.Sprintf("environment %s, cluster %s", p.Environment, p.Cluster)
 }
 
+// Tenant is the key of the tenant that has the place, which other environments may share.
+func (p Place) Tenant() TenantKey { return TenantKey{Cluster: p.Cluster, Namespace: p.Namespace} }
+
 // Unit is what is delivered and removed as a unit: one component in one place.
 type Unit struct {
 	Owner     Owner

@@ -219,7 +219,7 @@ type before struct {
 
 // of is what is said of a unit that has to wait; nil when it may be written.
 func (b before) of(unit Unit) (*Observation, error) {
-	tenant := b.tenants[TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}]
+	tenant := b.tenants[unit.Place.Tenant()]
 	if tenant.State != Delivered {
 		return &tenant, nil
 	}

@@ -395,7 +395,7 @@ func (p *Plan) noCluster(env *Environment) {
 }
 
 func (p *Plan) addPlace(world World, renderer Renderer, request Request, placed placement, env *Environment, place Place, overrides []boundOverride) error {
-	key := TenantKey{Cluster: place.Cluster, Namespace: place.Namespace}
+	key := place.Tenant()
 	tenant, problem := world.Tenant(request.Source, key)
 	if problem != nil {
 		p.problem(*problem)

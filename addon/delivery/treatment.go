@@ -26,13 +26,11 @@ func (u Unit) Treatment(i int) policy.Treatment {
 // environment that delivers there too.
 func (p *Plan) treat(policies func(policy.Resource) policy.Treatment) {
 	scaled := map[TenantKey][]scaleTarget{}
-	keyOf := func(unit Unit) TenantKey {
-		return TenantKey{Cluster: unit.Place.Cluster, Namespace: unit.Place.Namespace}
-	}
 	for _, unit := range p.Units {
 		for _, object := range unit.Result.Objects {
 			if target, ok := scaleTargetOf(object); ok {
-				scaled[keyOf(unit)] = append(scaled[keyOf(unit)], target)
+				key := unit.Place.Tenant()
+				scaled[key] = append(scaled[key], target)
 			}
 		}
 	}
@@ -40,7 +38,7 @@ func (p *Plan) treat(policies func(policy.Resource) policy.Treatment) {
 		unit := &p.Units[i]
 		unit.Treatments = make([]policy.Treatment, len(unit.Result.Objects))
 		for j, object := range unit.Result.Objects {
-			unit.Treatments[j] = treatment(object, policies, scaled[keyOf(*unit)])
+			unit.Treatments[j] = treatment(object, policies, scaled[unit.Place.Tenant()])
 		}
 	}
 }

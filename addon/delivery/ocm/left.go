@@ -119,11 +119,11 @@ func (t *Target) takeAwayLater(ctx context.Context, work *workv1.ManifestWork, o
 
 // waitsFor says for how long a removal waits for its cluster.
 func waitsFor(work *workv1.ManifestWork, options delivery.RemoveOptions) string {
-	field := "spec.deletion.unreachable"
+	how := "its share of the removal waits for it"
 	if options.Abandon {
-		return fmt.Sprintf("; it is given up when it stays so, as %s of environment %q has it", field, work.Labels[v1alpha1.LabelEnvironment])
+		how = "it is given up when it stays so"
 	}
-	return fmt.Sprintf("; its share of the removal waits for it, as %s of environment %q has it", field, work.Labels[v1alpha1.LabelEnvironment])
+	return fmt.Sprintf("; %s, as spec.deletion.unreachable of environment %q has it", how, work.Labels[v1alpha1.LabelEnvironment])
 }
 
 // beginLeaving notes since when a work is on its way out that could not be deleted

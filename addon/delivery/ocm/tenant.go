@@ -10,7 +10,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps integers as int64
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -94,11 +93,7 @@ func (t *Target) keepHeld(ctx context.Context, tenant delivery.Tenant, current *
 	}
 	there, secrets := map[workv1.ResourceIdentifier]bool{}, []map[string]any(nil)
 	var namespace map[string]any
-	for i := range whole.Spec.Workload.Manifests {
-		var content map[string]any
-		if err := exactjson.Unmarshal(whole.Spec.Workload.Manifests[i].Raw, &content); err != nil {
-			continue // it is none of ours
-		}
+	for _, content := range contents(&whole) {
 		id := identify(content)
 		there[id] = true
 		switch {
