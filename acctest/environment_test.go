@@ -49,6 +49,7 @@ resource "fairlead_environment" "this" {
   namespace_options = {
     create             = true
     adopt              = false
+    prepare            = true
     labels             = { "pod-security.kubernetes.io/enforce" = "restricted" }
     image_pull_secrets = ["ghcr"]
     objects            = [{ apiVersion = "v1", kind = "LimitRange", metadata = { name = "limits" }, spec = { limits = [{ type = "Container", max = { cpu = 2 } }] } }]
@@ -119,6 +120,7 @@ func fullSpec(name string) map[string]any {
 		"targetNamespace": map[string]any{"prefix": "t-", "suffix": "-prod"},
 		"namespaceOptions": map[string]any{
 			"create":           true,
+			"prepare":          true,
 			"labels":           map[string]any{"pod-security.kubernetes.io/enforce": "restricted"},
 			"imagePullSecrets": []any{"ghcr"},
 			"objects": []any{map[string]any{"apiVersion": "v1", "kind": "LimitRange", "metadata": map[string]any{"name": "limits"},

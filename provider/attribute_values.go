@@ -119,6 +119,14 @@ func keepSet(live []string, prior types.Set) types.Set {
 	return types.SetValueMust(types.StringType, stringValues(live))
 }
 
+// keepBool is a flag that is false when it is left out: false is told where it was written.
+func keepBool(live bool, prior types.Bool) types.Bool {
+	if !live && prior.IsNull() {
+		return prior
+	}
+	return types.BoolValue(live)
+}
+
 // keepList returns live as a list of strings, where empty and absent are one.
 func keepList(live []string, prior types.List) types.List {
 	if len(live) == 0 && prior.IsNull() {

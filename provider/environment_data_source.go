@@ -56,6 +56,7 @@ type environmentStatusModel struct {
 	Current      fwtypes.Bool     `tfsdk:"current"`
 	Clusters     fwtypes.Int64    `tfsdk:"clusters"`
 	Applications fwtypes.Int64    `tfsdk:"applications"`
+	Prepared     fwtypes.Int64    `tfsdk:"prepared"`
 	Left         fwtypes.Int64    `tfsdk:"left"`
 	Conditions   []conditionModel `tfsdk:"conditions"`
 }
@@ -76,6 +77,7 @@ func (d *environmentDataSource) Schema(ctx context.Context, _ datasource.SchemaR
 				"current":      readBool("The status speaks of the latest version of the environment."),
 				"clusters":     readInt("How many clusters are bound to it."),
 				"applications": readInt("How many applications are delivered to it."),
+				"prepared":     readInt("How many namespaces on clusters are ready for applications, counted where `namespace_options.prepare` is set."),
 				"left":         readInt("How many ManifestWorks were left on clusters that are away; each goes when its cluster returns."),
 				"conditions":   conditionsSchema("Conditions of the environment."),
 			},
@@ -135,6 +137,7 @@ func readEnvironment(model environmentModel, live *v1alpha1.Environment) environ
 			Current:      fwtypes.BoolValue(live.Status.ObservedGeneration == live.Generation),
 			Clusters:     fwtypes.Int64Value(int64(live.Status.Clusters)),
 			Applications: fwtypes.Int64Value(int64(live.Status.Applications)),
+			Prepared:     fwtypes.Int64Value(int64(live.Status.Prepared)),
 			Left:         fwtypes.Int64Value(int64(live.Status.Left)),
 			Conditions:   flattenConditions(live.Status.Conditions),
 		},

@@ -124,6 +124,7 @@ func flattenNamespaceOptions(live *v1alpha1.NamespaceOptions, prior *namespaceOp
 	return &namespaceOptionsModel{
 		Create:           types.BoolValue(live.Create == nil || *live.Create),
 		Adopt:            types.BoolValue(live.Adopt),
+		Prepare:          keepBool(live.Prepare, before.Prepare),
 		Labels:           keepMap(live.Labels, before.Labels),
 		Annotations:      keepMap(live.Annotations, before.Annotations),
 		ImagePullSecrets: keepSet(live.ImagePullSecrets, before.ImagePullSecrets),

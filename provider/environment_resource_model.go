@@ -69,6 +69,7 @@ type targetNamespaceModel struct {
 type namespaceOptionsModel struct {
 	Create           types.Bool    `tfsdk:"create"`
 	Adopt            types.Bool    `tfsdk:"adopt"`
+	Prepare          types.Bool    `tfsdk:"prepare"`
 	Labels           types.Map     `tfsdk:"labels"`
 	Annotations      types.Map     `tfsdk:"annotations"`
 	ImagePullSecrets types.Set     `tfsdk:"image_pull_secrets"`
@@ -183,6 +184,7 @@ func (m *namespaceOptionsModel) expand(ctx context.Context, diags *diag.Diagnost
 	return &v1alpha1.NamespaceOptions{
 		Create:           m.Create.ValueBoolPointer(),
 		Adopt:            m.Adopt.ValueBool(),
+		Prepare:          m.Prepare.ValueBool(),
 		Labels:           stringMap(ctx, m.Labels, diags),
 		Annotations:      stringMap(ctx, m.Annotations, diags),
 		ImagePullSecrets: stringsOf(ctx, m.ImagePullSecrets, diags),

@@ -225,6 +225,11 @@ func namespaceOptionsSchema() schema.Attribute {
 				Default:             booldefault.StaticBool(false),
 				MarkdownDescription: "Use a namespace that exists and was not made by Fairlead. Default: `false`.",
 			},
+			"prepare": schema.BoolAttribute{
+				Optional: true,
+				MarkdownDescription: "Make the namespaces for what is named in `application_namespaces.names` on every bound cluster before an application needs them, and keep them. " +
+					"The first application of a large fleet starts sooner, and what is wrong with a namespace shows in the environment's status. Default: `false`.",
+			},
 			"labels": schema.MapAttribute{
 				Optional:            true,
 				ElementType:         types.StringType,

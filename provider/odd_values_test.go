@@ -28,7 +28,7 @@ func wholeConfigurations() map[string][]string {
 		"fairlead_environment": {`{ name = "prod", after = ["dev"], after_policy = "Skip", permissions = "fairlead-deployer", adopt_existing = true, ` + timeouts + `,
 			application_namespaces = { names = ["shop"], create = true, selector = { match_labels = { a = "b" }, match_expressions = ` + expressions + ` } },
 			target_namespace = { prefix = "a-", suffix = "-b" },
-			namespace_options = { create = true, adopt = true, labels = { a = "b" }, annotations = { a = "b" }, image_pull_secrets = ["pull"],
+			namespace_options = { create = true, adopt = true, prepare = true, labels = { a = "b" }, annotations = { a = "b" }, image_pull_secrets = ["pull"],
 				objects = [{ apiVersion = "v1", kind = "ResourceQuota", metadata = { name = "small" }, spec = { hard = { pods = "10" } } }] },
 			defaults = { webservice = { properties = { cpu = "1" }, traits = { scaler = { replicas = 3 } } } },
 			constraints = { allowed_registries = ["ghcr.io"], require_image_digest = true, allowed_kinds = ["Deployment.apps"], denied_kinds = ["Secret"],

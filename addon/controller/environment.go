@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,20 +55,23 @@ func (r *EnvironmentReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if err := hold(ctx, r.client, environment); err != nil {
 		return ctrl.Result{}, err
 	}
-	status, err := r.status(ctx, environment)
+	world, err := r.world.read(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, r.write(ctx, environment, status)
+	prepared, errPrepare := r.prepare(ctx, world, environment)
+	status, err := r.status(ctx, world, environment, prepared)
+	if err != nil {
+		return ctrl.Result{}, errors.Join(errPrepare, err)
+	}
+	return result(prepared.retry(), errPrepare, r.write(ctx, environment, status))
 }
 
-func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha1.Environment) (v1alpha1.EnvironmentStatus, error) {
+func (r *EnvironmentReconciler) status(
+	ctx context.Context, world delivery.World, environment *v1alpha1.Environment, prepared prepared,
+) (v1alpha1.EnvironmentStatus, error) {
 	status := *environment.Status.DeepCopy()
 	status.ObservedGeneration = environment.Generation
-	world, err := r.world.read(ctx)
-	if err != nil {
-		return status, err
-	}
 	applications, err := applicationsOf(ctx, r.client, environment.Name)
 	if err != nil {
 		return status, err
@@ -87,7 +91,8 @@ func (r *EnvironmentReconciler) status(ctx context.Context, environment *v1alpha
 	status.Left = int32(left)
 	status.Applications = int32(using)
 	status.Clusters = int32(len(clustersOf(known)))
-	setEnvironmentConditions(&status, environment.Generation, known, metav1.NewTime(r.clock.Now()))
+	status.Prepared = int32(prepared.Ready)
+	setEnvironmentConditions(&status, environment.Generation, known, prepared, metav1.NewTime(r.clock.Now()))
 	return status, nil
 }
 
@@ -100,9 +105,11 @@ func clustersOf(environment *delivery.Environment) []string {
 	return slices.Compact(clusters)
 }
 
-func setEnvironmentConditions(status *v1alpha1.EnvironmentStatus, generation int64, environment *delivery.Environment, now metav1.Time) {
-	ready := metav1.Condition{Reason: "Bound", Message: "bound to " + counted(status.Clusters, "cluster")}
-	problem := environmentProblem(environment)
+func setEnvironmentConditions(
+	status *v1alpha1.EnvironmentStatus, generation int64, environment *delivery.Environment, prepared prepared, now metav1.Time,
+) {
+	ready := metav1.Condition{Reason: "Bound", Message: "bound to " + counted(status.Clusters, "cluster") + prepared.text()}
+	problem := cmp.Or(environmentProblem(environment), prepared.problem())
 	setReadiness(&status.Conditions, generation, ready, problem, now)
 }
 
@@ -195,7 +202,7 @@ func (r *EnvironmentReconciler) remaining(ctx context.Context, environment *v1al
 	if err != nil {
 		return "", err
 	}
-	for _, namespace := range namespacesOf(applications) {
+	for _, namespace := range namespacesOf(applications, delivery.PreparesFor(environment.Spec)...) {
 		tenants, _, err := r.engine.ReleaseTenants(ctx, namespace)
 		if err != nil || len(tenants) > 0 {
 			return "the deployer accounts of namespace " + namespace, err
@@ -212,8 +219,9 @@ func placeNames(places []delivery.Place) []string {
 	return names
 }
 
-func namespacesOf(applications []v1beta1.Application) []string {
-	var namespaces []string
+// namespacesOf are the namespaces of applications and others, each once.
+func namespacesOf(applications []v1beta1.Application, others ...string) []string {
+	namespaces := slices.Clone(others)
 	for i := range applications {
 		namespaces = append(namespaces, applications[i].Namespace)
 	}

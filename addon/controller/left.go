@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -59,8 +60,11 @@ func (r *leftReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 
 func (c *controllers) buildLeft() error {
 	built, err := controller.New("left", c.manager, controller.Options{Reconciler: c.quiet(c.left), RateLimiter: c.options().RateLimiter})
+	if err != nil {
+		return err
+	}
 	c.built.left = built
-	return err
+	return built.Watch(source.Kind[client.Object](c.manager.GetCache(), &v1alpha1.Environment{}, preparedBefore()))
 }
 
 // sourceOfWork is the hub namespace of a tenant, or of a work that was left.

@@ -130,6 +130,10 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		{c.built.left.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.sourcesBesideRoles), []predicate.Predicate{rolesGone()}},
 		{c.built.left.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.sourcesOfCluster), []predicate.Predicate{availabilityChanged()}},
 		{c.built.environment.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(environmentOfWork), []predicate.Predicate{leftChanged()}},
+		{c.built.environment.Watch, kinds.Work, c.preparing(c.preparingWork), nil},
+		{c.built.environment.Watch, kinds.Decision, c.preparing(c.preparingPlacement), nil},
+		{c.built.environment.Watch, kinds.Placement, c.preparing(c.preparingPlacement), nil},
+		{c.built.environment.Watch, kinds.Cluster, c.preparing(c.preparingCluster), []predicate.Predicate{availabilityChanged()}},
 	}
 	for _, w := range watches {
 		if err := w.add(source.Kind(works, w.object, w.handler, w.when...)); err != nil {

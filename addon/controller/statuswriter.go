@@ -50,7 +50,7 @@ const (
 	lastGather  = 5 * time.Second
 	// startPace is how much longer it is not told of an application that it is under way for
 	// each other one that is: what runs the workloads takes as much longer.
-	startPace = 10 * time.Millisecond
+	startPace = 20 * time.Millisecond
 	// fleetGather is the most of applications in very many places: they take minutes,
 	// and a write tells of more of them.
 	fleetGather = 20 * time.Second

@@ -145,7 +145,10 @@ func accountChanged() predicate.Predicate {
 }
 
 func (c *controllers) buildEnvironment() error {
-	built, err := ctrl.NewControllerManagedBy(c.manager).Named("environment").
+	built, err := ctrl.NewControllerManagedBy(c.manager).Named("environment").WithOptions(c.options()).
+		Watches(local.NewNamespace(), c.preparing(c.preparingNamespace), builder.WithPredicates(namespaceChanged())).
+		Watches(&corev1.ServiceAccount{}, c.preparing(c.preparingAccount), builder.WithPredicates(lost(), accountChanged())).
+		Watches(&rbacv1.RoleBinding{}, c.preparing(c.preparingAccount), builder.WithPredicates(lost())).
 		For(&v1alpha1.Environment{}, builder.WithPredicates(described())).
 		Watches(&v1alpha1.ClusterBinding{}, handler.EnqueueRequestsFromMapFunc(environmentOfBinding)).
 		Watches(&v1beta1.Application{}, handler.Funcs{
@@ -187,16 +190,7 @@ func (c *controllers) enqueueEnvironments(ctx context.Context, queue queue, obje
 
 // environments are the names of all environments.
 func (c *controllers) environments(ctx context.Context) []string {
-	var list v1alpha1.EnvironmentList
-	if err := c.manager.GetCache().List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		c.manager.GetLogger().Error(err, "list environments for an event")
-		return nil
-	}
-	names := make([]string, len(list.Items))
-	for i := range list.Items {
-		names[i] = list.Items[i].Name
-	}
-	return names
+	return c.environmentsThat(ctx, func(*v1alpha1.Environment) bool { return true })
 }
 
 func environmentOfBinding(_ context.Context, object client.Object) requests {

@@ -221,9 +221,21 @@ func (w *worldReader) away(ctx context.Context) func(string) bool {
 	}
 }
 
+// living reads a hub namespace; ok is false for one that is not there or on its way out.
+func (w *worldReader) living(ctx context.Context, name string) (source delivery.SourceNamespace, ok bool, err error) {
+	namespace := local.NewNamespace()
+	if err := w.reader.Get(ctx, types.NamespacedName{Name: name}, namespace); err != nil {
+		if apierrors.IsNotFound(err) {
+			return source, false, nil
+		}
+		return source, false, fmt.Errorf("get namespace %q: %w", name, err)
+	}
+	return delivery.SourceNamespace{Name: name, Labels: namespace.Labels}, namespace.DeletionTimestamp.IsZero(), nil
+}
+
 // tenantsWanted gives what says of a tenant whether an application other than the
-// owner uses an environment that delivers to it, or may: what is prepared there is
-// not taken away because a placement is not decided for a moment.
+// owner uses an environment that delivers to it, or may, or whether one prepares it:
+// what is prepared there is not taken away because a placement is not decided for a moment.
 func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (func(delivery.TenantKey) bool, error) {
 	world, err := w.read(ctx)
 	if err != nil {
@@ -238,6 +250,13 @@ func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (
 		return nil, fmt.Errorf("list applications of namespace %q: %w", owner.Namespace, err)
 	}
 	used := environmentsUsed(world, applications.Items, owner)
+	_, lives, err := w.living(ctx, owner.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	if lives {
+		used = append(used, world.Preparing(source)...)
+	}
 	return func(tenant delivery.TenantKey) bool {
 		return slices.ContainsFunc(used, func(name string) bool {
 			environment, ok := world[name]

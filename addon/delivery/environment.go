@@ -54,6 +54,7 @@ const (
 	ReasonClusterAway          = "ClusterAway"
 	ReasonConstraintViolated   = "ConstraintViolated"
 	ReasonInvalidEnvironment   = "InvalidEnvironment"
+	ReasonPreparing            = "Preparing"
 	ReasonNotProgressing       = v1alpha1.ReasonNotProgressing
 	ReasonFailing              = v1alpha1.ReasonFailing
 )

@@ -161,6 +161,10 @@ type NamespaceOptions struct {
 	// adopt takes over a namespace that exists and is not ours.
 	// +optional
 	Adopt bool `json:"adopt,omitempty"`
+	// prepare makes the namespaces for what is named in spec.applicationNamespaces.names
+	// on every bound cluster before an application needs them, and keeps them prepared.
+	// +optional
+	Prepare bool `json:"prepare,omitempty"`
 	// labels of the namespace.
 	// +kubebuilder:validation:MaxProperties=64
 	// +optional
@@ -317,6 +321,10 @@ type EnvironmentStatus struct {
 	// applications is the number of applications that deliver to the environment.
 	// +optional
 	Applications int32 `json:"applications"`
+	// prepared is the number of namespaces on clusters that are ready for applications,
+	// counted where spec.namespaceOptions.prepare is set.
+	// +optional
+	Prepared int32 `json:"prepared,omitempty"`
 	// left is the number of ManifestWorks that were left on clusters that are away; each goes
 	// when its cluster returns.
 	// +optional
