@@ -34,31 +34,43 @@ const (
 	plainWriters = 8
 )
 
-// TestFanOut delivers one application to many managed clusters with simulated agents: first to clusters that have nothing,
-// then another one to where the namespaces are prepared, then a change of its image, and a third one
-// of which no agent takes notice before all works are there: real agents have machines of their own.
+// TestFanOut delivers one application to many managed clusters with simulated agents: to clusters that have nothing, where
+// roles and namespaces come with it; then the first one into namespaces that their environment has prepared, a change of its
+// image, and another one of which no agent takes notice before all works are there: real agents have machines of their own.
 func TestFanOut(t *testing.T) {
 	h := startHub(t, cluster.Options{OCM: true})
 	f := &fanOut{hub: h, clusters: *size.clusters}
 	f.join(t)
 	agents := startAgents(t, h)
-	f.bind(t)
+	f.bind(t, "bare", false)
 	// A new cluster gets the roles, the tenant and the application's work twice: first it is asked whether others' objects are there.
-	f.measure(t, "first application", 6, func() { f.deliver(t, "first", "nginx:1") }, "first")
-	f.measure(t, "application into prepared namespaces", 2, func() { f.deliver(t, "second", "nginx:1") }, "second")
-	f.measure(t, "change of its image", 1, func() { f.update(t, "second", "nginx:2") }, "second")
-	f.measure(t, "agents that answer when all works are there", 2, func() { f.deliverUnanswered(t, agents, "third") }, "third")
+	f.measure(t, step{name: "first application, nothing is prepared", perCluster: 6}, func() { f.deliver(t, "bare", "nginx:1") }, "bare")
+	f.bind(t, "fleet", true)
+	f.prepared(t)
+	f.measure(t, step{name: "first application, prepared namespaces", perCluster: 2, goal: worksGoal}, func() { f.deliver(t, "first", "nginx:1") }, "first")
+	f.measure(t, step{name: "change of its image", perCluster: 1, goal: worksGoal}, func() { f.update(t, "first", "nginx:2") }, "first")
+	f.measure(t, step{name: "agents that answer when all works are there", perCluster: 2, goal: worksGoal}, func() { f.deliverUnanswered(t, agents, "second") }, "second")
 	h.isQuiet(t)
-	f.floor(t)
+	f.floor(t, "first")
 }
 
 // fanOut is one application on many clusters.
 type fanOut struct {
 	hub      *hub
 	clusters int
+	// environment that is delivered to; its applications live in a namespace of that name.
+	environment string
+	bound       time.Time
 }
 
-const fanOutNamespace = "fanout"
+// step is one thing that is measured.
+type step struct {
+	name string
+	// perCluster is how many writes of works a cluster may take.
+	perCluster int
+	// goal is how long it may take until each cluster has its works, in seconds; 0 for no goal.
+	goal float64
+}
 
 func (f *fanOut) name(i int) string { return fmt.Sprintf("c%04d", i) }
 
@@ -115,15 +127,16 @@ func join(ctx context.Context, client clusterclient.Interface, name string) erro
 }
 
 // bind makes an environment of all clusters, and waits until OCM has chosen them.
-func (f *fanOut) bind(t *testing.T) {
+func (f *fanOut) bind(t *testing.T, name string, prepare bool) {
 	t.Helper()
-	f.hub.create(t, namespaces, "", `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"`+fanOutNamespace+`"}}`)
-	f.hub.create(t, environments, "", `{"apiVersion":"fairlead.dev/v1alpha1","kind":"Environment","metadata":{"name":"fleet"},
-		"spec":{"applicationNamespaces":{"names":["`+fanOutNamespace+`"]}}}`)
-	f.hub.create(t, bindings, "", `{"apiVersion":"fairlead.dev/v1alpha1","kind":"ClusterBinding","metadata":{"name":"fleet"},
-		"spec":{"environment":"fleet","placement":{"clusterSets":["default"]}}}`)
+	f.environment, f.bound = name, time.Now()
+	f.hub.create(t, namespaces, "", fmt.Sprintf(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":%q}}`, name))
+	f.hub.create(t, environments, "", fmt.Sprintf(`{"apiVersion":"fairlead.dev/v1alpha1","kind":"Environment","metadata":{"name":%q},
+		"spec":{"applicationNamespaces":{"names":[%q]},"namespaceOptions":{"prepare":%t}}}`, name, name, prepare))
+	f.hub.create(t, bindings, "", fmt.Sprintf(`{"apiVersion":"fairlead.dev/v1alpha1","kind":"ClusterBinding","metadata":{"name":%q},
+		"spec":{"environment":%q,"placement":{"clusterSets":["default"]}}}`, name, name))
 	eventually(t, patience, "OCM to have chosen all clusters", func() error {
-		binding, err := f.hub.objects.Resource(bindings).Get(t.Context(), "fleet", metav1.GetOptions{})
+		binding, err := f.hub.objects.Resource(bindings).Get(t.Context(), name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -134,10 +147,29 @@ func (f *fanOut) bind(t *testing.T) {
 	})
 }
 
+// prepared waits until the environment has prepared the namespaces of all clusters, and adds how long that took.
+func (f *fanOut) prepared(t *testing.T) {
+	t.Helper()
+	eventually(t, patience, "the namespaces to be prepared", func() error {
+		environment, err := f.hub.objects.Resource(environments).Get(t.Context(), f.environment, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if prepared := nested[int64](environment, "status", "prepared"); prepared != int64(f.clusters) {
+			return fmt.Errorf("%d of %d", prepared, f.clusters)
+		}
+		return nil
+	})
+	figures.add(figure{
+		Workload: fmt.Sprintf("1 environment x %d clusters that have its roles", f.clusters),
+		Name:     "until its namespaces are prepared", Value: time.Since(f.bound).Seconds(), Unit: "s",
+	})
+}
+
 func (f *fanOut) deliver(t *testing.T, name, image string) {
 	t.Helper()
-	f.hub.create(t, applications, fanOutNamespace, application(name, image, `,
-		"policies": [{"name": "where", "type": "environment", "properties": {"environment": "fleet"}}]`))
+	f.hub.create(t, applications, f.environment, application(name, image, `,
+		"policies": [{"name": "where", "type": "environment", "properties": {"environment": "`+f.environment+`"}}]`))
 }
 
 // deliverUnanswered lets the agents answer when each cluster has its work.
@@ -172,23 +204,22 @@ func application(name, image, more string) string {
 func (f *fanOut) update(t *testing.T, name, image string) {
 	t.Helper()
 	patch := fmt.Appendf(nil, `[{"op":"replace","path":"/spec/components/0/properties/image","value":%q}]`, image)
-	_, err := f.hub.objects.Resource(applications).Namespace(fanOutNamespace).Patch(t.Context(), name, types.JSONPatchType, patch, metav1.PatchOptions{})
+	_, err := f.hub.objects.Resource(applications).Namespace(f.environment).Patch(t.Context(), name, types.JSONPatchType, patch, metav1.PatchOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
 // measure runs one step, checks what came of it, and adds its figures.
-// perCluster is how many writes of works a cluster may take.
-func (f *fanOut) measure(t *testing.T, step string, perCluster int, do func(), name string) {
+func (f *fanOut) measure(t *testing.T, step step, do func(), name string) {
 	t.Helper()
 	manager, server := f.hub.manager.cmd.Process.Pid, f.hub.apiServer()
 	from, began := f.hub.auditFromNow(t), time.Now()
 	before, serverBefore := usageOf(t, manager), usageOf(t, server)
 	do()
 	var app *unstructured.Unstructured
-	eventually(t, patience, step+" to run on all clusters", func() (err error) {
-		app, err = f.hub.objects.Resource(applications).Namespace(fanOutNamespace).Get(t.Context(), name, metav1.GetOptions{})
+	eventually(t, patience, step.name+" to run on all clusters", func() (err error) {
+		app, err = f.hub.objects.Resource(applications).Namespace(f.environment).Get(t.Context(), name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -204,17 +235,17 @@ func (f *fanOut) measure(t *testing.T, step string, perCluster int, do func(), n
 	writes := from.addonWrites(t)
 	counts := f.count(writes, began)
 	if counts.status > maxStatusWrites {
-		t.Errorf("%s: the status was written %d times, want at most %d: %v", step, counts.status, maxStatusWrites, tally(writes))
+		t.Errorf("%s: the status was written %d times, want at most %d: %v", step.name, counts.status, maxStatusWrites, tally(writes))
 	}
 	if len(status) > maxStatusSize {
-		t.Errorf("%s: the status has %d bytes, want at most %d", step, len(status), maxStatusSize)
+		t.Errorf("%s: the status has %d bytes, want at most %d", step.name, len(status), maxStatusSize)
 	}
-	if most := perCluster * f.clusters; counts.works > most {
-		t.Errorf("%s: works were written %d times, want at most %d: %v", step, counts.works, most, tally(writes))
+	if most := step.perCluster * f.clusters; counts.works > most {
+		t.Errorf("%s: works were written %d times, want at most %d: %v", step.name, counts.works, most, tally(writes))
 	}
-	workload := fmt.Sprintf("1 application x %d clusters, %s", f.clusters, step)
+	workload := fmt.Sprintf("1 application x %d clusters, %s", f.clusters, step.name)
 	if counts.made > 0 {
-		figures.add(figure{Workload: workload, Name: "until each cluster has its works", Value: counts.made.Seconds(), Unit: "s", Goal: worksGoal})
+		figures.add(figure{Workload: workload, Name: "until each cluster has its works", Value: counts.made.Seconds(), Unit: "s", Goal: step.goal})
 	}
 	figures.add(
 		figure{Workload: workload, Name: "until works are written for the last time", Value: counts.last.Seconds(), Unit: "s"},
@@ -227,7 +258,7 @@ func (f *fanOut) measure(t *testing.T, step string, perCluster int, do func(), n
 		figure{Workload: workload, Name: "CPU of the API server", Value: (serverAfter.cpu - serverBefore.cpu).Seconds(), Unit: "s"},
 		figure{Workload: workload, Name: "memory of the addon", Value: float64(after.peak) / 1e6, Unit: "MB at most"},
 	)
-	t.Logf("%s: %v", step, tally(writes))
+	t.Logf("%s: %v", step.name, tally(writes))
 }
 
 // counts are the addon's writes of one step.
@@ -295,9 +326,9 @@ func (f *fanOut) isDelivered(t *testing.T, app *unstructured.Unstructured) {
 }
 
 // floor writes the same works by a plain client, under other names and where neither the addon nor the agents see them.
-func (f *fanOut) floor(t *testing.T) {
+func (f *fanOut) floor(t *testing.T, name string) {
 	t.Helper()
-	list, err := f.hub.objects.Resource(works).List(t.Context(), metav1.ListOptions{LabelSelector: "app.oam.dev/name=second"})
+	list, err := f.hub.objects.Resource(works).List(t.Context(), metav1.ListOptions{LabelSelector: "app.oam.dev/name=" + name})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ const (
 	burstPasses = 20
 	// burstPercent is how much garbage there may be during a burst, in percent of what
 	// is in use: processor time is short then, and memory is given back afterwards.
-	burstPercent = 150
+	burstPercent = 100
 )
 
 // idleRelease collects less garbage during a burst of work, and gives the memory back
