@@ -7,10 +7,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +54,8 @@ type agents struct {
 	stages sync.Map
 	// gate is held while they are to write nothing.
 	gate sync.RWMutex
+	// writing is of how many works something is written right now.
+	writing atomic.Int32
 }
 
 // stages are the values that each manifest of a work has, at each stage of a rollout.
@@ -105,15 +109,33 @@ func (a *agents) worksOf(application string) (int, error) {
 	return len(works), err
 }
 
+// areDone waits until the agents have said all that there is to say.
+func (a *agents) areDone(t *testing.T) {
+	t.Helper()
+	var since time.Time
+	eventually(t, patience, "the agents to have said all", func() error {
+		if queued, writing := a.queue.Len(), a.writing.Load(); queued > 0 || writing > 0 || since.IsZero() {
+			since = time.Now()
+			return fmt.Errorf("%d works are queued, of %d something is written", queued, writing)
+		}
+		if time.Since(since) < settling {
+			return errors.New("they were quiet for a moment only")
+		}
+		return nil
+	})
+}
+
 func (a *agents) run(ctx context.Context) {
 	for {
 		key, shutdown := a.queue.Get()
 		if shutdown {
 			return
 		}
+		a.writing.Add(1)
 		a.gate.RLock()
 		err := a.step(ctx, key)
 		a.gate.RUnlock()
+		a.writing.Add(-1)
 		if err != nil && !apierrors.IsNotFound(err) {
 			a.queue.AddRateLimited(key)
 		} else {

@@ -47,6 +47,7 @@ func TestFanOut(t *testing.T) {
 	f.measure(t, step{name: "first application, nothing is prepared", perCluster: 6}, func() { f.deliver(t, "bare", "nginx:1") }, "bare")
 	f.bind(t, "fleet", true)
 	f.prepared(t)
+	agents.areDone(t)
 	f.measure(t, step{name: "first application, prepared namespaces", perCluster: 2, goal: worksGoal}, func() { f.deliver(t, "first", "nginx:1") }, "first")
 	f.measure(t, step{name: "change of its image", perCluster: 1, goal: worksGoal}, func() { f.update(t, "first", "nginx:2") }, "first")
 	f.measure(t, step{name: "agents that answer when all works are there", perCluster: 2, goal: worksGoal}, func() { f.deliverUnanswered(t, agents, "second") }, "second")

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	exactjson "k8s.io/apimachinery/pkg/util/json" // keeps to the case of names
 	"k8s.io/utils/ptr"
 	clusterv1 "open-cluster-management.io/api/cluster/v1"
 	clusterv1beta1 "open-cluster-management.io/api/cluster/v1beta1"
@@ -190,11 +191,50 @@ func stripConfigs(configs []workv1.ManifestConfigOption) []workv1.ManifestConfig
 
 // identities are the objects in a work, whole or stripped.
 func identities(work *workv1.ManifestWork) []workv1.ResourceIdentifier {
-	ids := make([]workv1.ResourceIdentifier, 0, len(work.Spec.Workload.Manifests))
-	for _, content := range contents(work) {
-		ids = append(ids, identify(content))
+	all := heads(work)
+	ids := make([]workv1.ResourceIdentifier, len(all))
+	for i := range all {
+		ids[i] = all[i].id
 	}
 	return ids
+}
+
+// head is which object a manifest is, of which revision, and whether it is a probe.
+type head struct {
+	id       workv1.ResourceIdentifier
+	revision string
+	probe    bool
+}
+
+// heads are those of the manifests of a work, whole or stripped. They are read for each
+// look at a work, so that no more is made of a manifest than they need.
+func heads(work *workv1.ManifestWork) []head {
+	list := make([]head, 0, len(work.Spec.Workload.Manifests))
+	for _, manifest := range work.Spec.Workload.Manifests {
+		var object struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			Metadata   struct {
+				Name            string `json:"name"`
+				Namespace       string `json:"namespace"`
+				ResourceVersion string `json:"resourceVersion"`
+				Annotations     struct {
+					Revision string `json:"fairlead.dev/revision"` // v1alpha1.AnnotationRevision
+				} `json:"annotations"`
+			} `json:"metadata"`
+		}
+		if err := exactjson.Unmarshal(manifest.Raw, &object); err == nil {
+			id := identifier(object.APIVersion, object.Kind, object.Metadata.Namespace, object.Metadata.Name)
+			list = append(list, head{id, object.Metadata.Annotations.Revision, object.Metadata.ResourceVersion == neverVersion})
+			continue
+		}
+		var content map[string]any // in which something is of another type
+		if err := json.Unmarshal(manifest.Raw, &content); err != nil {
+			continue // it cannot be any of the wanted objects
+		}
+		list = append(list, head{identify(content), annotation(content, v1alpha1.AnnotationRevision), isProbe(content)})
+	}
+	return list
 }
 
 // contents are the manifests of a work; of a stripped one their identities.

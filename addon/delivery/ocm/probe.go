@@ -167,10 +167,10 @@ func phases(work *workv1.ManifestWork) map[workv1.ResourceIdentifier]phase {
 	if work == nil {
 		return found
 	}
-	for _, content := range contents(work) {
-		found[identify(content)] = phaseApply
-		if isProbe(content) {
-			found[identify(content)] = phaseProbe
+	for _, head := range heads(work) {
+		found[head.id] = phaseApply
+		if head.probe {
+			found[head.id] = phaseProbe
 		}
 	}
 	for i := range work.Spec.ManifestConfigs {
@@ -228,8 +228,8 @@ func promotes(wanted, current *workv1.ManifestWork) bool {
 // revisions are the revisions of a work's objects.
 func revisions(work *workv1.ManifestWork) map[workv1.ResourceIdentifier]string {
 	found := map[workv1.ResourceIdentifier]string{}
-	for _, content := range contents(work) {
-		found[identify(content)] = annotation(content, v1alpha1.AnnotationRevision)
+	for _, head := range heads(work) {
+		found[head.id] = head.revision
 	}
 	return found
 }

@@ -10,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -157,13 +158,17 @@ func feedbackName(path health.Path) string { return path.JSONPath() }
 // identify says which object that is. Its resource is the usual one of its kind,
 // whatever a cluster calls it.
 func identify(content map[string]any) workv1.ResourceIdentifier {
-	object := &metav1.PartialObjectMetadata{}
-	object.APIVersion, _ = content["apiVersion"].(string)
-	object.Kind, _ = content["kind"].(string)
+	apiVersion, _ := content["apiVersion"].(string)
+	kind, _ := content["kind"].(string)
 	metadata, _ := content["metadata"].(map[string]any)
 	name, _ := metadata["name"].(string)
 	namespace, _ := metadata["namespace"].(string)
-	return workv1.ResourceIdentifier{Group: object.GroupVersionKind().Group, Resource: render.Plural(object.Kind), Name: name, Namespace: namespace}
+	return identifier(apiVersion, kind, namespace, name)
+}
+
+func identifier(apiVersion, kind, namespace, name string) workv1.ResourceIdentifier {
+	group := schema.FromAPIVersionAndKind(apiVersion, kind).Group
+	return workv1.ResourceIdentifier{Group: group, Resource: render.Plural(kind), Name: name, Namespace: namespace}
 }
 
 // tenantWork is the work that makes a tenant, with those of its objects. It has no
