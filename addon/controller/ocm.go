@@ -143,12 +143,22 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 	return nil
 }
 
-// seeing lets everything pass, and keeps the target's notes of what it created.
+// seeing lets everything pass, and keeps the target's notes of what it created and of
+// what agents say.
 func seeing(target *ocm.Target) predicate.Predicate {
-	return predicate.NewPredicateFuncs(func(work client.Object) bool {
+	seen := func(work client.Object) bool {
 		target.Seen(work)
 		return true
-	})
+	}
+	return predicate.Funcs{
+		CreateFunc:  func(e event.CreateEvent) bool { return seen(e.Object) },
+		UpdateFunc:  func(e event.UpdateEvent) bool { return seen(e.ObjectNew) },
+		GenericFunc: func(e event.GenericEvent) bool { return seen(e.Object) },
+		DeleteFunc: func(e event.DeleteEvent) bool {
+			target.Dropped(e.Object)
+			return true
+		},
+	}
 }
 
 // applicationsOfWork is the application of a work, or those of a tenant.

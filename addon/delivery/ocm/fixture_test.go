@@ -157,14 +157,33 @@ func (h *hub) work(t *testing.T, name string) *workv1.ManifestWork {
 	return &work
 }
 
-// setStatus writes a work's status as its agent would.
+// setStatus writes a work's status as its agent did when Applied became what it is, and
+// was seen to.
 func (h *hub) setStatus(t *testing.T, name string, status workv1.ManifestWorkStatus) {
+	t.Helper()
+	h.setLaterStatus(t, name, status)
+	h.sawReport(h.work(t, name))
+}
+
+// setLaterStatus writes a work's status as its agent does now.
+func (h *hub) setLaterStatus(t *testing.T, name string, status workv1.ManifestWorkStatus) {
 	t.Helper()
 	work := h.work(t, name)
 	work.Status = status
 	if err := h.client.Status().Update(t.Context(), work); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// sawReport lets the target have seen what an agent says of a work when its condition Applied became so.
+func (h *hub) sawReport(work *workv1.ManifestWork) {
+	applied := appliedCondition(work)
+	if applied == nil {
+		return
+	}
+	put(&h.said, client.ObjectKeyFromObject(work), saidApplied{
+		uid: work.UID, generation: applied.ObservedGeneration, status: applied.Status, since: applied.LastTransitionTime.Time,
+	}, maxReports)
 }
 
 // applied reports a work as applied, that long ago, and each of its objects.

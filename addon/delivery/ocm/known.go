@@ -94,7 +94,7 @@ func (k *known) keepUnit(unit delivery.Unit, now seen, observation delivery.Obse
 		delete(k.units, key)
 		return
 	}
-	put(&k.units, key, knownUnit{seen: now, objects: unit.Result.Objects, treatments: unit.Treatments, needs: unit.Needs, contested: unit.Contested, observation: observation})
+	put(&k.units, key, knownUnit{seen: now, objects: unit.Result.Objects, treatments: unit.Treatments, needs: unit.Needs, contested: unit.Contested, observation: observation}, maxKnown)
 }
 
 // dependsOnUnit says that what becomes of an object so treated shows in the unit's
@@ -124,19 +124,19 @@ func (k *known) keepTenant(tenant delivery.Tenant, now seen, observation deliver
 		delete(k.tenants, tenant.TenantKey)
 		return
 	}
-	put(&k.tenants, tenant.TenantKey, knownTenant{seen: now, tenant: tenant, observation: observation})
+	put(&k.tenants, tenant.TenantKey, knownTenant{seen: now, tenant: tenant, observation: observation}, maxKnown)
 }
 
 // maxPatience is how long what is waited for is known, since an event elsewhere may
 // end it: the works of another component, or of another application.
 const maxPatience = time.Second
 
-// put adds an entry. A map that is full loses any other: to miss one costs a look.
-func put[K comparable, V any](entries *map[K]V, key K, value V) {
+// put adds an entry. A map that has as many as it may loses any other: to miss one costs a look.
+func put[K comparable, V any](entries *map[K]V, key K, value V, limit int) {
 	if *entries == nil {
 		*entries = map[K]V{}
 	}
-	if _, replaces := (*entries)[key]; !replaces && len(*entries) >= maxKnown {
+	if _, replaces := (*entries)[key]; !replaces && len(*entries) >= limit {
 		for other := range *entries {
 			delete(*entries, other)
 			break

@@ -126,7 +126,7 @@ func TestKnownUntil(t *testing.T) {
 func TestKnownIsBounded(t *testing.T) {
 	var entries map[int]bool
 	for i := range 2 * maxKnown {
-		put(&entries, i, true)
+		put(&entries, i, true, maxKnown)
 	}
 	if len(entries) != maxKnown || !entries[2*maxKnown-1] {
 		t.Errorf("%d entries, want %d and the last among them", len(entries), maxKnown)

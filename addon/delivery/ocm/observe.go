@@ -175,6 +175,7 @@ func (t *Target) observe(ctx context.Context, unit delivery.Unit, work *workv1.M
 		addObserved(&observation, object, askedOf(values, forms[i].feedback))
 	}
 	t.mended(client.ObjectKeyFromObject(work))
+	t.noteGood(work)
 	return observation, nil
 }
 
@@ -282,17 +283,13 @@ func wasRead(manifest *workv1.ManifestCondition) bool {
 type difference struct {
 	is    string        // for people
 	late  string        // what it may be instead, until after has passed
-	after time.Duration // since the work was applied
+	after time.Duration // since the work was reported as applied
 }
 
 // repair asks the agent to apply a work again.
 func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object render.Object, d difference) (delivery.Observation, error) {
 	name := fmt.Sprintf("%s %s/%s", object.GroupVersionKind().Kind, object.Namespace(), object.Name())
-	age := t.appliedFor(work)
-	if d.after == silence {
-		age = min(age, t.reportedFor(work))
-	}
-	if wait := d.after - age; wait > 0 {
+	if wait := d.after - t.believedFor(work, d); wait > 0 {
 		return delivery.Observation{State: delivery.Applying, Message: name + ": " + d.late, RetryAfter: wait, Reported: lastReport(work)}, nil
 	}
 	observation := delivery.Observation{State: delivery.Applying, Message: name + ": " + d.is + "; its agent was asked to apply it again", Reported: lastReport(work)}
@@ -301,23 +298,30 @@ func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object r
 	return observation, err
 }
 
-// appliedFor is how long the work's present generation has been applied; 0 when it is
-// not. The time is the cluster's: where it lies ahead, that of the hub counts at which
-// the agent reported last.
-func (t *Target) appliedFor(work *workv1.ManifestWork) time.Duration {
-	applied := appliedCondition(work)
-	if applied == nil || applied.Status != metav1.ConditionTrue || applied.ObservedGeneration != work.Generation {
-		return 0
+// believedFor is how long what an agent tells of a work may have been of its present
+// version, as far as that matters for a difference.
+func (t *Target) believedFor(work *workv1.ManifestWork, d difference) time.Duration {
+	age := t.appliedFor(work)
+	if t.isGood(work) {
+		age = d.after
 	}
-	if age := t.Clock.Since(applied.LastTransitionTime.Time); age >= 0 {
-		return age
+	if d.after == silence {
+		age = min(age, t.reportedFor(work))
 	}
-	return t.reportedFor(work)
+	return age
 }
 
-// reportedFor is how long its agent has said nothing of the work. Applied keeps the
-// time at which it became true through later versions, so that an agent with much to
-// do would be asked for each of them as soon as it has applied it.
+// appliedFor is how long the work's present generation has been applied, as far as the
+// hub knows; 0 when it is not.
+func (t *Target) appliedFor(work *workv1.ManifestWork) time.Duration {
+	if !fetched(work) || appliedCondition(work).Status != metav1.ConditionTrue {
+		return 0
+	}
+	return t.saidFor(work)
+}
+
+// reportedFor is how long its agent has said nothing new of the work: one that still
+// does has more to say, and asked for more it would have more to do.
 func (t *Target) reportedFor(work *workv1.ManifestWork) time.Duration {
 	last := lastReport(work)
 	if last.IsZero() || last.After(t.Clock.Now()) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	clusterv1 "open-cluster-management.io/api/cluster/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
@@ -378,7 +379,7 @@ func checkObservation(t *testing.T, status workv1.ManifestWorkStatus) {
 	if len(values) > maxFeedback {
 		t.Errorf("%d values were read, want at most %d", len(values), maxFeedback)
 	}
-	target := &Target{Fleet: NewFleet(nil)}
+	target := &Target{Fleet: NewFleet(nil), Clock: clocktesting.NewFakePassiveClock(now)}
 	got, err := target.observe(t.Context(), unit(web), work)
 	if err != nil {
 		t.Fatal(err)
@@ -500,13 +501,14 @@ func TestRepairOfDrift(t *testing.T) {
 	tests := []struct {
 		name, reason string
 		applied      time.Duration // ago, by the cluster's clock
-		reported     time.Duration // ago, by the hub's clock
+		seen         time.Duration // ago, by the hub's clock
 		writes       int
 		retry        time.Duration
 	}{
-		{"long after", "nothing is to be waited for", time.Hour, 0, 1, firstRepair},
-		{"right after a delivery", "feedback of this version is no older than the version", settle, 0, 1, firstRepair},
+		{"long after", "nothing is to be waited for", time.Hour, time.Hour, 1, firstRepair},
+		{"right after a delivery", "feedback of this version is no older than the version", settle, settle, 1, firstRepair},
 		{"while it is applied", "what its agent found there may still be what it tells", 0, 0, 0, settle},
+		{"while a later version is applied", "Applied is as old as the first version", time.Hour, 0, 0, settle},
 		{"a clock that is ahead", "it must not hold the repair up for an hour", -time.Hour, settle, 1, firstRepair},
 		{"a clock that is ahead, just now", "what counts is the hub's time of the report", -time.Hour, 0, 0, settle},
 	}
@@ -515,15 +517,15 @@ func TestRepairOfDrift(t *testing.T) {
 			h := newHub(t)
 			web := deployment("web", "nginx:1")
 			name := h.delivered(t, unit(web))
-			h.setStatus(t, name, workv1.ManifestWorkStatus{
-				Conditions: []metav1.Condition{h.appliedAt(1, "True", test.applied)},
+			h.setLaterStatus(t, name, workv1.ManifestWorkStatus{
+				Conditions: []metav1.Condition{h.appliedAt(1, "True", test.applied-test.seen)},
 				ResourceStatus: workv1.ManifestResourceStatus{Manifests: []workv1.ManifestCondition{
 					reported(web, "True", text(revisionName, web.Digest()), integer(".spec.replicas", 5)),
 				}},
 			})
-			work := h.work(t, name)
-			work.Annotations[observedReport] = stampOf(h.clock.Now().Add(-test.reported))
-			got, err := h.observe(t.Context(), unit(web), work)
+			h.Seen(h.work(t, name))
+			h.pass(test.seen)
+			got, err := h.observe(t.Context(), unit(web), h.work(t, name))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -228,7 +228,8 @@ func (s *spoke) apply(t *testing.T, work *workv1.ManifestWork) {
 		condition.LastTransitionTime = last.LastTransitionTime
 	}
 	status.Conditions = []metav1.Condition{condition}
-	s.setStatus(t, work.Name, status)
+	s.setLaterStatus(t, work.Name, status)
+	s.Seen(s.work(t, work.Name))
 }
 
 // applyOne applies an object as its work says, and returns what is wrong.

@@ -84,6 +84,8 @@ type Target struct {
 	kept map[types.NamespacedName]keptSpec
 	// unseen are works that were not reported and do not say when they were written.
 	unseen map[types.NamespacedName]unseenSpec
+	// said is what agents say of works that are there, and since when.
+	said map[types.NamespacedName]saidApplied
 	// created are works of applications, until the cache shows them.
 	created map[types.NamespacedName]createdWork
 	// gone are the tenant works that were deleted, until the cache shows it.

@@ -40,12 +40,15 @@ func (t *Target) remember(work *workv1.ManifestWork) {
 	t.created[client.ObjectKeyFromObject(work)] = createdWork{record: recordOf(work), uid: work.UID, at: t.Clock.Now()}
 }
 
-// Seen is to be called for every work that the cache adds, updates or drops: that it
-// was created need not be remembered any longer.
-func (t *Target) Seen(work client.Object) {
+// Seen is to be called for every work that the cache adds or updates: that it was created
+// need not be remembered any longer, and what its agent says of it now is.
+func (t *Target) Seen(object client.Object) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.forgetCreated(work)
+	t.forgetCreated(object)
+	t.mu.Unlock()
+	if work, ok := object.(*workv1.ManifestWork); ok {
+		t.saidOf(work)
+	}
 }
 
 // forgetCreated forgets a work that was created, but not for the end of the one

@@ -96,14 +96,15 @@ func TestUnseenWork(t *testing.T) {
 		{"at once", "the cache cannot have it yet", func(*testing.T, *hub) {}, true},
 		{"soon", "a slow watch", func(_ *testing.T, h *hub) { h.pass(unseenClaim - 1) }, true},
 		{"later", "the cache would have it by now", func(_ *testing.T, h *hub) { h.pass(unseenClaim) }, false},
-		{"shown and gone", "the cache says what there is", func(t *testing.T, h *hub) { h.Seen(h.work(t, webWork)) }, false},
+		{"shown", "the cache says what there is", func(t *testing.T, h *hub) { h.Seen(h.work(t, webWork)) }, false},
+		{"shown and gone", "the cache says what there is", func(t *testing.T, h *hub) { h.Dropped(h.work(t, webWork)) }, false},
 		{"another shown", "that was another work", func(t *testing.T, h *hub) { h.Seen(h.work(t, RolesWorkName)) }, true},
 		{
 			"the end of an earlier one", "the deletion of the work before it comes late",
 			func(t *testing.T, h *hub) {
 				earlier := h.work(t, webWork)
 				earlier.UID = "earlier"
-				h.Seen(earlier)
+				h.Dropped(earlier)
 			}, true,
 		},
 		{"deleted", "it was seen by whoever deleted it", func(t *testing.T, h *hub) { h.deleted(h.work(t, webWork)) }, false},
