@@ -92,7 +92,7 @@ func (t *Target) takingOf(unit delivery.Unit, work *workv1.ManifestWork, e entry
 	switch found := findingOf(work, id, applicationIdentity, owns(unit, e.shared)); {
 	case found == findOurs:
 		return takeFirst
-	case found == findNothing && metItself(work, id) && t.Clock.Since(appliedCondition(work).LastTransitionTime.Time) < unseenAge:
+	case found == findNothing && metItself(work, id) && t.saidFor(work) < unseenAge:
 		return takeUnsaid
 	}
 	return takenAlready

@@ -256,9 +256,5 @@ func (t *Target) settled(work *workv1.ManifestWork) (bool, time.Duration) {
 
 // unripe is how long an agent may still take to record what it has reported of a work.
 func (t *Target) unripe(work *workv1.ManifestWork) time.Duration {
-	// The time is the cluster's. One that lies ahead says nothing, and must not hold the work until then.
-	if age := t.Clock.Since(appliedCondition(work).LastTransitionTime.Time); age >= 0 && age < settle {
-		return settle - age
-	}
-	return 0
+	return max(0, settle-t.saidFor(work))
 }

@@ -63,7 +63,7 @@ func (t *Target) lettingOfProbed(work *workv1.ManifestWork, id workv1.ResourceId
 	switch found := findingOf(work, id, labels, isOurs); {
 	case found == findOurs:
 		return letRefused
-	case found == findNothing && metItself(work, id) && t.Clock.Since(appliedCondition(work).LastTransitionTime.Time) < unseenAge:
+	case found == findNothing && metItself(work, id) && t.saidFor(work) < unseenAge:
 		return letUnsaid
 	}
 	return letGone

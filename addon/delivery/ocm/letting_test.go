@@ -199,6 +199,7 @@ func TestLettingOf(t *testing.T) {
 			if manifest := test.status(h, work); manifest != nil {
 				work.Status.ResourceStatus.Manifests = []workv1.ManifestCondition{*manifest}
 			}
+			h.sawReport(work)
 			if got := h.lettingOf(work, web.Content); got != test.want {
 				t.Errorf("got %d, want %d, since %s", got, test.want, test.reason)
 			}

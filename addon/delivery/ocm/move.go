@@ -202,8 +202,8 @@ func (t *Target) leaving(ctx context.Context, unit delivery.Unit, entries []entr
 // siblingLeaves is how long an object of another component of the application is
 // waited for that is in the place of the unit's; 0 when it does not go.
 func (t *Target) siblingLeaves(unit delivery.Unit, e entry, work *workv1.ManifestWork) time.Duration {
-	manifest, reported := findByID(work, e.id()), appliedCondition(work)
-	if manifest == nil || reported == nil || unit.Contested[objectID(e.content)] {
+	manifest := findByID(work, e.id())
+	if manifest == nil || appliedCondition(work) == nil || unit.Contested[objectID(e.content)] {
 		return 0
 	}
 	labels, _ := identityIn(manifest, applicationIdentity)
@@ -212,6 +212,5 @@ func (t *Target) siblingLeaves(unit delivery.Unit, e entry, work *workv1.Manifes
 	if !isUnits(unit, labels) {
 		return 0
 	}
-	age := t.Clock.Since(reported.LastTransitionTime.Time)
-	return min(leavingPatience, leavingPatience-age)
+	return max(0, leavingPatience-t.saidFor(work))
 }

@@ -4,6 +4,7 @@
 package ocm
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -104,6 +105,29 @@ func TestHandEditAfterARestart(t *testing.T) {
 	}
 }
 
+// TestShrinkAfterALateReport checks that an object which an edit added is not dropped as
+// soon as its agent has reported the edit, however long ago Applied became true.
+func TestShrinkAfterALateReport(t *testing.T) {
+	s := newSpoke(t)
+	s.settle(t, webAt("nginx:1"))
+	s.pass(time.Hour)
+	grown := webAt("nginx:1", service("web"))
+	for range 2 { // the Service is made, and then known to be ours
+		s.deliverUnit(t, grown)
+		s.pass(10 * time.Second) // which its agent takes
+		s.sync(t)
+	}
+	s.writes = nil
+	if got := s.deliverUnit(t, webAt("nginx:1")); got.RetryAfter != settle || len(s.writes) > 0 {
+		t.Errorf("got %s, retry after %s, writes %v: want none for %s", said(got), got.RetryAfter, s.writes, settle)
+	}
+	s.pass(settle)
+	s.deliverUnit(t, webAt("nginx:1"))
+	if diff := cmp.Diff([]string{"Deployment shop-prod/web nginx:1"}, held(s.work(t, webWork))); diff != "" {
+		t.Errorf("after that the work has (-want +got):\n%s", diff)
+	}
+}
+
 // TestSaidFor checks since when an agent is taken to say what it says.
 func TestSaidFor(t *testing.T) {
 	apply := func(work *workv1.ManifestWork, generation int64, status metav1.ConditionStatus) {
@@ -183,5 +207,81 @@ func TestSaidFor(t *testing.T) {
 				t.Errorf("remembered of a work that is gone: %v", h.said)
 			}
 		})
+	}
+}
+
+// TestPatienceBeginsWithTheReport checks that what a cluster has yet to tell of an object
+// that it met is waited for from when it said that it met it, however long Applied has
+// been as it is, and no longer than that.
+func TestPatienceBeginsWithTheReport(t *testing.T) {
+	web := deployment("web", "nginx:1")
+	h := running(t)
+	work := h.work(t, webWork)
+	raw, err := json.Marshal(asProbe(web.Content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	work.Spec.Workload.Manifests[0].Raw = raw
+	work.Spec.DeleteOption = &workv1.DeleteOption{PropagationPolicy: workv1.DeletePropagationPolicyTypeOrphan}
+	work.Status.Conditions = []metav1.Condition{h.appliedAt(work.Generation, metav1.ConditionFalse, time.Hour)}
+	work.Status.ResourceStatus.Manifests = []workv1.ManifestCondition{
+		h.manifestApplied(work, web.Content, metav1.ConditionFalse, "the object has been modified"),
+	}
+	waits := func() map[string]bool {
+		t.Helper()
+		owning, err := h.ownFirst(t.Context(), work)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owning != nil && owning.RetryAfter == 0 {
+			t.Errorf("nobody looks again: %s", said(*owning))
+		}
+		return map[string]bool{
+			"own": owning != nil, "let go": h.lettingOf(work, web.Content) == letUnsaid,
+			"take": h.takingOf(unit(web), work, entry{content: web.Content}) == takeUnsaid, "share": h.remainder(work, identify(web.Content)) == partLater,
+		}
+	}
+	all := func(value bool) map[string]bool {
+		return map[string]bool{"own": value, "let go": value, "take": value, "share": value}
+	}
+	for _, after := range []time.Duration{0, unseenAge - 1} {
+		h.pass(after)
+		if diff := cmp.Diff(all(true), waits()); diff != "" {
+			t.Errorf("%s after the report, what waits is (-want +got):\n%s", after, diff)
+		}
+	}
+	h.pass(1)
+	if diff := cmp.Diff(all(false), waits()); diff != "" {
+		t.Errorf("in the end, what waits is (-want +got):\n%s", diff)
+	}
+}
+
+// TestSiblingInTheWayOfALaterObject is TestSiblingInTheWay for a component that could not
+// be applied for long when it gets the object.
+func TestSiblingInTheWayOfALaterObject(t *testing.T) {
+	s := newSpoke(t)
+	s.settle(t, having("b", "y"))
+	stuck, found := having("b", "y"), having("b", "y", "x")
+	for _, u := range []delivery.Unit{stuck, found} {
+		u.Result.Objects[1].Content["data"] = map[string]any{"a": "refused"}
+	}
+	s.refuses = map[workv1.ResourceIdentifier]string{identify(big("y", 1).Content): "exceeded quota"}
+	deliver := func(u delivery.Unit) {
+		for range 3 {
+			s.deliverUnit(t, u)
+			s.sync(t)
+			s.pass(coalesce)
+		}
+	}
+	deliver(stuck)
+	s.pass(time.Hour)
+	s.create(labelled(big("x", 1), identity("store", "a", "prod")))
+	deliver(found)
+	if got := s.deliverUnit(t, found); got.State != delivery.Applying || got.RetryAfter == 0 {
+		t.Errorf("at first it is %s, retry after %s: want it to wait", said(got), got.RetryAfter)
+	}
+	s.pass(leavingPatience)
+	if got := s.deliverUnit(t, found); got.State != delivery.Refused {
+		t.Errorf("in the end it is %s, want it refused", said(got))
 	}
 }

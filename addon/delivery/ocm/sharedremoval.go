@@ -74,11 +74,11 @@ func (t *Target) remainder(work *workv1.ManifestWork, id workv1.ResourceIdentifi
 	if untouched(work) {
 		return partNow
 	}
-	manifest, applied := findByID(work, id), appliedCondition(work)
-	if applied == nil {
+	manifest := findByID(work, id)
+	if appliedCondition(work) == nil {
 		return partLater
 	}
-	late := t.Clock.Since(applied.LastTransitionTime.Time) >= silence
+	late := t.saidFor(work) >= silence
 	if manifest == nil || meta.FindStatusCondition(manifest.Conditions, workv1.ManifestAvailable) == nil {
 		return laterUnless(late)
 	}

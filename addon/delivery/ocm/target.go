@@ -33,9 +33,9 @@ import (
 )
 
 const (
-	// settle is how old Applied must be before a manifest may be dropped or
-	// renamed: the agent records what it applied after it reported it, and what is
-	// dropped in between stays on the cluster.
+	// settle is how long a version must have been reported before a manifest of it may
+	// be dropped or renamed: the agent records what it applied after it reported it, and
+	// what is dropped in between stays on the cluster.
 	settle = time.Second
 	// coalesce bounds spec writes to one per work in this time.
 	coalesce = time.Second

@@ -84,7 +84,11 @@ func TestShrinkGate(t *testing.T) {
 		},
 		{
 			name: "a clock ahead", reason: "the cluster's time is an hour ahead, and must not hold the work for an hour", before: []render.Object{web, expose}, after: []render.Object{web},
-			prepare: func(t *testing.T, h *hub) { h.setApplied(t, webWork, -time.Hour) },
+			prepare: func(t *testing.T, h *hub) {
+				h.setApplied(t, webWork, -time.Hour)
+				h.Seen(h.work(t, webWork))
+				h.pass(settle)
+			},
 			written: true, want: "applying: waiting for the cluster to fetch it",
 		},
 		{

@@ -99,7 +99,7 @@ func (t *Target) ownFirst(ctx context.Context, work *workv1.ManifestWork) (*deli
 	if len(ids) > 0 {
 		return waiting, t.own(ctx, work, ids)
 	}
-	if unknown && t.Clock.Since(reported.LastTransitionTime.Time) < unseenAge {
+	if unknown && t.saidFor(work) < unseenAge {
 		return waiting, nil
 	}
 	return nil, nil
