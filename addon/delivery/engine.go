@@ -91,10 +91,18 @@ func (r *Report) Gone() bool {
 }
 
 // unwritten says that the record's unit is wanted and not written yet: what its
-// new version drops must not go from under the old one before.
-func (r *Report) unwritten(record Record) bool {
+// new version drops must not go from under the old one before. So it is of a unit whose
+// environment gets another namespace, which may be somebody else's and is then never
+// had; but what is to stay in the former namespace is let go of first.
+func (r *Report) unwritten(record Record, plan *Plan) bool {
+	inPlace := func(place Place) bool {
+		if plan.deletions[place.Environment].Policy != orphan {
+			place.Namespace = record.Place.Namespace
+		}
+		return place == record.Place
+	}
 	return slices.ContainsFunc(r.Units, func(u UnitReport) bool {
-		return u.Unit.Component == record.Component && u.Unit.Place == record.Place && (u.Observe.State != Delivered || u.Observe.Later)
+		return u.Unit.Component == record.Component && inPlace(u.Unit.Place) && (u.Observe.State != Delivered || u.Observe.Later)
 	})
 }
 
@@ -366,7 +374,7 @@ func removeRecords(ctx context.Context, target Target, plan *Plan, records []Rec
 	}
 	var errs []error
 	for _, record := range order.sorted(records) {
-		if plan.Wants(record) || report.unwritten(record) && !plan.moves(record) {
+		if plan.Wants(record) || report.unwritten(record, plan) && !plan.moves(record) {
 			continue
 		}
 		if isPaused(ctx) {

@@ -262,6 +262,47 @@ func TestCarryKeepsUntilWritten(t *testing.T) {
 	}
 }
 
+// TestCarryKeepsFormerNamespace checks that what is in the namespace that an environment
+// had before stays as long as the component cannot be had in the new one.
+func TestCarryKeepsFormerNamespace(t *testing.T) {
+	refused, waiting := Observation{State: Refused, Reason: ReasonNamespaceNotOurs}, Observation{State: Waiting}
+	delivered, later := Observation{State: Delivered}, Observation{State: Delivered, Later: true}
+	tests := []struct {
+		reason, policy string
+		tenant, unit   Observation
+		environment    string
+		want           bool
+	}{
+		{"the new namespace is somebody else's", "", refused, delivered, "prod", false},
+		{"the new namespace is being made", "", waiting, delivered, "prod", false},
+		{"the component is refused there", "", delivered, refused, "prod", false},
+		{"the component is not all there", "", delivered, later, "prod", false},
+		{"the component is there", "", delivered, delivered, "prod", true},
+		{"it stays where it is, and the new one waits for that", orphan, refused, delivered, "prod", true},
+		{"another environment has nothing to do with it", "", refused, delivered, "dev", true},
+	}
+	for _, test := range tests {
+		for _, cluster := range []string{v1alpha1.LocalCluster, "c1"} {
+			former := recordIn(test.environment, cluster, "old")
+			former.ID = "former"
+			target := &scripted{
+				records: []Record{former}, tenants: map[string]Observation{cluster: test.tenant}, units: map[string]Observation{cluster + " web": test.unit},
+			}
+			engine := engineOf(target, &scripted{})
+			if cluster != v1alpha1.LocalCluster {
+				engine = engineOf(&scripted{}, target)
+			}
+			world := worldOf(changed(environment("prod", cluster), func(e *Environment) { e.Spec.Deletion = &v1alpha1.DeletionPolicy{Policy: test.policy} }))
+			if _, err := engine.Carry(t.Context(), planOf(t, world, request(use("prod")), noneAway)); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(strings.Join(target.calls, ","), "remove former"); got != test.want {
+				t.Errorf("cluster %s: removed %t, want %t: %s", cluster, got, test.want, test.reason)
+			}
+		}
+	}
+}
+
 // TestCarryAsksBeforeRelease checks that a tenant stays while another
 // application wants it, and while that is not known.
 func TestCarryAsksBeforeRelease(t *testing.T) {

@@ -33,27 +33,9 @@ func (nowhere) IdleTenants(context.Context, string) ([]delivery.TenantKey, error
 // delivered there.
 func (s *spoke) carryTo(t *testing.T, engine *delivery.Engine, target, deletion string, treat func(policy.Resource) policy.Treatment) int {
 	t.Helper()
-	world := delivery.World{"prod": {Name: "prod", Bindings: []delivery.Binding{{Name: "b", Clusters: []string{"c1"}}}, Spec: v1alpha1.EnvironmentSpec{
-		ApplicationNamespaces: &v1alpha1.ApplicationNamespaces{Names: []string{"shop"}},
-		TargetNamespace:       &v1alpha1.TargetNamespace{Name: target}, Deletion: &v1alpha1.DeletionPolicy{Policy: deletion},
-	}}}
-	request := delivery.Request{
-		Owner: owner, Source: delivery.SourceNamespace{Name: "shop"}, Uses: []policy.EnvironmentUse{{Environment: "prod"}},
-		Components: []render.Component{{Name: "web", Type: "webservice", Properties: map[string]any{
-			"image": "nginx:1", "ports": []any{map[string]any{"port": 80, "expose": true}},
-		}}},
-		Treat: treat,
-	}
 	delivered := 0
 	for pass := range 60 {
-		plan, err := delivery.MakePlan(world, render.New(definition.Builtin()), request, func(string) bool { return false })
-		if err != nil {
-			t.Fatal(err)
-		}
-		report, err := engine.Carry(t.Context(), plan)
-		if err != nil {
-			t.Fatal(err)
-		}
+		report := carryOnce(t, engine, target, deletion, treat)
 		if report.Units[0].Observe.State == delivery.Delivered && delivered == 0 {
 			delivered = pass
 		}
@@ -65,6 +47,32 @@ func (s *spoke) carryTo(t *testing.T, engine *delivery.Engine, target, deletion 
 	}
 	t.Fatalf("it does not come to rest in %s", target)
 	return 0
+}
+
+// carryOnce is one pass of an engine over an application whose environment has that
+// target namespace.
+func carryOnce(t *testing.T, engine *delivery.Engine, target, deletion string, treat func(policy.Resource) policy.Treatment) *delivery.Report {
+	t.Helper()
+	world := delivery.World{"prod": {Name: "prod", Bindings: []delivery.Binding{{Name: "b", Clusters: []string{"c1"}}}, Spec: v1alpha1.EnvironmentSpec{
+		ApplicationNamespaces: &v1alpha1.ApplicationNamespaces{Names: []string{"shop"}},
+		TargetNamespace:       &v1alpha1.TargetNamespace{Name: target}, Deletion: &v1alpha1.DeletionPolicy{Policy: deletion},
+	}}}
+	request := delivery.Request{
+		Owner: owner, Source: delivery.SourceNamespace{Name: "shop"}, Uses: []policy.EnvironmentUse{{Environment: "prod"}},
+		Components: []render.Component{{Name: "web", Type: "webservice", Properties: map[string]any{
+			"image": "nginx:1", "ports": []any{map[string]any{"port": 80, "expose": true}},
+		}}},
+		Treat: treat,
+	}
+	plan, err := delivery.MakePlan(world, render.New(definition.Builtin()), request, func(string) bool { return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := engine.Carry(t.Context(), plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
 }
 
 // engine carries out plans on the cluster of a spoke alone.
@@ -98,6 +106,7 @@ func TestFormerNamespace(t *testing.T) {
 		{"Orphan", "what leaves stays where it is", false, []string{"shop-new/web", "shop-old/web"}},
 		{"Orphan", "nor is it overtaken where the new tenant is there already", true, []string{"shop-new/web", "shop-old/web"}},
 		{"Delete", "what leaves is removed", true, []string{"shop-new/web"}},
+		{"Delete", "it is so where the new tenant is made first", false, []string{"shop-new/web"}},
 	}
 	for _, test := range tests {
 		s := newSpoke(t)
@@ -120,6 +129,46 @@ func TestFormerNamespace(t *testing.T) {
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("policy %s, since %s (-want +got):\n%s", test.deletion, test.reason, diff)
 		}
+	}
+}
+
+// TestFormerNamespaceWaits checks that all stays in the namespace that an environment had
+// before while the new one is somebody else's, and moves in one work when that is free.
+func TestFormerNamespaceWaits(t *testing.T) {
+	s := newSpoke(t)
+	engine := s.engine()
+	s.carryTo(t, engine, "shop-old", "Delete", nil)
+	before := s.inNamespaces()
+	theirs := s.create(render.Object{Content: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop-new"}}})
+	var last *delivery.Report
+	for range 20 {
+		last = carryOnce(t, engine, "shop-new", "Delete", nil)
+		s.sync(t)
+		s.pass(time.Second)
+	}
+	if last.Units[0].Observe.Reason != delivery.ReasonNamespaceNotOurs {
+		t.Errorf("it says %s, want that the namespace is somebody else's", said(last.Units[0].Observe))
+	}
+	if diff := cmp.Diff(before, s.inNamespaces()); diff != "" {
+		t.Errorf("what is there while the new namespace is not (-want +got):\n%s", diff)
+	}
+
+	delete(s.objects, theirs)
+	s.writes = nil
+	s.carryTo(t, engine, "shop-new", "Delete", nil)
+	if got := slices.Sorted(maps.Keys(s.inNamespaces())); !slices.Equal(got, []string{"shop-new/deployments", "shop-new/services"}) {
+		t.Errorf("there are %v, want all in the new namespace", got)
+	}
+	if work := "delete c1/" + WorkName(owner, "web", "prod", firstIndex); slices.Contains(s.writes, work) {
+		t.Errorf("the work was made anew: %v", s.writes)
+	}
+	for range 20 { // the former tenant goes too
+		carryOnce(t, engine, "shop-new", "Delete", nil)
+		s.sync(t)
+		s.pass(time.Second)
+	}
+	if !slices.Contains(s.writes, "delete c1/"+TenantWorkName("shop-old")) {
+		t.Errorf("writes %v, want the tenant released", s.writes)
 	}
 }
 
@@ -192,12 +241,7 @@ func TestFormerNamespaceSoon(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 20 {
-		if _, err := s.Deliver(t.Context(), placed("shop-new")); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Remove(t.Context(), former[0], delivery.RemoveOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		s.deliverThenRemove(t, placed("shop-new"), former[0])
 		s.sync(t)
 		s.pass(time.Second)
 	}
@@ -230,12 +274,7 @@ func TestFormerWithoutNamespace(t *testing.T) {
 		}
 		var left delivery.Observation
 		for range 20 {
-			if _, err := s.Deliver(t.Context(), placed("shop-new")); err != nil {
-				t.Fatal(err)
-			}
-			if left, err = s.Remove(t.Context(), former[0], delivery.RemoveOptions{}); err != nil {
-				t.Fatal(err)
-			}
+			left = s.deliverThenRemove(t, placed("shop-new"), former[0])
 			s.sync(t)
 			s.pass(time.Second)
 		}
@@ -244,6 +283,23 @@ func TestFormerWithoutNamespace(t *testing.T) {
 			t.Errorf("removal %s: got %+v, %s; want it in the new work alone", removal, object, said(left))
 		}
 	}
+}
+
+// deliverThenRemove delivers a unit, and removes what is in its former namespace when it
+// is there, as the engine does.
+func (s *spoke) deliverThenRemove(t *testing.T, unit delivery.Unit, former delivery.Record) delivery.Observation {
+	t.Helper()
+	said, err := s.Deliver(t.Context(), unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said.State != delivery.Delivered || said.Later {
+		return said
+	}
+	if said, err = s.Remove(t.Context(), former, delivery.RemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return said
 }
 
 // TestManyFormerNamespaces checks that a cluster that says of its works that they are of
