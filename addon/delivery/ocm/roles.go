@@ -6,11 +6,16 @@ package ocm
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	workv1 "open-cluster-management.io/api/work/v1"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -107,4 +112,126 @@ func (t *Target) unreadyRoles(ctx context.Context, entries []entry, current *wor
 		}
 	}
 	return untilWhose(said, "roles are"), nil
+}
+
+const (
+	// roleTTL is how long a ClusterRole that was read is used: the roles are not
+	// watched, since the addon may read only those that it hands out.
+	roleTTL = time.Minute
+	// maxRoles is how many roles there are on a cluster. It may change its works as it
+	// likes, and must not have the hub read ever more names.
+	maxRoles = 64
+	// maxRoleName is how long the name of a role may be.
+	maxRoleName = 253
+)
+
+// cachedRole is a role as it was read.
+type cachedRole struct {
+	role rbacv1.ClusterRole
+	read time.Time
+}
+
+// roleNames are the roles that the work of a cluster is to have; true for those that
+// must exist. A role that another tenant needs stays.
+func roleNames(tenant delivery.Tenant, current *workv1.ManifestWork) map[string]bool {
+	names := map[string]bool{v1alpha1.DeployerRole: true, tenant.Role: true}
+	if current == nil {
+		return names
+	}
+	for _, id := range identities(current) {
+		if len(names) == maxRoles {
+			break
+		}
+		if isRole(id) && !names[id.Name] {
+			names[id.Name] = false
+		}
+	}
+	return names
+}
+
+// isRole says that an object of a work can be a role: its cluster may have written it.
+func isRole(id workv1.ResourceIdentifier) bool {
+	return id.Group == rbacv1.GroupName && id.Resource == "clusterroles" && id.Namespace == "" &&
+		id.Name != "" && len(id.Name) <= maxRoleName && len(path.IsValidPathSegmentName(id.Name)) == 0
+}
+
+// readRoles reads the roles of those names. Of those that need not exist it leaves out
+// what was deleted, or put into the work by somebody.
+func (t *Target) readRoles(ctx context.Context, names map[string]bool) ([]rbacv1.ClusterRole, error) {
+	var roles []rbacv1.ClusterRole
+	for _, name := range sorted(names) {
+		if !names[name] && t.isNoRole(name) {
+			continue
+		}
+		role, err := t.readRole(ctx, name)
+		if err != nil && !names[name] {
+			if isUnreadable(err) {
+				t.noRole(name)
+				continue
+			}
+			if last, ok := t.lastRole(name); ok {
+				role, err = last.role, nil // another tenant's, which does not go for an error that passes
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		roles = append(roles, role)
+	}
+	return roles, nil
+}
+
+// isUnreadable says that an answer stays the same until somebody changes something.
+func isUnreadable(err error) bool {
+	return apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
+}
+
+func (t *Target) readRole(ctx context.Context, name string) (rbacv1.ClusterRole, error) {
+	if last, ok := t.lastRole(name); ok && t.Clock.Since(last.read) < roleTTL {
+		return last.role, nil
+	}
+	return t.readRoleNow(ctx, name)
+}
+
+func (t *Target) readRoleNow(ctx context.Context, name string) (rbacv1.ClusterRole, error) {
+	var role rbacv1.ClusterRole
+	if err := t.Live.Get(ctx, types.NamespacedName{Name: name}, &role); err != nil {
+		return role, fmt.Errorf("read ClusterRole %q, which an environment gives to its deployer: %w", name, err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.roles == nil {
+		t.roles = map[string]cachedRole{}
+	}
+	t.roles[name] = cachedRole{role: role, read: t.Clock.Now()}
+	delete(t.noRoles, name)
+	return role, nil
+}
+
+func (t *Target) lastRole(name string) (cachedRole, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, ok := t.roles[name]
+	return last, ok
+}
+
+// isNoRole says that there was no role of that name to be read a moment ago.
+func (t *Target) isNoRole(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at, ok := t.noRoles[name]
+	return ok && t.Clock.Since(at) < roleTTL
+}
+
+// noRole notes that there is no role of that name to be read.
+func (t *Target) noRole(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.noRoles == nil {
+		t.noRoles = map[string]time.Time{}
+	}
+	now := t.Clock.Now()
+	maps.DeleteFunc(t.noRoles, func(_ string, at time.Time) bool { return now.Sub(at) >= roleTTL })
+	t.noRoles[name] = now
+	delete(t.roles, name)
 }

@@ -4,11 +4,21 @@
 package ocm
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -104,4 +114,135 @@ func TestRolesOfAClusterGo(t *testing.T) {
 	if got, _ := s.settleTenant(t, tenant); got.State != delivery.Delivered || s.resourceOf() != "pods" {
 		t.Errorf("%s, and the role is about %q, want it made", said(got), s.resourceOf())
 	}
+}
+
+// reading counts what is read of the API server by name.
+type reading struct {
+	client.Reader
+	names *[]string
+}
+
+func (r reading) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	if _, isRole := object.(*rbacv1.ClusterRole); isRole {
+		*r.names = append(*r.names, key.Name)
+	}
+	if key.Name == "" {
+		return errors.New("resource name may not be empty")
+	}
+	return r.Reader.Get(ctx, key, object, options...)
+}
+
+// TestForgedRoles checks that a cluster which changes the work with its roles neither
+// keeps its tenants from being made nor has the hub read all that it makes up.
+func TestForgedRoles(t *testing.T) {
+	clusterRoleNamed := func(name string) map[string]any {
+		return map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": name}}
+	}
+	var many []map[string]any
+	for i := range 1000 {
+		many = append(many, clusterRoleNamed(fmt.Sprint("made-up-", i)))
+	}
+	tests := []struct {
+		reason  string
+		objects []map[string]any
+		reads   int
+	}{
+		{"no object is without a name", []map[string]any{clusterRoleNamed("")}, 0},
+		{"no name holds a slash", []map[string]any{clusterRoleNamed("../pods")}, 0},
+		{"no name is that long", []map[string]any{clusterRoleNamed(strings.Repeat("x", maxRoleName+1))}, 0},
+		{"only roles are read", []map[string]any{{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "big"}}}, 0},
+		{"one that does not exist is looked for once", []map[string]any{clusterRoleNamed("made-up")}, 1},
+		{"no more are read than a cluster may have", many, maxRoles - 1},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			s := newSpoke(t)
+			s.settleTenant(t, tenant)
+			var reads []string
+			s.Live = reading{Reader: s.Live, names: &reads}
+			forge := func() {
+				t.Helper()
+				work := s.work(t, RolesWorkName)
+				for _, object := range test.objects {
+					raw, err := json.Marshal(object)
+					if err != nil {
+						t.Fatal(err)
+					}
+					work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, workv1.Manifest{RawExtension: runtime.RawExtension{Raw: raw}})
+				}
+				if err := s.client.Update(t.Context(), work); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 3 {
+				forge()
+				s.pass(time.Second)
+				if said, _ := s.settleTenant(t, tenant); said.State != delivery.Delivered {
+					t.Errorf("got %+v", said)
+				}
+			}
+			if len(reads) != test.reads {
+				t.Errorf("%d roles were read, want %d", len(reads), test.reads)
+			}
+			if ids := identities(s.work(t, RolesWorkName)); len(ids) != 1 || ids[0] != deployerRole {
+				t.Errorf("the work has %v, want the deployer's role", ids)
+			}
+		})
+	}
+}
+
+// TestRoleOfOthersUnread checks that a role that another tenant needs stays while it
+// cannot be read, and goes when it is gone.
+func TestRoleOfOthersUnread(t *testing.T) {
+	h := newHub(t, role("big", "secrets"))
+	var reads []string
+	h.Live = reading{Reader: h.client, names: &reads}
+	names := map[string]bool{"fairlead-deployer": true, "big": false}
+	found := func() int {
+		t.Helper()
+		h.pass(roleTTL)
+		roles, err := h.readRoles(t.Context(), names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(roles)
+	}
+	if got := found(); got != 2 {
+		t.Fatalf("%d roles, want 2", got)
+	}
+	h.Live = failingRole{h.client, "big"}
+	if got := found(); got != 2 {
+		t.Errorf("%d roles while one cannot be read, want 2", got)
+	}
+	h.Live = h.client
+	if err := h.client.Delete(t.Context(), role("big", "secrets")); err != nil {
+		t.Fatal(err)
+	}
+	if got := found(); got != 1 {
+		t.Errorf("%d roles once one is gone, want 1", got)
+	}
+	if err := h.client.Create(t.Context(), role("big", "secrets")); err != nil {
+		t.Fatal(err)
+	}
+	names["big"] = true
+	if roles, err := h.readRoles(t.Context(), names); err != nil || len(roles) != 2 {
+		t.Errorf("%d roles, %v: what a tenant needs is looked for at once", len(roles), err)
+	}
+	names["big"] = false
+	if roles, err := h.readRoles(t.Context(), names); err != nil || len(roles) != 2 {
+		t.Errorf("%d roles, %v: what was found is there for all", len(roles), err)
+	}
+}
+
+// failingRole cannot read the role of a name for now.
+type failingRole struct {
+	client.Reader
+	name string
+}
+
+func (f failingRole) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	if key.Name == f.name {
+		return apierrors.NewServerTimeout(schema.GroupResource{Resource: "clusterroles"}, "get", 1)
+	}
+	return f.Reader.Get(ctx, key, object, options...)
 }

@@ -106,7 +106,9 @@ type Target struct {
 	dropped map[string]dropping
 	// repairs that were asked for lately.
 	repairs map[types.NamespacedName]repair
+	// roles are those that were read, and noRoles names of which there is none to read.
 	roles   map[string]cachedRole
+	noRoles map[string]time.Time
 	// called is what clusters call the resources of objects where that is not the usual name.
 	called map[string]map[workv1.ResourceIdentifier]calledName
 	// known is what needs no second look.
@@ -137,11 +139,6 @@ const unseenDeletion = time.Minute
 // unseenClaim is how long a claim, or a work that was created, stands in for what
 // the cache does not show yet.
 const unseenClaim = 10 * time.Second
-
-type cachedRole struct {
-	role rbacv1.ClusterRole
-	read time.Time
-}
 
 var _ delivery.Target = (*Target)(nil)
 
@@ -215,23 +212,11 @@ func (t *Target) taken(ctx context.Context, tenant delivery.Tenant) (*delivery.O
 // ensureRoles writes the work with the cluster's roles, and returns the digest of the
 // tenant's. Those of others are none of its business.
 func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (string, delivery.Observation, error) {
-	names := map[string]bool{v1alpha1.DeployerRole: true, tenant.Role: true} // true for those that must exist
-	var others workv1.ManifestWorkList
-	if err := t.Reader.List(ctx, &others, client.InNamespace(tenant.Cluster), client.MatchingLabels{LabelPurpose: PurposeRoles}); err != nil {
-		return "", delivery.Observation{}, fmt.Errorf("list the works of cluster %q: %w", tenant.Cluster, err)
-	}
-	for i := range others.Items {
-		for _, id := range identities(&others.Items[i]) {
-			if !names[id.Name] {
-				names[id.Name] = false // a role that another tenant needs stays
-			}
-		}
-	}
-	roles, err := t.readRoles(ctx, names)
+	current, err := t.get(ctx, types.NamespacedName{Namespace: tenant.Cluster, Name: RolesWorkName})
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
-	current, err := t.get(ctx, types.NamespacedName{Namespace: tenant.Cluster, Name: RolesWorkName})
+	roles, err := t.readRoles(ctx, roleNames(tenant, current))
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
@@ -275,45 +260,6 @@ func prefixed(subject string, observation delivery.Observation) string {
 		return observation.Message
 	}
 	return subject + ": " + observation.Message
-}
-
-// roleTTL is how long a ClusterRole that was read is used: the roles are not
-// watched, since the addon may read only those that it hands out.
-const roleTTL = time.Minute
-
-func (t *Target) readRoles(ctx context.Context, names map[string]bool) ([]rbacv1.ClusterRole, error) {
-	var roles []rbacv1.ClusterRole
-	for _, name := range sorted(names) {
-		role, err := t.readRole(ctx, name)
-		if !names[name] && (apierrors.IsNotFound(err) || apierrors.IsForbidden(err)) {
-			continue // it was deleted, or somebody put it into the work
-		}
-		if err != nil {
-			return nil, err
-		}
-		roles = append(roles, role)
-	}
-	return roles, nil
-}
-
-func (t *Target) readRole(ctx context.Context, name string) (rbacv1.ClusterRole, error) {
-	t.mu.Lock()
-	cached, ok := t.roles[name]
-	t.mu.Unlock()
-	if ok && t.Clock.Since(cached.read) < roleTTL {
-		return cached.role, nil
-	}
-	var role rbacv1.ClusterRole
-	if err := t.Live.Get(ctx, types.NamespacedName{Name: name}, &role); err != nil {
-		return role, fmt.Errorf("read ClusterRole %q, which an environment gives to its deployer: %w", name, err)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.roles == nil {
-		t.roles = map[string]cachedRole{}
-	}
-	t.roles[name] = cachedRole{role: role, read: t.Clock.Now()}
-	return role, nil
 }
 
 // Deliver writes the works of a unit and reads back what its cluster says. A unit
