@@ -120,6 +120,7 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.sharersOfWork), []predicate.Predicate{sharesChanged()}},
 		{c.built.application.Watch, kinds.Decision, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
 		{c.built.application.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
+		{c.built.application.Watch, kinds.SetBinding, handler.EnqueueRequestsFromMapFunc(c.applicationsOfSet), nil},
 		{c.built.application.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.applicationsOfCluster), []predicate.Predicate{c.metrics.noting(), availabilityChanged()}},
 		{c.built.application.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.applicationsByLabels), []predicate.Predicate{labelsChanged()}},
 		{c.built.binding.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.bindingOfPlacement), nil},
@@ -133,6 +134,7 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		{c.built.environment.Watch, kinds.Work, c.preparing(c.preparingWork), nil},
 		{c.built.environment.Watch, kinds.Decision, c.preparing(c.preparingPlacement), nil},
 		{c.built.environment.Watch, kinds.Placement, c.preparing(c.preparingPlacement), nil},
+		{c.built.environment.Watch, kinds.SetBinding, c.preparing(c.preparingSet), nil},
 		{c.built.environment.Watch, kinds.Cluster, c.preparing(c.preparingCluster), []predicate.Predicate{availabilityChanged()}},
 	}
 	for _, w := range watches {
@@ -202,6 +204,12 @@ func sharesChanged() predicate.Predicate {
 
 func (c *controllers) applicationsOfPlacement(ctx context.Context, object client.Object) requests {
 	return c.applicationsOfBindings(ctx, c.bindingOfPlacement(ctx, object))
+}
+
+// applicationsOfSet are those of bindings whose placements choose from a set of
+// clusters: while the set is not bound they wait.
+func (c *controllers) applicationsOfSet(ctx context.Context, object client.Object) requests {
+	return c.applicationsOfBindings(ctx, c.bindingsOfSet(ctx, object))
 }
 
 func (c *controllers) applicationsOfBindings(ctx context.Context, bindings requests) requests {

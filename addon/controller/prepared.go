@@ -182,8 +182,18 @@ func (c *controllers) preparingOn(ctx context.Context, cluster string) []string 
 
 // preparingPlacement are the environments that prepare namespaces where a placement decides.
 func (c *controllers) preparingPlacement(ctx context.Context, object client.Object) []string {
+	return c.environmentsOfBindings(ctx, c.bindingOfPlacement(ctx, object))
+}
+
+// preparingSet are the environments that prepare namespaces where a placement chooses
+// from a set of clusters.
+func (c *controllers) preparingSet(ctx context.Context, object client.Object) []string {
+	return c.environmentsOfBindings(ctx, c.bindingsOfSet(ctx, object))
+}
+
+func (c *controllers) environmentsOfBindings(ctx context.Context, bindings requests) []string {
 	var names []string
-	for _, request := range c.bindingOfPlacement(ctx, object) {
+	for _, request := range bindings {
 		var binding v1alpha1.ClusterBinding
 		if err := c.manager.GetCache().Get(ctx, request.NamespacedName, &binding); err != nil {
 			continue // the event of its deletion tells

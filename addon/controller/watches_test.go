@@ -4,6 +4,8 @@
 package controller
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -13,15 +15,20 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/local"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 )
 
 // deliveredTo is an object in a namespace that says it was delivered for an application.
@@ -69,6 +76,79 @@ func TestDelivered(t *testing.T) {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
 			}
 		})
+	}
+}
+
+// cachedManager is a manager of which there is only the cache.
+type cachedManager struct {
+	ctrl.Manager
+	reader client.Reader
+}
+
+func (m cachedManager) GetCache() cache.Cache { return readCache{reader: m.reader} }
+
+type readCache struct {
+	cache.Cache
+	reader client.Reader
+}
+
+func (c readCache) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	return c.reader.Get(ctx, key, object, options...)
+}
+
+func (c readCache) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	return c.reader.List(ctx, list, options...)
+}
+
+// watching is a controller that notes what it is to watch.
+type watching struct {
+	controller.Controller
+	sources []string
+}
+
+func (w *watching) Watch(watched source.Source) error {
+	w.sources = append(w.sources, fmt.Sprint(watched))
+	return nil
+}
+
+// TestSetBindingWakes checks that all that waits for a set of clusters to be bound is
+// woken by it: the binding, its applications, and an environment that prepares namespaces.
+func TestSetBindingWakes(t *testing.T) {
+	scheme, err := NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	going := func(name, environment string) client.Object {
+		app := appIn("shop", name, component("web", "nginx:1", ""))
+		app.Spec.Policies = []v1beta1.AppPolicy{goesTo(environment)}
+		return app
+	}
+	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+		environmentOf("prod", "shop"), environmentOf("dev", "shop"), placedBinding("eu"), bindingOf("lab", "dev", "local"), going("store", "prod"), going("draft", "dev"),
+	).WithIndex(&v1beta1.Application{}, indexEnvironments, func(object client.Object) []string {
+		return mayBeIn(object.(*v1beta1.Application))
+	}).Build()
+	bound := ocm.Watched().SetBinding
+	bound.SetName("global")
+	application, binding, environment := &watching{}, &watching{}, &watching{}
+	c := &controllers{
+		manager: cachedManager{reader: reader}, metrics: &fleetMetrics{},
+		built: builtControllers{application: application, binding: binding, environment: environment, left: &watching{}},
+	}
+
+	if diff := cmp.Diff(requests{{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "store"}}}, c.applicationsOfSet(t.Context(), bound)); diff != "" {
+		t.Errorf("applications (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"prod"}, c.preparingSet(t.Context(), bound)); diff != "" {
+		t.Errorf("environments (-want +got):\n%s", diff)
+	}
+	if err := c.watchOCM(readCache{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, built := range map[string]*watching{"application": application, "binding": binding, "environment": environment} {
+		if !slices.Contains(built.sources, "kind source: *v1beta2.ManagedClusterSetBinding") {
+			t.Errorf("the controller of %s watches no bindings of sets: %q", name, built.sources)
+		}
 	}
 }
 
