@@ -54,7 +54,7 @@ const (
 	unseen = 10 * time.Second
 	// newRights is how long the API server may take to know of a new RoleBinding,
 	// which it learns by a watch of its own; rightsRetry is when a forbidden write
-	// is tried again meanwhile, and forbiddenRetry later.
+	// is tried again meanwhile, and forbiddenRetry later, as is one that is refused.
 	newRights      = 10 * time.Second
 	rightsRetry    = 250 * time.Millisecond
 	forbiddenRetry = time.Minute
@@ -339,8 +339,13 @@ func (t *Target) failed(key objectKey, verb string, err error) (*unstructured.Un
 		return nil, t.forbidden(key, verb, err), nil
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || undecodable(err) {
-		return nil, &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
-			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), said(key, err))}, nil
+		refused := &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
+			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), said(key, err))}
+		if !undecodable(err) {
+			// What it refuses may depend on others: on a port that is taken, on an admission policy.
+			refused.RetryAfter = forbiddenRetry
+		}
+		return nil, refused, nil
 	}
 	return nil, nil, fmt.Errorf("%s %s: %w", verb, describe(key), err)
 }

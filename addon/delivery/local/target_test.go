@@ -568,11 +568,15 @@ func TestFailed(t *testing.T) {
 		{
 			"invalid value", "the value may be secret", apierrors.NewInvalid(schema.GroupKind{Group: "apps", Kind: "Deployment"}, "web",
 				field.ErrorList{field.Invalid(field.NewPath("metadata", "labels"), "C4N4RY", "must be short")}), false,
-			`Deployment.apps shop/web: the API server refuses it: Deployment.apps "web" is invalid: metadata.labels: Invalid value: must be short`, delivery.Refused, 0,
+			`Deployment.apps shop/web: the API server refuses it: Deployment.apps "web" is invalid: metadata.labels: Invalid value: must be short`, delivery.Refused, time.Minute,
 		},
 		{
-			"invalid", "the same object gets the same answer, of bounded length", apierrors.NewBadRequest(strings.Repeat("x", 2000)), false,
-			"Deployment.apps shop/web: the API server refuses it: " + strings.Repeat("x", 512) + "...", delivery.Refused, 0,
+			"invalid", "somebody may correct what refuses it; the answer is of bounded length", apierrors.NewBadRequest(strings.Repeat("x", 2000)), false,
+			"Deployment.apps shop/web: the API server refuses it: " + strings.Repeat("x", 512) + "...", delivery.Refused, time.Minute,
+		},
+		{
+			"undecodable", "no other answer comes by waiting", apierrors.NewInternalError(errors.New("failed to create typed patch object")), false,
+			"Deployment.apps shop/web: the API server refuses it: Internal error occurred: failed to create typed patch object", delivery.Refused, 0,
 		},
 	}
 	for _, test := range tests {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -375,6 +376,40 @@ func TestRefusedSecret(t *testing.T) {
 	got := h.deliver(t, unitWith(named(secretKind(), "token", nil)))
 	if got.State != delivery.Refused || strings.Contains(got.Message, "S3CR3T") {
 		t.Errorf("state %d: %s", got.State, got.Message)
+	}
+}
+
+// TestRefusedAgain checks that an object which the API server refuses is tried again, and
+// that nothing else is written then: what refuses it may be corrected.
+func TestRefusedAgain(t *testing.T) {
+	h := newTenantHub(t)
+	refuses := true
+	h.tenant.PrependReactor("patch", "widgets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return refuses, nil, apierrors.NewBadRequest("a policy of the site denies it")
+	})
+	unit := unitWith(settings("b"), named(widgetKind, "w", nil))
+	patched := func() (names []string) {
+		for _, action := range h.tenant.Actions() {
+			if patch, ok := action.(clienttesting.PatchAction); ok {
+				names = append(names, patch.GetName())
+			}
+		}
+		h.tenant.ClearActions()
+		return names
+	}
+	for pass := range 3 {
+		got := h.deliver(t, unit)
+		if got.State != delivery.Refused || got.RetryAfter != forbiddenRetry {
+			t.Errorf("got %+v, want it refused, and tried again after %s", got, forbiddenRetry)
+		}
+		if names := patched(); pass > 0 && !slices.Equal(names, []string{"w"}) {
+			t.Errorf("pass %d wrote %v, want the refused object alone", pass, names)
+		}
+		h.clock.SetTime(h.clock.Now().Add(got.RetryAfter))
+	}
+	refuses = false
+	if got := h.deliver(t, unit); got.State != delivery.Delivered {
+		t.Errorf("got %+v once it is allowed, want it delivered", got)
 	}
 }
 

@@ -50,6 +50,8 @@ const (
 	// conflictRetry is when it is looked again whether what is somebody else's is
 	// free: nothing tells of it.
 	conflictRetry = 10 * time.Second
+	// refusedRetry is when a work is written again that the hub refused.
+	refusedRetry = time.Minute
 	// unseenAge is how long a work that no agent has seen is kept before it may be
 	// deleted: deleting earlier can race with the agent's first apply and leave
 	// objects behind.
@@ -932,10 +934,11 @@ func (t *Target) write(ctx context.Context, update *workv1.ManifestWork, droppin
 }
 
 // refusedOrError tells an answer that the same request would get again from one
-// that may pass.
+// that may pass. It is asked for again all the same, since it may depend on others,
+// such as on an admission policy.
 func refusedOrError(verb string, key types.NamespacedName, err error) (delivery.Observation, error) {
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
-		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
+		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, RetryAfter: refusedRetry,
 			Message: fmt.Sprintf("the hub refuses work %s: %s", key, bounded(refusal.WithoutValues(err.Error())))}, nil
 	}
 	return delivery.Observation{}, fmt.Errorf("%s work %s: %w", verb, key, err)

@@ -691,7 +691,7 @@ func TestAnswersOfTheHub(t *testing.T) {
 		wantErr      string
 	}{
 		{
-			name: "too large", reason: "the same request gets the same answer", answer: apierrors.NewBadRequest("the size of manifests is 600000 bytes which exceeds the 512000 limit"),
+			name: "too large", reason: "the same request gets the same answer, until somebody changes a policy", answer: apierrors.NewBadRequest("the size of manifests is 600000 bytes which exceeds the 512000 limit"),
 			want: "refused ApplyFailed: the hub refuses work c1/" + webWork + ": the size of manifests is 600000 bytes which exceeds the 512000 limit",
 		},
 		{
@@ -725,7 +725,27 @@ func TestAnswersOfTheHub(t *testing.T) {
 			if h.tooEarly(types.NamespacedName{Namespace: "c1", Name: webWork}) != 0 {
 				t.Error("a write that was refused holds the next one up")
 			}
+			if err == nil {
+				h.refusedOnce(t, got)
+			}
 		})
+	}
+}
+
+// refusedOnce checks that a work that was refused is written again after a while, and
+// nothing else is.
+func (h *hub) refusedOnce(t *testing.T, got delivery.Observation) {
+	t.Helper()
+	if got.RetryAfter != refusedRetry {
+		t.Errorf("it is tried again after %s, want %s", got.RetryAfter, refusedRetry)
+	}
+	h.writes = nil
+	h.pass(got.RetryAfter)
+	if got, err := h.Deliver(t.Context(), unit(deployment("web", "nginx:1"))); err != nil || got.State != delivery.Applying {
+		t.Errorf("once it is allowed: got %+v, %v, want it written", got, err)
+	}
+	if diff := cmp.Diff([]string{"create c1/" + webWork}, h.writes); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 }
 
