@@ -77,6 +77,10 @@ func (c *controllers) start(ctx context.Context) error {
 	if err := c.manager.Add(&idleRelease{passes: &c.passes, clock: clock.RealClock{}, release: debug.FreeOSMemory, collect: debug.SetGCPercent}); err != nil {
 		return err
 	}
+	roles := &roleLook{clock: clock.RealClock{}, logger: c.manager.GetLogger(), changed: c.onClusters.RolesChanged, wake: c.wakeByRoles}
+	if err := c.manager.Add(roles); err != nil {
+		return err
+	}
 	if err := c.manager.Add(&environmentPolicy{manager: c.manager, ownership: c.application.ownership}); err != nil {
 		return err
 	}

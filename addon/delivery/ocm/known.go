@@ -47,11 +47,13 @@ type seen struct {
 	rights string
 	// shared says that the works hold objects that works of other applications have too.
 	shared bool
-	at     time.Time
+	// roles is how often the roles of tenants have changed.
+	roles int
+	at    time.Time
 }
 
 func (s seen) same(other seen) bool {
-	return s.cluster == other.cluster && s.works == other.works && s.rights == other.rights
+	return s.cluster == other.cluster && s.works == other.works && s.rights == other.rights && s.roles == other.roles
 }
 
 type knownUnit struct {
@@ -203,7 +205,10 @@ func (t *Target) tenantSeen(ctx context.Context, tenant delivery.Tenant) (seen, 
 			works = append(works, work)
 		}
 	}
-	return t.seenOn(ctx, tenant.Cluster, works, "")
+	roles := t.timesTold()
+	now, err := t.seenOn(ctx, tenant.Cluster, works, "")
+	now.roles = roles
+	return now, err
 }
 
 func (t *Target) seenOn(ctx context.Context, cluster string, works []*workv1.ManifestWork, rights string) (seen, error) {

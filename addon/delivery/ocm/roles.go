@@ -5,18 +5,21 @@ package ocm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	workv1 "open-cluster-management.io/api/work/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
@@ -129,6 +132,8 @@ const (
 type cachedRole struct {
 	role rbacv1.ClusterRole
 	read time.Time
+	// told are its rules when clusters were last told of a change, or it was first read.
+	told []rbacv1.PolicyRule
 }
 
 // roleNames are the roles that the work of a cluster is to have; true for those that
@@ -203,7 +208,11 @@ func (t *Target) readRoleNow(ctx context.Context, name string) (rbacv1.ClusterRo
 	if t.roles == nil {
 		t.roles = map[string]cachedRole{}
 	}
-	t.roles[name] = cachedRole{role: role, read: t.Clock.Now()}
+	told := role.Rules
+	if last, ok := t.roles[name]; ok {
+		told = last.told
+	}
+	t.roles[name] = cachedRole{role: role, read: t.Clock.Now(), told: told}
 	delete(t.noRoles, name)
 	return role, nil
 }
@@ -234,4 +243,72 @@ func (t *Target) noRole(name string) {
 	maps.DeleteFunc(t.noRoles, func(_ string, at time.Time) bool { return now.Sub(at) >= roleTTL })
 	t.noRoles[name] = now
 	delete(t.roles, name)
+}
+
+// RolesChanged reads again which roles clusters were given, and says whether one has
+// other rules than they were told, or is gone: no event tells of it. It reads nothing
+// while no cluster has any. After a change no tenant counts as known.
+func (t *Target) RolesChanged(ctx context.Context) (bool, error) {
+	given, err := t.givesRoles(ctx)
+	if err != nil || !given {
+		return false, err
+	}
+	changed := false
+	var errs []error
+	for _, name := range t.namesRead() {
+		_, err := t.readRoleNow(ctx, name)
+		if isUnreadable(err) {
+			t.noRole(name)
+			changed = true
+			continue
+		}
+		errs = append(errs, err)
+		changed = t.tell(name) || changed
+	}
+	if changed {
+		t.mu.Lock()
+		t.rolesTold++
+		t.mu.Unlock()
+	}
+	return changed, errors.Join(errs...)
+}
+
+// givesRoles says that there is a cluster with roles.
+func (t *Target) givesRoles(ctx context.Context) (bool, error) {
+	if !t.Fleet.Installed() {
+		return false, nil
+	}
+	var works workv1.ManifestWorkList
+	if err := t.Reader.List(ctx, &works, client.MatchingLabels{LabelPurpose: PurposeRoles}, client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list the works with roles: %w", err)
+	}
+	return len(works.Items) > 0, nil
+}
+
+// namesRead are those of the roles that were read.
+func (t *Target) namesRead() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	names := slices.Sorted(maps.Keys(t.roles))
+	return names[:min(len(names), maxRoles)]
+}
+
+// tell notes that clusters are told of the rules of a role, and says whether they are others.
+func (t *Target) tell(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, ok := t.roles[name]
+	if !ok || equality.Semantic.DeepEqual(last.told, last.role.Rules) {
+		return false
+	}
+	last.told = last.role.Rules
+	t.roles[name] = last
+	return true
+}
+
+// timesTold is how often roles have changed.
+func (t *Target) timesTold() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rolesTold
 }

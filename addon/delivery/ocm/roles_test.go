@@ -191,6 +191,55 @@ func TestForgedRoles(t *testing.T) {
 	}
 }
 
+// TestRolesChanged checks that a change of a role is found though no event tells of it,
+// reaches the cluster in the next pass, and that nothing is read without a cluster.
+func TestRolesChanged(t *testing.T) {
+	s := newSpoke(t, role("unused", "pods"))
+	var reads []string
+	s.Live = reading{Reader: s.client, names: &reads}
+	look := func(reason string, want bool, names ...string) {
+		t.Helper()
+		reads = nil
+		got, err := s.RolesChanged(t.Context())
+		if err != nil || got != want {
+			t.Errorf("changed %t, %v, want %t: %s", got, err, want, reason)
+		}
+		if diff := cmp.Diff(names, reads); diff != "" {
+			t.Errorf("reads (-want +got), since %s:\n%s", reason, diff)
+		}
+	}
+	look("no cluster has roles", false)
+	s.settleTenant(t, tenant)
+	look("nothing changed", false, "fairlead-deployer")
+	change := func(resource string) {
+		t.Helper()
+		if err := s.client.Update(t.Context(), role("fairlead-deployer", resource)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("services")
+	look("its rules are others", true, "fairlead-deployer")
+	if said, _ := s.settleTenant(t, tenant); said.State != delivery.Delivered || s.resourceOf() != "services" {
+		t.Errorf("%s, and the role is about %s, want services at once", said.Message, s.resourceOf())
+	}
+	look("that was told", false, "fairlead-deployer")
+
+	change("secrets")
+	s.pass(roleTTL)
+	s.settleTenant(t, tenant) // which reads the role again
+	look("other clusters do not know it yet", true, "fairlead-deployer")
+	s.Live = failingRole{s.client, "fairlead-deployer"}
+	if changed, err := s.RolesChanged(t.Context()); err == nil || changed {
+		t.Errorf("changed %t, %v, want an error while it cannot be read", changed, err)
+	}
+	s.Live = reading{Reader: s.client, names: &reads}
+	if err := s.client.Delete(t.Context(), role("fairlead-deployer", "")); err != nil {
+		t.Fatal(err)
+	}
+	look("it is gone", true, "fairlead-deployer")
+	look("that was told too", false)
+}
+
 // TestRoleOfOthersUnread checks that a role that another tenant needs stays while it
 // cannot be read, and goes when it is gone.
 func TestRoleOfOthersUnread(t *testing.T) {

@@ -111,6 +111,8 @@ type Target struct {
 	// roles are those that were read, and noRoles names of which there is none to read.
 	roles   map[string]cachedRole
 	noRoles map[string]time.Time
+	// rolesTold is how often roles have changed that clusters were given.
+	rolesTold int
 	// called is what clusters call the resources of objects where that is not the usual name.
 	called map[string]map[workv1.ResourceIdentifier]calledName
 	// known is what needs no second look.
