@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
 )
@@ -68,7 +69,8 @@ resource "fairlead_rollout" "this" {
 )
 
 // TestManagedCluster accepts a cluster, joins its real agents with the credential that Terraform makes, changes what the hub says
-// of it, delivers to it, and checks that it is not detached while something is delivered to it.
+// of it, delivers to it, and checks that it is not detached while something is delivered to it. A work of an add-on, which the hub
+// removes with the cluster, keeps it from nothing.
 func TestManagedCluster(t *testing.T) {
 	f := fleetForTest(t, cluster.Options{OCM: true}, raceDetector)
 	factories := providerFactories()
@@ -91,7 +93,7 @@ func TestManagedCluster(t *testing.T) {
 	refused := step(withProvider(f.env.Hub(), edgeInUse))
 	refused.ExpectError = regexp.MustCompile(`(?s)Cluster in use.*edge/on-edge`)
 	last := step(config("", ""))
-	last.Check = func(*terraform.State) error { return stopAgents(f, "edge") }
+	last.Check = func(*terraform.State) error { return errors.Join(stopAgents(f, "edge"), enableAddOn(t, f, "edge")) }
 	resource.UnitTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,
 		CheckDestroy:             absent(t, f.env.Hub(), managedClusters, "edge"),
@@ -147,4 +149,18 @@ func stopAgents(f *fleet, name string) error {
 		errs = append(errs, f.env.Process(name+"/"+agent).Kill())
 	}
 	return errors.Join(errs...)
+}
+
+// enableAddOn makes the work of an add-on as Open Cluster Management does for a cluster that has it.
+func enableAddOn(t *testing.T, f *fleet, name string) error {
+	t.Helper()
+	work := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "work.open-cluster-management.io/v1", "kind": "ManifestWork",
+		"metadata": map[string]any{"name": "addon-search-deploy-0", "namespace": name, "labels": map[string]any{"open-cluster-management.io/addon-name": "search"}},
+		"spec": map[string]any{"workload": map[string]any{"manifests": []any{
+			map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "search", "namespace": "default"}},
+		}}},
+	}}
+	_, err := hubObjects(t, f.env.Hub()).Resource(works).Namespace(name).Create(t.Context(), work, metav1.CreateOptions{})
+	return err
 }

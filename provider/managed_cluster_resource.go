@@ -83,22 +83,42 @@ func (r *managedClusterResource) ModifyPlan(ctx context.Context, req resource.Mo
 		return
 	}
 	resp.Diagnostics.AddWarning("A cluster in use is destroyed", fmt.Sprintf(
-		"The cluster %q has works: %s. A destroy waits until they are gone, and fails if they stay: take the cluster out of its bindings.",
-		name.ValueString(), inUse(works)))
+		"The cluster %q has %s. A destroy waits until they are gone, and fails if they stay. %s",
+		name.ValueString(), inUse(works), toEmpty(name.ValueString(), works)))
 }
 
 // inUse says what is delivered to a cluster.
 func inUse(works fleet.Works) string {
-	if len(works.Applications) == 0 {
-		return count(int32(min(works.Total, 1<<30)), "work") + " of no application"
+	total := count(int32(min(works.Total, 1<<30)), "work")
+	switch {
+	case len(works.Applications) > 0:
+		return total + " of the applications " + someOf(works.Applications)
+	case len(works.Foreign) > 0:
+		return total + " of no application: " + someOf(works.Foreign)
 	}
-	named := works.Applications
-	more := ""
-	if len(named) > maxNamed {
-		more = fmt.Sprintf(" and %d more", len(named)-maxNamed)
-		named = named[:maxNamed]
+	return total + " of no application, with what environments need on it"
+}
+
+// someOf names the first of them.
+func someOf(names []string) string {
+	if len(names) <= maxNamed {
+		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s of the applications %s%s", count(int32(min(works.Total, 1<<30)), "work"), strings.Join(named, ", "), more)
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), len(names)-maxNamed)
+}
+
+// toEmpty says how the works of a cluster go.
+func toEmpty(name string, works fleet.Works) string {
+	const bindings = "Take it out of the bindings that choose it: change clusters or placement of fairlead_cluster_binding, or give it a taint with the effect NoSelect."
+	foreign := fmt.Sprintf("Fairlead has not made them and leaves them alone: whoever made them removes them. "+
+		"kubectl -n %s get manifestworks --show-labels tells more of them.", name)
+	switch {
+	case len(works.Foreign) == 0:
+		return bindings
+	case len(works.Foreign) == works.Total:
+		return foreign
+	}
+	return bindings + fmt.Sprintf(" Others have made %s: whoever made them removes them.", someOf(works.Foreign))
 }
 
 // Create accepts the cluster. It does not wait until its agent has joined, which
@@ -261,7 +281,6 @@ func stillUsed(name string, works fleet.Works) error {
 	return &hub.ConfigError{
 		Summary: "Cluster in use",
 		Detail: fmt.Sprintf("The cluster %q was not detached, since that would delete what is delivered to it: it has %s. "+
-			"Take it out of the bindings that choose it: change clusters or placement of fairlead_cluster_binding, or give it a taint with the effect NoSelect. "+
-			"Then destroy it again; works of an agent that is away go when it is back.", name, inUse(works)),
+			"%s Then destroy it again; works of an agent that is away go when it is back.", name, inUse(works), toEmpty(name, works)),
 	}
 }

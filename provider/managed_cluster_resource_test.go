@@ -46,3 +46,27 @@ func TestManagedClusterTaints(t *testing.T) {
 		})
 	}
 }
+
+// TestStillUsed checks what is said of a cluster that is not detached: who can empty it.
+func TestStillUsed(t *testing.T) {
+	const head = `Cluster in use: The cluster "eu-1" was not detached, since that would delete what is delivered to it: it has `
+	const tail = " Then destroy it again; works of an agent that is away go when it is back."
+	const bindings = " Take it out of the bindings that choose it: change clusters or placement of fairlead_cluster_binding, or give it a taint with the effect NoSelect."
+	tests := []struct {
+		reason string
+		works  fleet.Works
+		want   string
+	}{
+		{"applications go with the bindings", fleet.Works{Total: 2, Applications: []string{"shop/shop"}}, "2 works of the applications shop/shop." + bindings},
+		{"so does what was prepared for them", fleet.Works{Total: 1}, "1 work of no application, with what environments need on it." + bindings},
+		{"what others made goes with no binding", fleet.Works{Total: 2, Foreign: []string{"a", "b"}},
+			"2 works of no application: a, b. Fairlead has not made them and leaves them alone: whoever made them removes them. kubectl -n eu-1 get manifestworks --show-labels tells more of them."},
+		{"both", fleet.Works{Total: 2, Applications: []string{"shop/shop"}, Foreign: []string{"a"}},
+			"2 works of the applications shop/shop." + bindings + " Others have made a: whoever made them removes them."},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(head+test.want+tail, stillUsed("eu-1", test.works).Error()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 	clusterv1 "open-cluster-management.io/api/cluster/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
@@ -135,33 +136,56 @@ func IsOwnLabel(key string) bool {
 	return found && (prefix == "open-cluster-management.io" || strings.HasSuffix(prefix, ".open-cluster-management.io"))
 }
 
-// Works are the ManifestWorks that a cluster has.
+// Works are the ManifestWorks that keep a cluster.
 type Works struct {
 	// Total is how many there are.
 	Total int
 	// Applications are those that they belong to, as namespace/name, sorted.
 	Applications []string
+	// Foreign are the names of those that Fairlead has not made, sorted.
+	Foreign []string
 }
+
+// addOnNamespaceLabel names the cluster that an add-on serves whose agent runs on another one.
+const addOnNamespaceLabel = "open-cluster-management.io/addon-namespace"
+
+// addOnLabel names the add-on that a work delivers.
+const addOnLabel = "open-cluster-management.io/addon-name"
 
 // workKind is the kind of a ManifestWork.
 func workKind() schema.GroupVersionKind {
 	return schema.GroupVersion(workv1.GroupVersion).WithKind("ManifestWork")
 }
 
-// WorksOf reads which works a cluster has. A cluster without any has none.
+// WorksOf reads which works keep a cluster. A cluster without any has none.
 func WorksOf(ctx context.Context, client *hub.Client, cluster string) (Works, error) {
 	objects, err := client.List(ctx, workKind(), cluster, "")
 	if hub.IsNotFound(err) {
 		return Works{}, nil
 	}
-	works := Works{Total: len(objects)}
+	return worksFrom(objects, cluster), err
+}
+
+// worksFrom counts works. Those of the cluster's own add-ons keep it from nothing:
+// they stay as long as it is there, and Open Cluster Management removes them with it.
+func worksFrom(objects []unstructured.Unstructured, cluster string) Works {
+	var works Works
 	for i := range objects {
 		labels := objects[i].GetLabels()
-		if labels[v1beta1.LabelAppName] != "" {
+		own := labels[v1alpha1.LabelManagedBy] == v1alpha1.LabelManagedByValue
+		if served := labels[addOnNamespaceLabel]; !own && labels[addOnLabel] != "" && (served == "" || served == cluster) {
+			continue
+		}
+		works.Total++
+		switch {
+		case labels[v1beta1.LabelAppName] != "":
 			works.Applications = append(works.Applications, labels[v1beta1.LabelAppNamespace]+"/"+labels[v1beta1.LabelAppName])
+		case !own:
+			works.Foreign = append(works.Foreign, objects[i].GetName())
 		}
 	}
 	slices.Sort(works.Applications)
 	works.Applications = slices.Compact(works.Applications)
-	return works, err
+	slices.Sort(works.Foreign)
+	return works
 }

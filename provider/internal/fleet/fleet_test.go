@@ -4,6 +4,7 @@
 package fleet
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -110,5 +111,51 @@ func TestRead(t *testing.T) {
 	}
 	if diff := cmp.Diff([]Taint{{Key: "gpu", Value: "yes", Effect: "NoSelect"}}, cluster.Taints); diff != "" || lease != 30*time.Second || !cluster.Accepted {
 		t.Errorf("lease %s, accepted %t, taints (-want +got):\n%s", lease, cluster.Accepted, diff)
+	}
+}
+
+// TestWorks checks which works keep a cluster. One that is counted and that nobody
+// can remove while the cluster is there would keep it for ever.
+func TestWorks(t *testing.T) {
+	work := func(name string, labels map[string]string) unstructured.Unstructured {
+		object := unstructured.Unstructured{}
+		object.SetName(name)
+		object.SetLabels(labels)
+		return object
+	}
+	with := func(labels map[string]string, more ...string) map[string]string {
+		merged := maps.Clone(labels)
+		for i := 0; i < len(more); i += 2 {
+			merged[more[i]] = more[i+1]
+		}
+		return merged
+	}
+	own := map[string]string{"fairlead.dev/managed-by": "fairlead"}
+	shop := with(own, "app.oam.dev/name", "shop", "app.oam.dev/namespace", "team")
+	addOn := map[string]string{"open-cluster-management.io/addon-name": "search"}
+	tests := map[string]struct {
+		reason string
+		works  []unstructured.Unstructured
+		want   Works
+	}{
+		"None":         {"an empty cluster", nil, Works{}},
+		"Applications": {"an application counts once", []unstructured.Unstructured{work("b", shop), work("a", shop)}, Works{Total: 2, Applications: []string{"team/shop"}}},
+		"Platform":     {"what environments need is neither an application's nor somebody else's", []unstructured.Unstructured{work("roles", own)}, Works{Total: 1}},
+		"AddOn":        {"the hub removes add-ons with the cluster", []unstructured.Unstructured{work("addon-search-deploy-0", addOn)}, Works{}},
+		"OwnAddOn": {"an add-on that is told to serve the cluster itself", []unstructured.Unstructured{
+			work("a", with(addOn, "open-cluster-management.io/addon-namespace", "eu-1"))}, Works{}},
+		"HostedAddOn": {"an add-on of another cluster would be lost", []unstructured.Unstructured{
+			work("a", with(addOn, "open-cluster-management.io/addon-namespace", "eu-2"))}, Works{Total: 1, Foreign: []string{"a"}}},
+		"LabelledByHand": {"an application's work stays one with any label", []unstructured.Unstructured{
+			work("a", with(shop, "open-cluster-management.io/addon-name", "search"))}, Works{Total: 1, Applications: []string{"team/shop"}}},
+		"Foreign": {"what another tool delivers is named", []unstructured.Unstructured{work("b", nil), work("a", nil), work("c", shop)},
+			Works{Total: 3, Applications: []string{"team/shop"}, Foreign: []string{"a", "b"}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, worksFrom(test.works, "eu-1")); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+		})
 	}
 }
