@@ -41,7 +41,7 @@ resource "fairlead_cluster_binding" "this" {
     ]
   }
   overrides = [
-    { component = "web", traits = { scaler = { replicas = 6 } } },
+    { component = "web", traits = { labels = { team = null }, scaler = { replicas = 6 } } },
     { application = "shop-*", componentType = "worker", properties = { cpu = "1" }, traits = [{ type = "gateway", disable = true }] },
   ]
   rollout = {
@@ -89,7 +89,8 @@ func fullBindingSpec() map[string]any {
 			},
 		},
 		"overrides": []any{
-			map[string]any{"component": "web", "traits": []any{map[string]any{"type": "scaler", "properties": map[string]any{"replicas": int64(6)}}}},
+			map[string]any{"component": "web", "traits": []any{
+				map[string]any{"type": "labels", "properties": map[string]any{"team": nil}}, map[string]any{"type": "scaler", "properties": map[string]any{"replicas": int64(6)}}}},
 			map[string]any{"application": "shop-*", "componentType": "worker", "properties": map[string]any{"cpu": "1"},
 				"traits": []any{map[string]any{"type": "gateway", "disable": true}}},
 		},

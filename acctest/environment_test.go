@@ -56,7 +56,7 @@ resource "fairlead_environment" "this" {
   }
   defaults = {
     webservice = { properties = { cpu = "100m", count = 1 }, traits = { scaler = { replicas = 3 } } }
-    worker     = { traits = [{ type = "labels", properties = { a = "b" } }, { type = "gateway", disable = true }] }
+    worker     = { traits = [{ type = "labels", properties = { a = "b", gone = null } }, { type = "gateway", disable = true }] }
   }
   constraints = {
     allowed_registries   = ["ghcr.io/acme"]
@@ -130,7 +130,7 @@ func fullSpec(name string) map[string]any {
 			map[string]any{"type": "webservice", "properties": map[string]any{"cpu": "100m", "count": int64(1)},
 				"traits": []any{map[string]any{"type": "scaler", "properties": map[string]any{"replicas": int64(3)}}}},
 			map[string]any{"type": "worker",
-				"traits": []any{map[string]any{"type": "labels", "properties": map[string]any{"a": "b"}}, map[string]any{"type": "gateway", "disable": true}}},
+				"traits": []any{map[string]any{"type": "labels", "properties": map[string]any{"a": "b", "gone": nil}}, map[string]any{"type": "gateway", "disable": true}}},
 		},
 		"constraints": map[string]any{
 			"allowedRegistries": []any{"ghcr.io/acme"}, "requireImageDigest": true,

@@ -70,7 +70,10 @@ func (m *addonModel) take(installed release.State) diag.Diagnostics {
 	if m.Wait.IsNull() {
 		m.Wait = types.BoolValue(true)
 	}
-	values, err := dynamicOf(installed.Values, len(installed.Values) == 0, m.Values)
+	values, err := exactDynamic(installed.Values, len(installed.Values) == 0, m.Values, func(value types.Dynamic) bool {
+		written, err := expandValues(value)
+		return err == nil && exactJSON(written, installed.Values)
+	})
 	if err != nil {
 		diags.AddAttributeError(path.Root("values"), "Values cannot be represented", err.Error()+".")
 		return diags
@@ -79,12 +82,13 @@ func (m *addonModel) take(installed release.State) diag.Diagnostics {
 	return diags
 }
 
-// expandValues returns the values of the chart.
+// expandValues returns the values of the chart. Helm drops a default of the chart for
+// which there is a null.
 func expandValues(values types.Dynamic) (map[string]any, error) {
 	if values.IsNull() || values.IsUnderlyingValueNull() {
 		return nil, nil
 	}
-	converted, err := hclvalue.ToJSON(values)
+	converted, err := hclvalue.ToJSONWithNulls(values)
 	if err != nil {
 		return nil, fmt.Errorf("values: %w", err)
 	}

@@ -122,16 +122,35 @@ func namedComponents(m *applicationModel, spec *applicationSpec) any {
 	return out
 }
 
-// environmentRefs is what is known of environments: the `ref` of each that has one.
+// environmentRefs is what is known of environments: the `ref` of each that has one,
+// with its defaults as the environment writes them.
 func environmentRefs(environments types.Dynamic) map[string]any {
-	byName, _ := jsonWithoutError(environments).(map[string]any)
+	content, _ := jsonWithNulls(environments)
+	byName, _ := content.(map[string]any)
 	out := map[string]any{}
 	for name, v := range byName {
 		if fields, ok := v.(map[string]any); ok {
-			put(out, name, fields["ref"])
+			put(out, name, normalRef(fields["ref"]))
 		}
 	}
 	return out
+}
+
+// normalRef leaves out of a ref what is null and means nothing.
+func normalRef(ref any) any {
+	fields, ok := ref.(map[string]any)
+	if !ok {
+		return ref
+	}
+	kept := map[string]any{}
+	for key, value := range fields {
+		if key == "defaults" {
+			put(kept, key, coercedDefaults(value))
+			continue
+		}
+		put(kept, key, hclvalue.Prune(value))
+	}
+	return kept
 }
 
 // previewedRefs are the refs with what decides the objects of an application.
@@ -141,7 +160,7 @@ func previewedRefs(environments types.Dynamic) map[string]any {
 		if fields, ok := ref.(map[string]any); ok {
 			kept := map[string]any{}
 			put(kept, "target_namespace", fields["target_namespace"])
-			put(kept, "defaults", coercedDefaults(fields["defaults"]))
+			put(kept, "defaults", fields["defaults"])
 			refs[name] = kept
 		}
 	}
@@ -176,7 +195,7 @@ func changedRefs(after, before types.Dynamic, from origin) (changed, same bool) 
 			same = false
 			continue
 		}
-		if hclvalue.HasUnknownJSON(ref) || !hclvalue.EqualJSON(ref, earlier) {
+		if hclvalue.HasUnknownJSON(ref) || !exactJSON(ref, earlier) {
 			return true, false
 		}
 	}

@@ -192,6 +192,9 @@ func TestApplicationResourcesOfEnvironment(t *testing.T) {
 	}{
 		{"nothing", plain, nil},
 		{"defaults of one type", `{ name = "prod", target_namespace = { suffix = "-prod" }, defaults = { worker = { traits = { scaler = { replicas = 3 } } } } }`, []string{"prod/worker/Deployment/worker"}},
+		{"a null by default that removes a field", `{ name = "prod", target_namespace = { suffix = "-prod" }, defaults = { worker = { traits = { "json-merge-patch" = { spec = { selector = null } } } } } }`,
+			[]string{"prod/worker/Deployment/worker"}},
+		{"what is null and means nothing", `{ name = "prod", target_namespace = { prefix = null, suffix = "-prod" } }`, nil},
 		{"the namespace", `{ name = "prod", target_namespace = { suffix = "-live" } }`, []string{"prod/web/Deployment/web", "prod/web/Service/web", "prod/worker/Deployment/worker"}},
 	} {
 		planned := p.decodeValue(applicationType, p.update(state, configOf(of(c.ref))).PlannedState)

@@ -57,7 +57,8 @@ func clusterBindingSchema(ctx context.Context) schema.Schema {
 		"overrides": schema.DynamicAttribute{
 			Optional: true,
 			MarkdownDescription: "What is different on these clusters: a list of objects with `application` (a glob), `componentType` and `component` to choose, and `properties` and `traits` to change, " +
-				"such as `[{ component = \"web\", traits = { scaler = { replicas = 6 } } }]`. Everything inside is spelled as in OAM; `{ disable = true }` as the whole of a trait removes it.",
+				"such as `[{ component = \"web\", traits = { scaler = { replicas = 6 } } }]`. Everything inside is spelled as in OAM; `{ disable = true }` as the whole of a trait removes it. " +
+				"A `null` is written where a built-in type takes one, as `labels`, `annotations` and `json-merge-patch` do to remove, and is left out elsewhere.",
 		},
 		"rollout":  rolloutPolicySchema(),
 		"timeouts": timeouts.Attributes(ctx, timeoutOptions()),

@@ -6,7 +6,7 @@ package provider
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -28,10 +28,18 @@ func jsonOf(value types.Dynamic) (any, error) {
 	return hclvalue.ToJSON(value)
 }
 
+// jsonWithNulls is jsonOf with the nulls that objects hold.
+func jsonWithNulls(value types.Dynamic) (any, error) {
+	if value.IsNull() || value.IsUnknown() || value.IsUnderlyingValueNull() || value.IsUnderlyingValueUnknown() {
+		return nil, nil
+	}
+	return hclvalue.ToJSONWithNulls(value)
+}
+
 // expandDefaults converts an environment's defaults, an object keyed by
 // component type, into the list of the API, sorted by type.
 func expandDefaults(value types.Dynamic) ([]v1alpha1.ComponentDefaults, error) {
-	content, err := jsonOf(value)
+	content, err := jsonWithNulls(value)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +83,7 @@ func expandDefault(name string, content any) (v1alpha1.ComponentDefaults, error)
 
 // expandOverrides converts a binding's overrides, a list of objects.
 func expandOverrides(value types.Dynamic) ([]v1alpha1.ClusterOverride, error) {
-	content, err := jsonOf(value)
+	content, err := jsonWithNulls(value)
 	if err != nil || content == nil {
 		return nil, err
 	}
@@ -115,9 +123,11 @@ func expandOverride(at string, content any) (v1alpha1.ClusterOverride, error) {
 	return override, err
 }
 
-// coerced is what an application's properties of a built-in type become: texts that stand
-// for a number or a bool are converted, since conditional expressions make HCL turn 1
-// into "1". What is nothing of the kind is left for others to refuse.
+// coerced is what an application's properties of a type become. Texts that stand for a
+// number or a bool are converted where a built-in type wants one, since conditional
+// expressions make HCL turn 1 into "1". Nulls stay where it takes null, as labels do, to
+// remove what is below, and are left out elsewhere. What is nothing of the kind is left for
+// others to refuse.
 func coerced(kind definition.Kind, name string, properties any) any {
 	fields, ok := properties.(map[string]any)
 	if !ok {
@@ -126,7 +136,7 @@ func coerced(kind definition.Kind, name string, properties any) any {
 	base, _, _ := strings.Cut(name, "@")
 	found, err := definition.Builtin().Lookup(kind, base)
 	if err != nil {
-		return properties
+		return hclvalue.Prune(fields)
 	}
 	return found.Coerce(fields)
 }
@@ -139,14 +149,14 @@ func coercedDefaults(defaults any) any {
 	}
 	out := make(map[string]any, len(byType))
 	for name, content := range byType {
-		out[name] = coercedPatch(name, content)
+		put(out, name, coercedPatch(name, content))
 	}
 	return out
 }
 
 // normalDefaults is what defaults mean by component type: the same for what stands on
-// the hub and for what a configuration makes of it. There "3" is 3, nulls are left out,
-// and a trait without properties has empty ones.
+// the hub and for what a configuration makes of it. There "3" is 3, nulls that their type
+// does not take are left out, and a trait without properties has empty ones.
 func normalDefaults(defaults []v1alpha1.ComponentDefaults) (map[string]any, error) {
 	byType := map[string]any{}
 	for _, item := range defaults {
@@ -158,7 +168,7 @@ func normalDefaults(defaults []v1alpha1.ComponentDefaults) (map[string]any, erro
 		if err != nil {
 			return nil, err
 		}
-		patch := coercedPatch(item.Type, hclvalue.Prune(map[string]any{"properties": properties, "traits": traits}))
+		patch := coercedPatch(item.Type, map[string]any{"properties": properties, "traits": traits})
 		put(byType, item.Type, withoutEmpty(patch))
 	}
 	return byType, nil
@@ -200,15 +210,25 @@ func coercedOverride(override any) any {
 	return coercedPatch(component, override)
 }
 
-// coercedPatch does the same to properties and traits of a component type.
+// coercedPatch does the same to properties and traits of a component type. A field that
+// is null is left out.
 func coercedPatch(component string, content any) any {
 	fields, ok := content.(map[string]any)
 	if !ok {
 		return content
 	}
-	kept := maps.Clone(fields)
+	kept := givenFields(fields)
 	put(kept, "properties", coerced(definition.Component, component, fields["properties"]))
 	put(kept, "traits", coercedTraits(fields["traits"]))
+	return kept
+}
+
+// givenFields is a copy of an object without its fields that are null.
+func givenFields(fields map[string]any) map[string]any {
+	kept := make(map[string]any, len(fields))
+	for key, value := range fields {
+		put(kept, key, value)
+	}
 	return kept
 }
 
@@ -218,7 +238,7 @@ func coercedTraits(traits any) any {
 	case map[string]any:
 		out := make(map[string]any, len(traits))
 		for name, properties := range traits {
-			out[name] = coerced(definition.Trait, name, properties)
+			put(out, name, coerced(definition.Trait, name, properties))
 		}
 		return out
 	case []any:
@@ -227,7 +247,7 @@ func coercedTraits(traits any) any {
 			out[i] = item
 			fields, ok := item.(map[string]any)
 			if name, named := fields["type"].(string); ok && named {
-				kept := maps.Clone(fields)
+				kept := givenFields(fields)
 				put(kept, "properties", coerced(definition.Trait, name, fields["properties"]))
 				out[i] = kept
 			}
@@ -320,8 +340,11 @@ func expandTraitList(at string, traits []any) ([]v1alpha1.TraitPatch, error) {
 // flattenDefaults converts the API's list into the form of prior, and keeps
 // prior itself where it means the same.
 func flattenDefaults(live []v1alpha1.ComponentDefaults, prior types.Dynamic) (types.Dynamic, error) {
-	written, err := expandDefaults(prior)
-	if err == nil && sameJSON(written, live) {
+	same := func(value types.Dynamic) bool {
+		written, err := expandDefaults(value)
+		return err == nil && samePatches(written, live, "type")
+	}
+	if same(prior) {
 		return prior, nil
 	}
 	before, _ := jsonOf(prior)
@@ -333,13 +356,16 @@ func flattenDefaults(live []v1alpha1.ComponentDefaults, prior types.Dynamic) (ty
 		}
 		byType[item.Type] = fields
 	}
-	return dynamicOf(byType, len(live) == 0, prior)
+	return exactDynamic(byType, len(live) == 0, prior, same)
 }
 
 // flattenOverrides is flattenDefaults for overrides.
 func flattenOverrides(live []v1alpha1.ClusterOverride, prior types.Dynamic) (types.Dynamic, error) {
-	written, err := expandOverrides(prior)
-	if err == nil && sameJSON(written, live) {
+	same := func(value types.Dynamic) bool {
+		written, err := expandOverrides(value)
+		return err == nil && samePatches(written, live, "componentType")
+	}
+	if same(prior) {
 		return prior, nil
 	}
 	before, _ := jsonOf(prior)
@@ -356,7 +382,28 @@ func flattenOverrides(live []v1alpha1.ClusterOverride, prior types.Dynamic) (typ
 		}
 		items = append(items, fields)
 	}
-	return dynamicOf(items, len(live) == 0, prior)
+	return exactDynamic(items, len(live) == 0, prior, same)
+}
+
+// samePatches says whether what is written means what is read, nulls that are written
+// included. The component type is in the field of that key.
+func samePatches(written, live any, key string) bool {
+	return sameJSON(written, live) && reflect.DeepEqual(normalPatches(written, key), normalPatches(live, key))
+}
+
+// normalPatches is a list of defaults or overrides as JSON, as it would be written.
+func normalPatches(list any, key string) any {
+	content, err := canonical(list)
+	items, ok := content.([]any)
+	if err != nil || !ok {
+		return content
+	}
+	for i, item := range items {
+		fields, _ := item.(map[string]any)
+		name, _ := fields[key].(string)
+		items[i] = coercedPatch(name, item)
+	}
+	return items
 }
 
 // traitsBefore returns the traits at that key or index of prior JSON, nil if there are none.
@@ -465,7 +512,24 @@ func dynamicOf(content any, empty bool, prior types.Dynamic) (types.Dynamic, err
 	return dynamic, nil
 }
 
-// sameJSON says whether two values mean the same as JSON.
+// exactDynamic is dynamicOf, but built anew where the prior value has other nulls than
+// what the hub holds: to the conversion a null is absent.
+func exactDynamic(content any, empty bool, prior types.Dynamic, same func(types.Dynamic) bool) (types.Dynamic, error) {
+	value, err := dynamicOf(content, empty, prior)
+	if err != nil || empty || same(value) {
+		return value, err
+	}
+	return dynamicOf(content, empty, types.DynamicNull())
+}
+
+// exactJSON says whether two values are the same JSON, nulls included.
+func exactJSON(a, b any) bool {
+	left, errLeft := canonical(a)
+	right, errRight := canonical(b)
+	return errLeft == nil && errRight == nil && reflect.DeepEqual(left, right)
+}
+
+// sameJSON says whether two values mean the same as JSON, with a null taken for absent.
 func sameJSON(a, b any) bool {
 	left, errLeft := canonical(a)
 	right, errRight := canonical(b)

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 )
@@ -56,6 +58,17 @@ func TestExpandDefaults(t *testing.T) {
 		{reason: "a text that is no number is left for others to refuse", value: `{"webservice":{"traits":[{"type":"scaler","properties":{"replicas":"many"}}]}}`,
 			want: `[{"type":"webservice","traits":[{"type":"scaler","properties":{"replicas":"many"}}]}]`},
 		{reason: "a type that is not built in says nothing of its parameters", value: `{"books":{"properties":{"size":"3"}}}`, want: `[{"type":"books","properties":{"size":"3"}}]`},
+		{reason: "a null removes a label", value: `{"webservice":{"traits":{"labels":{"team":null},"annotations":{"a":null,"b":"c"}}}}`,
+			want: `[{"type":"webservice","traits":[{"type":"annotations","properties":{"a":null,"b":"c"}},{"type":"labels","properties":{"team":null}}]}]`},
+		{reason: "a null of a merge patch removes a field", value: `{"webservice":{"traits":[{"type":"json-merge-patch","properties":{"spec":{"progressDeadlineSeconds":null}}}]}}`,
+			want: `[{"type":"webservice","traits":[{"type":"json-merge-patch","properties":{"spec":{"progressDeadlineSeconds":null}}}]}]`},
+		{reason: "a null that the type does not take is left out", value: `{"webservice":{"properties":{"image":null,"port":80},"traits":{"scaler":{"replicas":null}}}}`,
+			want: `[{"type":"webservice","properties":{"port":80},"traits":[{"type":"scaler","properties":{}}]}]`},
+		{reason: "so is one of a type that is not built in", value: `{"books":{"properties":{"size":null},"traits":{"shelf":{"a":null,"b":1}}}}`,
+			want: `[{"type":"books","properties":{},"traits":[{"type":"shelf","properties":{"b":1}}]}]`},
+		{reason: "what is null as a whole is left out", value: `{"a":null,"b":{"properties":null,"traits":null},"c":{"traits":{"scaler":null}},"d":{"traits":[{"type":"t","properties":null,"disable":null}]}}`,
+			want: `[{"type":"b"},{"type":"c"},{"type":"d","traits":[{"type":"t"}]}]`},
+		{reason: "a trait is removed beside a null that it does not take", value: `{"a":{"traits":{"scaler":{"disable":true,"replicas":null}}}}`, want: `[{"type":"a","traits":[{"type":"scaler","disable":true}]}]`},
 		{reason: "not an object", value: `["a"]`, err: `defaults must be an object keyed by component type, such as { webservice = { traits = { scaler = { replicas = 3 } } } }, not a list`},
 		{reason: "not an object below", value: `{"a":1}`, err: `defaults.a must be an object, not a number`},
 		{reason: "misspelt", value: `{"a":{"propertes":{}}}`, err: `defaults.a.propertes is not known (did you mean properties?). Allowed here: properties, traits`},
@@ -96,6 +109,11 @@ func TestFlattenDefaults(t *testing.T) {
 		{reason: "nothing is nothing", live: `{}`, prior: `{}`, same: true},
 		{reason: "a change is shown in the prior form", live: `{"a":{"traits":{"b":{"x":2}}}}`, prior: `{"a":{"traits":[{"type":"b","properties":{"x":1}}]}}`, want: `{"a":{"traits":[{"properties":{"x":2},"type":"b"}]}}`},
 		{reason: "what went is gone", live: `{}`, prior: `{"a":{}}`, want: `{}`},
+		{reason: "a null that is written is the same", live: `{"a":{"traits":{"labels":{"b":null}}}}`, prior: `{"a":{"traits":{"labels":{"b":null}}}}`, same: true},
+		{reason: "one that is not written is, too", live: `{"a":{"traits":{"scaler":{}}}}`, prior: `{"a":{"traits":{"scaler":{"replicas":null}}}}`, same: true},
+		{reason: "one that somebody removed", live: `{"a":{"traits":{"labels":{}}}}`, prior: `{"a":{"traits":{"labels":{"b":null}}}}`, want: `{"a":{"traits":{"labels":{}}}}`},
+		{reason: "one that somebody added", live: `{"a":{"traits":{"labels":{"b":null,"c":"d"}}}}`, prior: `{"a":{"traits":{"labels":{"c":"d"}}}}`, want: `{"a":{"traits":{"labels":{"b":null,"c":"d"}}}}`},
+		{reason: "an import of one", live: `{"a":{"traits":{"labels":{"b":null}}}}`, want: `{"a":{"traits":{"labels":{"b":null}}}}`},
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
@@ -117,7 +135,7 @@ func TestFlattenDefaults(t *testing.T) {
 			if test.same {
 				return
 			}
-			content, err := hclvalue.ToJSON(got)
+			content, err := hclvalue.ToJSONWithNulls(got)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,6 +169,9 @@ func TestExpandOverrides(t *testing.T) {
 		reason, value, want, err string
 	}{
 		{reason: "every selector", value: `[{"application":"shop-*","componentType":"worker","component":"web","properties":{"cpu":"1"}}]`, want: `[{"application":"shop-*","componentType":"worker","component":"web","properties":{"cpu":"1"}}]`},
+		{reason: "a null removes a label", value: `[{"component":"web","application":null,"traits":{"labels":{"team":null}}}]`, want: `[{"component":"web","traits":[{"type":"labels","properties":{"team":null}}]}]`},
+		{reason: "a null of a parameter is left out, whether the type is named or not", value: `[{"component":"web","properties":{"cpu":null}},{"componentType":"worker","properties":{"cpu":null}}]`,
+			want: `[{"component":"web","properties":{}},{"componentType":"worker","properties":{}}]`},
 		{reason: "an object instead of a list", value: `{"web":{}}`, err: `overrides must be a list of objects, such as [{ component = "web", traits = { scaler = { replicas = 6 } } }], not an object`},
 		{reason: "snake case", value: `[{"component_type":"worker"}]`, err: `overrides[0].component_type is not known (did you mean componentType?). Allowed here: application, componentType, component, properties, traits`},
 		{reason: "a selector that is no text", value: `[{"component":1}]`, err: `overrides[0].component must be a string, not a number`},
@@ -171,6 +192,66 @@ func TestExpandOverrides(t *testing.T) {
 				t.Errorf("written (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestFlattenOverridesWithNulls checks that a null that somebody else wrote is seen: the next
+// write would remove it.
+func TestFlattenOverridesWithNulls(t *testing.T) {
+	live, err := expandOverrides(literal(t, `[{"component":"web","traits":{"labels":{"team":null}}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for reason, prior := range map[string]types.Dynamic{
+		"an import": types.DynamicNull(), "one more": literal(t, `[{"component":"web","traits":{"labels":{}}}]`),
+	} {
+		got, err := flattenOverrides(live, prior)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := expandOverrides(got)
+		if err != nil || !exactJSON(again, live) {
+			t.Errorf("%s: would be written as %s (%v), want %s", reason, jsonText(t, again), err, jsonText(t, live))
+		}
+	}
+}
+
+// TestPlanOfNulls checks that a null that is written is a change, and that one which means
+// nothing is none: then the value of the state is planned.
+func TestPlanOfNulls(t *testing.T) {
+	e, _ := newEngine(t, nil, nil)
+	clusters := tftypes.NewValue(tftypes.Set{ElementType: tftypes.String}, []tftypes.Value{text("local")})
+	for _, test := range []struct {
+		reason, typeName, attribute, before, after string
+		changes                                    bool
+	}{
+		{"a label to be removed by default", "fairlead_environment", "defaults", `{ worker = { traits = { labels = { a = "b" } } } }`, `{ worker = { traits = { labels = { a = "b", c = null } } } }`, true},
+		{"a parameter that is left out", "fairlead_environment", "defaults", `{ worker = { properties = { cpu = "1" } } }`, `{ worker = { properties = { cpu = "1", memory = null } } }`, false},
+		{"a label to be removed on clusters", "fairlead_cluster_binding", "overrides", `[{ component = "web", traits = { labels = {} } }]`, `[{ component = "web", traits = { labels = { c = null } } }]`, true},
+		{"a default of the chart to be dropped", "fairlead_addon", "values", `{ resources = { limits = {} } }`, `{ resources = { limits = { memory = null } } }`, true},
+	} {
+		config := func(expression string) map[string]tftypes.Value {
+			given := map[string]tftypes.Value{test.attribute: attribute(t, test.attribute, expression)}
+			if test.typeName != "fairlead_addon" {
+				given["name"] = text("prod")
+			}
+			if test.typeName == "fairlead_cluster_binding" {
+				given["environment"], given["clusters"] = text("prod"), clusters
+			}
+			return given
+		}
+		before, after := config(test.before), config(test.after)
+		resp := e.replan(test.typeName, e.decodeValue(test.typeName, e.plan(test.typeName, before).PlannedState), after)
+		if problems := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError); problems != "" {
+			t.Fatalf("%s: %s", test.reason, problems)
+		}
+		want := before
+		if test.changes {
+			want = after
+		}
+		if planned := e.decodeValue(test.typeName, resp.PlannedState)[test.attribute]; !planned.Equal(want[test.attribute]) {
+			t.Errorf("%s: planned %s, want %s", test.reason, planned, want[test.attribute])
+		}
 	}
 }
 

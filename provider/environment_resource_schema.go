@@ -43,6 +43,7 @@ func environmentSchema(ctx context.Context) schema.Schema {
 			Optional: true,
 			MarkdownDescription: "What components get unless their application says otherwise: an object keyed by component type, each with `properties` and `traits`, " +
 				"such as `{ webservice = { traits = { scaler = { replicas = 3 } } } }`. Everything inside is spelled as in OAM. " +
+				"A `null` is written where a built-in type takes one, as `labels`, `annotations` and `json-merge-patch` do to remove, and is left out elsewhere. " +
 				"No place for what is secret: `ref` repeats it, and plans show it there also if it is marked sensitive. Name a Secret instead, as by `secretKeyRef`.",
 		},
 		"constraints": constraintsSchema(),

@@ -352,7 +352,7 @@ func keepDynamic[T any](ctx context.Context, at path.Path, expand func(fwtypes.D
 	}
 	written, errBefore := expand(before)
 	wanted, errPlanned := expand(planned)
-	if errBefore == nil && errPlanned == nil && sameJSON(written, wanted) {
+	if errBefore == nil && errPlanned == nil && exactJSON(written, wanted) {
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, before)...)
 	}
 }
