@@ -129,15 +129,13 @@ func TestListApplications(t *testing.T) {
 	objects := hubObjects(t, plane)
 	namespace := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "listed"}}}
 	create(t, objects, namespaces, "", namespace)
-	for i, owner := range []string{"", "somebody", ""} {
+	for i, annotations := range []map[string]string{{"note": "by hand"}, {"fairlead.dev/owner": "somebody"}, nil, {"fairlead.dev/instance": "A"}} {
 		application := &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": v1beta1.GroupVersion.String(), "kind": "Application",
 			"metadata": map[string]any{"name": fmt.Sprintf("a-%d", i), "labels": map[string]any{"number": fmt.Sprint(i)}},
 			"spec":     map[string]any{"components": []any{map[string]any{"name": "web", "type": "webservice", "properties": map[string]any{"image": "a"}}}},
 		}}
-		if owner != "" {
-			application.SetAnnotations(map[string]string{"fairlead.dev/owner": owner})
-		}
+		application.SetAnnotations(annotations)
 		create(t, objects, v1beta1.GroupVersion.WithResource("applications"), "listed", application)
 	}
 	text := func(s string) tftypes.Value { return tftypes.NewValue(tftypes.String, s) }
@@ -156,8 +154,8 @@ func TestListApplications(t *testing.T) {
 		limit   int64
 		want    []string
 	}{
-		"All":      {"sorted by name", in(nil), false, 0, []string{"listed/a-0", "listed/a-1", "listed/a-2"}},
-		"Resource": {"with what an import reads", in(nil), true, 0, []string{"listed/a-0 webservice", "listed/a-1 webservice", "listed/a-2 webservice"}},
+		"All":      {"sorted by name", in(nil), false, 0, []string{"listed/a-0", "listed/a-1", "listed/a-2", "listed/a-3"}},
+		"Resource": {"with what an import reads", in(nil), true, 0, []string{"listed/a-0 webservice", "listed/a-1 webservice", "listed/a-2 webservice", "listed/a-3 webservice"}},
 		"Limit":    {"no more than are asked for", in(nil), false, 2, []string{"listed/a-0", "listed/a-1"}},
 		"Unowned":  {"those that nobody manages", in(map[string]tftypes.Value{"unowned": tftypes.NewValue(tftypes.Bool, true)}), false, 0, []string{"listed/a-0", "listed/a-2"}},
 		"Labels":   {"by label", in(map[string]tftypes.Value{"match_labels": labelled}), false, 0, []string{"listed/a-1"}},

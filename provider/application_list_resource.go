@@ -66,8 +66,9 @@ func (r *applicationListResource) ListResourceConfigSchema(_ context.Context, _ 
 				MarkdownDescription: "Labels that an application must have.",
 			},
 			"unowned": schema.BoolAttribute{
-				Optional:            true,
-				MarkdownDescription: "Only applications that no configuration of Fairlead manages: those without the annotation `fairlead.dev/owner`.",
+				Optional: true,
+				MarkdownDescription: "Only applications that no configuration of Fairlead manages: those without the annotations `fairlead.dev/owner` and `fairlead.dev/instance`. " +
+					"An application that its configuration has let go of keeps them.",
 			},
 		},
 	}
@@ -91,7 +92,7 @@ func (r *applicationListResource) List(ctx context.Context, req list.ListRequest
 		return
 	}
 	found = slices.DeleteFunc(found, func(live unstructured.Unstructured) bool {
-		return live.GetDeletionTimestamp() != nil || (model.Unowned.ValueBool() && live.GetAnnotations()[v1alpha1.AnnotationOwner] != "")
+		return live.GetDeletionTimestamp() != nil || (model.Unowned.ValueBool() && managedHere(&live))
 	})
 	slices.SortFunc(found, func(a, b unstructured.Unstructured) int {
 		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
@@ -103,6 +104,13 @@ func (r *applicationListResource) List(ctx context.Context, req list.ListRequest
 			}
 		}
 	}
+}
+
+// managedHere says whether a configuration of Fairlead has written an application. It
+// names an owner only where it has one, and an instance always.
+func managedHere(live *unstructured.Unstructured) bool {
+	annotations := live.GetAnnotations()
+	return annotations[v1alpha1.AnnotationOwner] != "" || annotations[annotationInstance] != ""
 }
 
 // result is one application. What an import would read is its resource.
