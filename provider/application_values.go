@@ -29,11 +29,11 @@ const (
 	longestTold = 2000
 )
 
-// configuredValue is a value of an application, as a text, with its path.
+// configuredValue is a value of an object, as a text, with its path.
 type configuredValue struct{ text, path string }
 
 // maskOf makes texts of the hub fit to be shown: what policies and webhooks quote of
-// an application may be sensitive, which a provider is never told, so each value
+// an object may be sensitive, which a provider is never told, so each value
 // gives way to its path.
 func maskOf(sent *unstructured.Unstructured) func(string) string {
 	return func(told string) string { return withoutValues(told, configuredValues(sent)) }
@@ -117,8 +117,8 @@ func (c *valueCollector) longestFirst() []configuredValue {
 	return found
 }
 
-// walk collects what is below properties; the names of components, traits and the
-// like are not.
+// walk collects what is below properties, and what an environment holds of
+// their kind; the names of components, traits and the like are not.
 func (c *valueCollector) walk(value any, at string, inside bool) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -126,7 +126,7 @@ func (c *valueCollector) walk(value any, at string, inside bool) {
 			c.note(value)
 		}
 		for _, key := range sortedKeys(value) {
-			c.walk(value[key], hclvalue.Key(at, key), inside || key == "properties")
+			c.walk(value[key], hclvalue.Key(at, attributeKey(at, key)), inside || slices.Contains(holders(), key))
 		}
 	case []any:
 		for i, item := range value {
@@ -143,8 +143,30 @@ func (c *valueCollector) walk(value any, at string, inside bool) {
 	}
 }
 
-// note keeps what names a component, a policy or the environment of one.
+// holders are the fields that hold values of users: parameters, and of an environment
+// the objects, labels and annotations of its namespaces.
+func holders() []string { return []string{"properties", "objects", "labels", "annotations"} }
+
+// attributeKey is a field as configurations spell it: those of a spec are attributes.
+func attributeKey(at, key string) string {
+	if at == "" {
+		return snakeCase(key)
+	}
+	return key
+}
+
+// note keeps what names a component, a policy or the environment of one, and the objects
+// of an environment's namespaces.
 func (c *valueCollector) note(fields map[string]any) {
+	objects, _ := fields["objects"].([]any)
+	for _, object := range objects {
+		for _, field := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}} {
+			fields, _ := object.(map[string]any)
+			if name, found, err := unstructured.NestedString(fields, field...); found && err == nil {
+				c.names = append(c.names, name)
+			}
+		}
+	}
 	if name, ok := fields["name"].(string); ok {
 		c.names = append(c.names, name)
 	}

@@ -12,6 +12,34 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// TestMaskOfPlatform checks the same of what platform teams write.
+func TestMaskOfPlatform(t *testing.T) {
+	sent := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": "prod", "labels": map[string]any{"cost": "L4BEL"}},
+		"spec": map[string]any{
+			"approval": map[string]any{"message": "ask them"},
+			"namespaceOptions": map[string]any{
+				"annotations": map[string]any{"note": "N0TE-1"},
+				"objects":     []any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "certs"}, "data": map[string]any{"key": "C4N4RY"}}},
+			},
+			"defaults":  []any{map[string]any{"type": "webservice", "properties": map[string]any{"image": "ghcr.io/acme/web:1"}}},
+			"overrides": []any{map[string]any{"component": "frontend", "traits": []any{map[string]any{"type": "labels", "properties": map[string]any{"a": "TR41T"}}}}},
+		},
+	}}
+	for _, test := range []struct{ reason, told, want string }{
+		{"an object of a namespace", `ConfigMap "certs" has C4N4RY`, `ConfigMap "certs" has (the value of namespace_options.objects[0].data.key)`},
+		{"what is on a namespace", "N0TE-1", "(the value of namespace_options.annotations.note)"},
+		{"a default", "ghcr.io/acme/web:1", "(the value of defaults.webservice.properties.image)"},
+		{"an override, but for what it chooses", "frontend: TR41T", "frontend: (the value of overrides[0].traits.labels.properties.a)"},
+		{"a label", "L4BEL", "(the value of labels.cost)"},
+		{"the rest is in plans for all to read", "ask them", "ask them"},
+	} {
+		if diff := cmp.Diff(test.want, maskOf(sent)(test.told)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}
+
 // TestMask checks that what a policy quotes of an application gives way to its path.
 func TestMask(t *testing.T) {
 	sent := &unstructured.Unstructured{Object: map[string]any{

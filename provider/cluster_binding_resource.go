@@ -127,12 +127,12 @@ func (r *clusterBindingResource) Create(ctx context.Context, req resource.Create
 	}
 	adopt := plan.AdoptExisting.ValueBool()
 	if err := object.prepare(ctx, desired, adopt); err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	live, err := object.write(ctx, desired, adopt)
 	if err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	plan.ID = plan.Name
@@ -194,7 +194,7 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 	}
 	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool() || wasImported(ctx, req.Private))
 	if err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)

@@ -308,7 +308,7 @@ func (r *definitionResource) Create(ctx context.Context, req resource.CreateRequ
 	object := r.object(client, &plan).of(instance)
 	adopt := plan.AdoptExisting.ValueBool()
 	if err := object.prepare(ctx, desired, adopt); err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	before, err := client.Get(ctx, object.gvk, object.key(desired.GetName()))
@@ -347,7 +347,7 @@ type writing struct{ adopt, wait bool }
 func (r *definitionResource) write(ctx context.Context, object platformObject, desired, before *unstructured.Unstructured, how writing, diags *diag.Diagnostics) *unstructured.Unstructured {
 	live, err := object.write(ctx, desired, how.adopt)
 	if err != nil {
-		appendObjectError(diags, err)
+		appendObjectError(diags, err, desired)
 		return nil
 	}
 	if !how.wait {

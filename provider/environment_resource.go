@@ -193,7 +193,7 @@ func (r *environmentResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	adopt := plan.AdoptExisting.ValueBool()
 	if err := object.prepare(ctx, desired, adopt); err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	if err := r.createNamespaces(ctx, client, environment, plan.createsNamespaces()); err != nil {
@@ -202,7 +202,7 @@ func (r *environmentResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	live, err := object.write(ctx, desired, adopt)
 	if err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	plan.ID = plan.Name
@@ -292,7 +292,7 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	}
 	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool() || wasImported(ctx, req.Private))
 	if err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	plan.Ref = plan.ref()

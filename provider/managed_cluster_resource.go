@@ -138,12 +138,12 @@ func (r *managedClusterResource) Create(ctx context.Context, req resource.Create
 	}
 	adopt := plan.AdoptExisting.ValueBool()
 	if err := object.prepare(ctx, desired, adopt); err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	live, err := fleet.Accept(ctx, client, desired, adopt)
 	if err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	plan.ID = plan.Name
@@ -209,7 +209,7 @@ func (r *managedClusterResource) Update(ctx context.Context, req resource.Update
 	}
 	live, err := fleet.Accept(ctx, client, desired, plan.AdoptExisting.ValueBool() || wasImported(ctx, req.Private))
 	if err != nil {
-		appendObjectError(&resp.Diagnostics, err)
+		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)

@@ -432,8 +432,10 @@ func decode(live *unstructured.Unstructured, typed runtime.Object) error {
 	return nil
 }
 
-// appendObjectError adds err with the fields of the object named as attributes.
-func appendObjectError(diags *diag.Diagnostics, err error) {
+// appendObjectError adds err with the fields of the object named as attributes, without
+// values of the object that was sent.
+func appendObjectError(diags *diag.Diagnostics, err error, sent *unstructured.Unstructured) {
+	err = maskError(err, maskOf(sent))
 	var failure *hub.Error
 	if !errors.As(err, &failure) || len(failure.Fields) == 0 {
 		appendError(diags, err)
