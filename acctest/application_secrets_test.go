@@ -5,6 +5,10 @@ package acctest
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,6 +132,52 @@ func TestApplicationSecretsOfOthers(t *testing.T) {
 				applicationAbsent(t, plane, "greedy"), secretsAre(t, plane, "greedy", map[string]any{}))},
 		},
 	})
+}
+
+// TestApplicationSecretsOfALostState imports an application whose state is lost, and has the engine write its configuration: that
+// cannot have the values of Secrets, and is no reason to delete them. They are deleted where the configuration says so.
+func TestApplicationSecretsOfALostState(t *testing.T) {
+	plane := sharedHub(t)
+	const one = `secrets_wo = { db = { password = "one" } }`
+	kept, none := map[string]any{"db": data("b25l")}, map[string]any{}
+	holds := func(when string, want map[string]any) {
+		t.Helper()
+		if err := secretsAre(t, plane, "lost", want)(nil); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	newWorkspace(t, withProvider(plane, application("lost", web("nginx:1")+"\n"+one))).run(t, nil, "apply", "-auto-approve")
+
+	w := newWorkspace(t, withProvider(plane, "import {\n  to = fairlead_application.this\n  id = \"default/lost\"\n}\n"))
+	refused := w.fails(t, nil, "plan", "-generate-config-out=generated.tf")
+	if !wrapped("Secrets of an imported application would be deleted", "of: db.", "secrets_wo = {}").MatchString(refused) {
+		t.Errorf("the plan of the generated configuration says:\n%s", refused)
+	}
+	generated, err := os.ReadFile(filepath.Join(w.dir, "generated.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unset := regexp.MustCompile(`(?m)^ *secrets_wo +=.*$`)
+	if !unset.Match(generated) {
+		t.Fatalf("the generated configuration has no secrets_wo:\n%s", generated)
+	}
+	w.fails(t, nil, "apply", "-auto-approve")
+	holds("with the generated configuration", kept)
+
+	w.put(t, "generated.tf", unset.ReplaceAllString(string(generated), one))
+	if printed := w.run(t, nil, "apply", "-auto-approve"); !strings.Contains(printed, "1 imported, 0 added, 0 changed, 0 destroyed") {
+		t.Errorf("with the Secrets that the hub has:\n%s", printed)
+	}
+	w.isSettled(t, "after the import")
+	holds("with the Secrets that the hub has", kept)
+
+	w.put(t, "generated.tf", unset.ReplaceAllString(string(generated), "secrets_wo = {}"))
+	if printed := oneLine(w.run(t, nil, "apply", "-auto-approve")); !strings.Contains(printed, `Secrets of application "default/lost" are deleted`) {
+		t.Errorf("with no Secrets:\n%s", printed)
+	}
+	w.isSettled(t, "after the Secrets are gone")
+	holds("with no Secrets", none)
+	w.run(t, nil, "destroy", "-auto-approve")
 }
 
 // TestApplicationSecretsVersion writes Secrets only when their version changes, as

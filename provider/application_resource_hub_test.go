@@ -257,7 +257,7 @@ func TestApplicationPlanMayNotReadSecrets(t *testing.T) {
 		{"no other change", nil, same, true, "Secrets not compared: ", ""},
 		{"no other change, and a hub that cannot be asked is an error", strict, same, true, "", "Secrets not compared: "},
 		{"another attribute changes, which the hub does not see", nil, other, false, "", ""},
-		{"one Secret takes the place of another", nil, renamed, false, "", ""},
+		{"one Secret takes the place of another", nil, renamed, false, `Secrets of application "default/shop" are deleted: `, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {

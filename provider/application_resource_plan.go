@@ -61,6 +61,7 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	}
 	// After the rest, since it asks whether anything else changes.
 	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
+	checkDropped(&config, &plan, state, wasImported(ctx, req.Private), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 	// A replacement is planned a second time, as what is created in place of the first.
 	if plan.Revision.IsUnknown() && len(resp.RequiresReplace) == 0 {

@@ -180,6 +180,7 @@ func secretsSchema() schema.Attribute {
 		MarkdownDescription: "Secrets of the application: from the name of a Secret to its keys and values, in every environment. Components refer to them as to any Secret, such as " +
 			"`valueFrom = { secretKeyRef = { name = \"db\", key = \"password\" } }`, and what they refer to is delivered with them. Values may be ephemeral; they are in no plan and no state. " +
 			"A Secret becomes one of that name in the application's namespace on the hub, which must not have one yet that is somebody else's. It goes with the application. " +
+			"No import brings Secrets: without them here a plan of an imported application that has some fails, since they would be deleted; `{}` says that they are to be. " +
 			"Needs Terraform 1.11 or OpenTofu 1.11.",
 	}
 }
