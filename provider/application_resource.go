@@ -82,7 +82,7 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	object := r.object(client, &plan)
 	object.instance = r.newInstance()
-	secrets, err := object.settleSecrets(ctx, &config, &plan)
+	secrets, err := object.settleSecrets(ctx, &config, &plan, nil)
 	if err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
@@ -193,7 +193,7 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if object.instance = loadInstance(ctx, req.Private); object.instance == "" {
 		object.instance = r.newInstance()
 	}
-	secrets, err := object.settleSecrets(ctx, &config, &plan)
+	secrets, err := object.settleSecrets(ctx, &config, &plan, digestsOf(&state))
 	if err != nil {
 		appendError(&resp.Diagnostics, err)
 		return

@@ -146,7 +146,7 @@ func secretAttributes() map[string]schema.Attribute {
 			Computed:    true,
 			ElementType: types.StringType,
 			MarkdownDescription: "The application's Secrets: from name, or `environment/name`, to a digest that changes with the content and is keyed by the hub. " +
-				"Known after apply where a Secret changes.",
+				"Known after apply where the application changes: until then a Secret may change too, unless `secrets_wo_version` says otherwise.",
 		},
 	}
 }

@@ -142,9 +142,10 @@ func (w *wantedSecrets) check() {
 	}
 }
 
-// planSecrets plans the digests of the application's Secrets: the prior one where
-// nothing changes, else one that is known after apply, since an ephemeral value may
-// be another one then. A change makes a new revision of the application.
+// planSecrets plans the digests of the application's Secrets: the prior ones where
+// nothing changes. Where the application is written they are known after apply, since
+// until then an ephemeral value may be another one, or somebody may change a Secret on
+// the hub. A change makes a new revision of the application.
 func (r *applicationResource) planSecrets(ctx context.Context, config, plan, state *applicationModel, diags *diag.Diagnostics) {
 	wanted := newWantedSecrets(config)
 	plan.Secrets = types.MapNull(types.StringType)
@@ -169,35 +170,43 @@ func (r *applicationResource) plannedDigests(ctx context.Context, wanted []wante
 	if state != nil {
 		prior = state.Secrets.Elements()
 	}
-	changes := !sameButForSecrets(plan, state)
-	var untold []string
-	var cause error
+	writes := !sameButForSecrets(plan, state) || len(wanted) != len(prior)
+	versioned := !plan.SecretsWOVersion.IsNull() && state != nil && plan.SecretsWOVersion.Equal(state.SecretsWOVersion)
 	for _, secret := range wanted {
 		elements[secret.key] = types.StringUnknown()
 		digest, had := prior[secret.key].(types.String)
-		if !had || digest.ValueString() == "" {
-			changes = true
-			continue
-		}
-		same, err := r.sameSecret(ctx, secret, digest.ValueString(), plan, state)
-		if err != nil {
-			untold, cause = append(untold, secret.key), err
-		}
-		if same {
+		switch {
+		case !had || digest.ValueString() == "":
+			writes = true
+		case versioned:
 			elements[secret.key] = digest
 		}
-		changes = changes || (!same && err == nil)
 	}
-	// What could not be compared stays as it is, unless the application is written
-	// anyhow: then the apply may find that it has changed.
-	if len(untold) == 0 || changes || len(elements) != len(prior) {
+	if versioned || writes || !r.keepsSecrets(ctx, wanted, plan, state, diags) {
 		return elements
 	}
-	for _, key := range untold {
-		elements[key] = prior[key]
+	return prior
+}
+
+// keepsSecrets says whether the Secrets are, as far as can be told, what they were.
+// What cannot be compared stays as it is, with a warning.
+func (r *applicationResource) keepsSecrets(ctx context.Context, wanted []wantedSecret, plan, state *applicationModel, diags *diag.Diagnostics) bool {
+	var untold []string
+	var cause error
+	prior := digestsOf(state)
+	for _, secret := range wanted {
+		same, err := r.sameSecret(ctx, secret, prior[secret.key], plan)
+		switch {
+		case err != nil:
+			untold, cause = append(untold, secret.key), err
+		case !same:
+			return false
+		}
 	}
-	appendNotCompared(diags, untold, cause)
-	return elements
+	if len(untold) > 0 {
+		appendNotCompared(diags, untold, cause)
+	}
+	return true
 }
 
 // appendNotCompared says which Secrets the hub could not be asked for. It is an error
@@ -236,10 +245,7 @@ func sameButForSecrets(plan, state *applicationModel) bool {
 }
 
 // sameSecret says whether a Secret is what it was. An error says that it cannot be told.
-func (r *applicationResource) sameSecret(ctx context.Context, secret wantedSecret, prior string, plan, state *applicationModel) (bool, error) {
-	if !plan.SecretsWOVersion.IsNull() {
-		return plan.SecretsWOVersion.Equal(state.SecretsWOVersion), nil
-	}
+func (r *applicationResource) sameSecret(ctx context.Context, secret wantedSecret, prior string, plan *applicationModel) (bool, error) {
 	if secret.unknown {
 		return false, nil
 	}

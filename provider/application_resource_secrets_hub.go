@@ -49,7 +49,13 @@ func (o applicationObject) holdsSecret(ctx context.Context, wanted wantedSecret,
 		return false, err
 	}
 	digest, err := wanted.values.digest(live.GetAnnotations()[annotationSalt], wanted.key)
-	return err == nil && digest == prior && o.ownsSecret(live) && wanted.equals(live), nil
+	return err == nil && o.isSecret(live, wanted, digest, prior), nil
+}
+
+// isSecret says whether a live Secret of the wanted values is the one that the prior
+// digest is of: it needs no write.
+func (o applicationObject) isSecret(live *unstructured.Unstructured, wanted wantedSecret, digest, prior string) bool {
+	return digest == prior && o.ownsSecret(live) && wanted.equals(live)
 }
 
 // equals says whether a live Secret has the wanted values. What others have added
@@ -71,8 +77,9 @@ type secretWrite struct {
 }
 
 // settleSecrets finds out which Secrets are to be written, and completes the
-// digests of the plan. It writes nothing.
-func (o applicationObject) settleSecrets(ctx context.Context, config, plan *applicationModel) ([]secretWrite, error) {
+// digests of the plan. Those that still are what the digests of before say are not.
+// It writes nothing.
+func (o applicationObject) settleSecrets(ctx context.Context, config, plan *applicationModel, before map[string]string) ([]secretWrite, error) {
 	wanted := newWantedSecrets(config)
 	planned := plan.Secrets.Elements()
 	digests := map[string]attr.Value{}
@@ -85,12 +92,14 @@ func (o applicationObject) settleSecrets(ctx context.Context, config, plan *appl
 			digests[secret.key] = digest
 			continue
 		}
-		write, digest, err := o.settleSecret(ctx, secret, plan.AdoptExisting.ValueBool())
+		settled, err := o.settleSecret(ctx, secret, before[secret.key], plan.AdoptExisting.ValueBool())
 		if err != nil {
 			return nil, err
 		}
-		writes = append(writes, write)
-		digests[secret.key] = types.StringValue(digest)
+		digests[secret.key] = types.StringValue(settled.digest)
+		if !settled.same {
+			writes = append(writes, settled.write)
+		}
 	}
 	plan.Secrets = types.MapNull(types.StringType)
 	if len(digests) > 0 {
@@ -99,24 +108,34 @@ func (o applicationObject) settleSecrets(ctx context.Context, config, plan *appl
 	return writes, nil
 }
 
+// settledSecret is a Secret of which the hub was asked.
+type settledSecret struct {
+	write  secretWrite
+	digest string
+	// same says that it need not be written.
+	same bool
+}
+
 // settleSecret looks at what has the name of a Secret, and keeps its salt.
-func (o applicationObject) settleSecret(ctx context.Context, secret wantedSecret, adopt bool) (secretWrite, string, error) {
+func (o applicationObject) settleSecret(ctx context.Context, secret wantedSecret, before string, adopt bool) (settledSecret, error) {
+	settled := settledSecret{write: secretWrite{wanted: secret}}
 	live, err := o.client.Get(ctx, secretKind(), o.secretKey(secret.object))
 	if err != nil && !hub.IsNotFound(err) {
-		return secretWrite{}, "", err
+		return settled, err
 	}
-	write := secretWrite{wanted: secret}
-	if live != nil && err == nil {
+	exists := live != nil && err == nil
+	if exists {
 		if !o.ownsSecret(live) && !adopt {
-			return write, "", o.foreignSecret(live, secret.key)
+			return settled, o.foreignSecret(live, secret.key)
 		}
-		write.salt = live.GetAnnotations()[annotationSalt]
+		settled.write.salt = live.GetAnnotations()[annotationSalt]
 	}
-	if write.salt == "" {
-		write.salt = rand.Text()
+	if settled.write.salt == "" {
+		settled.write.salt = rand.Text()
 	}
-	digest, err := secret.values.digest(write.salt, secret.key)
-	return write, digest, err
+	settled.digest, err = secret.values.digest(settled.write.salt, secret.key)
+	settled.same = err == nil && exists && o.isSecret(live, secret, settled.digest, before)
+	return settled, err
 }
 
 // foreignSecret says whose a Secret is that has the name of one of ours.

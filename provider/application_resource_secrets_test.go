@@ -6,6 +6,7 @@ package provider
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -151,6 +152,83 @@ func TestSecretsPlanWithoutHub(t *testing.T) {
 			}
 			if diags.WarningsCount() != test.warnings || diags.HasError() {
 				t.Errorf("diagnostics %v, want %d warnings", diags, test.warnings)
+			}
+		})
+	}
+}
+
+// TestSecretsChangeBeforeApply plans an application with a Secret, and plans and applies it again, as an apply does, while
+// the Secret has become another one on the hub or in the configuration: nothing that was known is another value then, and
+// a Secret that is the same is not written.
+func TestSecretsChangeBeforeApply(t *testing.T) {
+	const template = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"db","namespace":"default","uid":"2",
+		"labels":{"fairlead.dev/secret-of":"shop"},"annotations":{"fairlead.dev/salt":"salt"}},"data":{"password":%q}}`
+	const application = `{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":"shop","namespace":"default","uid":"1"},
+		"spec":{"components":[{"name":"web","type":"webservice","properties":{"image":"a"}}]}}`
+	digest, err := hidden(map[string]string{"password": "C4N4RY"}).digest("salt", "db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := func(version string) map[string]tftypes.Value {
+		state := stateOf(attributes(t, map[string]string{"components": someWeb}))
+		state["secrets"] = resourcesValue(map[string]string{"db": digest})
+		if version != "" {
+			state["secrets_wo_version"] = text(version)
+		}
+		return state
+	}
+	config := func(image, password, version string) map[string]tftypes.Value {
+		secret := tftypes.Map{ElementType: tftypes.String}
+		config := configOf(attributes(t, map[string]string{"components": strings.Replace(someWeb, `image = "a"`, fmt.Sprintf("image = %q", image), 1)}))
+		config["secrets_wo"] = tftypes.NewValue(tftypes.Map{ElementType: secret}, map[string]tftypes.Value{
+			"db": tftypes.NewValue(secret, map[string]tftypes.Value{"password": text(password)})})
+		if version != "" {
+			config["secrets_wo_version"] = text(version)
+		}
+		return config
+	}
+	held := fmt.Sprintf(template, "QzRONFJZ")
+	for _, test := range []struct {
+		reason         string
+		image, version string
+		known          bool
+		// password and secret are those of the apply.
+		password, secret string
+		written          []string
+	}{
+		{"nothing changes", "a", "", true, "C4N4RY", held, []string{"shop"}},
+		{"only the application does", "b", "", false, "C4N4RY", held, []string{"shop"}},
+		{"somebody edits the Secret", "b", "", false, "C4N4RY", fmt.Sprintf(template, "ZWRpdGVk"), []string{"db", "shop"}},
+		{"somebody deletes the Secret", "b", "", false, "C4N4RY", "", []string{"db", "shop"}},
+		{"the value is made anew", "b", "", false, "another", held, []string{"db", "shop"}},
+		{"the value is made anew, and its version is the same", "b", "1", true, "another", held, []string{"shop"}},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			offline := map[string]tftypes.Value{"plan": planValue(t, map[string]string{"preview": previewOffline})}
+			state := before(test.version)
+			secretsIn := func(p *planner, encoded *tfprotov6.DynamicValue) map[string]string {
+				return resourcesOf(t, map[string]tftypes.Value{"resources": p.decodeValue(applicationType, encoded)["secrets"]})
+			}
+			p := on(t, &answers{application: application, secret: held}, offline)
+			planned := secretsIn(p, p.change(state, config(test.image, "C4N4RY", test.version)).PlannedState)
+			if known := planned["db"] == digest; known != test.known || len(planned) != 1 {
+				t.Errorf("planned %v, want the digest to be known: %t", planned, test.known)
+			}
+			hub := &answers{application: application, secret: test.secret, secrets: http.StatusNotFound}
+			p = on(t, hub, offline)
+			again := p.change(state, config(test.image, test.password, test.version))
+			if problem := inconsistent(planned, secretsIn(p, again.PlannedState)); problem != "" {
+				t.Errorf("planned %v, and by the apply %v: %s", planned, secretsIn(p, again.PlannedState), problem)
+			}
+			resp := p.apply(state, config(test.image, test.password, test.version), again)
+			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+			// It is of the configured value; what is made anew on the hub has another key.
+			stays := test.known || test.password == "C4N4RY" && test.secret != ""
+			if same := secretsIn(p, resp.NewState)["db"] == digest; same != stays {
+				t.Errorf("the digest stays: %t", same)
+			}
+			if diff := cmp.Diff(test.written, hub.written()); diff != "" {
+				t.Errorf("writes (-want +got):\n%s", diff)
 			}
 		})
 	}
