@@ -204,23 +204,34 @@ func (r *applicationResource) keepsSecrets(ctx context.Context, wanted []wantedS
 		}
 	}
 	if len(untold) > 0 {
-		appendNotCompared(diags, untold, cause)
+		appendNotCompared(diags, untold, cause, r.hub.strict())
 	}
 	return true
 }
 
 // appendNotCompared says which Secrets the hub could not be asked for. It is an error
 // where the user wants one whenever the hub cannot be asked.
-func appendNotCompared(diags *diag.Diagnostics, keys []string, cause error) {
+func appendNotCompared(diags *diag.Diagnostics, keys []string, cause error, strict bool) {
 	const summary = "Secrets not compared"
 	detail := fmt.Sprintf("The hub could not be asked for the Secrets of an application, "+
 		"so that the plan does not show whether they change: %s. With secrets_wo_version the plan needs no hub for that.", strings.Join(keys, ", "))
-	var failure *hub.Error
-	if errors.As(cause, &failure) && !hub.IsAway(cause) {
-		diags.AddError(summary, detail+"\n\n"+failure.Error())
+	if why := askingFailed(cause); why != "" && (strict || !hub.IsAway(cause) && noCredential(cause) == nil) {
+		diags.AddError(summary, detail+"\n\n"+why)
 		return
 	}
 	diags.AddWarning(summary, detail)
+}
+
+// askingFailed is what kept the hub from being asked, empty where it is only not known yet.
+func askingFailed(cause error) string {
+	var failure *hub.Error
+	if config := noCredential(cause); config != nil {
+		return config.Error()
+	}
+	if errors.As(cause, &failure) {
+		return failure.Error()
+	}
+	return ""
 }
 
 // sameButForSecrets says whether a plan is what the state says, whatever Secrets are
@@ -249,9 +260,13 @@ func (r *applicationResource) sameSecret(ctx context.Context, secret wantedSecre
 	if secret.unknown {
 		return false, nil
 	}
-	client, clientDiags := r.hub.Client(ctx)
+	client, failed := r.hub.Client(ctx)
+	if failed.HasError() {
+		first := failed.Errors()[0]
+		return false, &hub.ConfigError{Summary: first.Summary(), Detail: first.Detail()}
+	}
 	if client == nil {
-		return false, fmt.Errorf("no hub: %d errors", clientDiags.ErrorsCount())
+		return false, errors.New("the hub is not known yet")
 	}
 	return r.object(client, plan).holdsSecret(ctx, secret, prior)
 }

@@ -39,7 +39,7 @@ func (r *applicationResource) tryOnHub(ctx context.Context, t trial, diags *diag
 	client, failed := r.hub.Client(ctx)
 	if client == nil {
 		for _, d := range failed {
-			r.noteOnce(d.Summary(), d.Detail()+"\n\nThe plan was made without the hub.", diags)
+			r.withoutHub(d.Summary(), d.Detail(), diags)
 		}
 		return
 	}
@@ -59,13 +59,36 @@ func (r *applicationResource) tryOnHub(ctx context.Context, t trial, diags *diag
 }
 
 // answered says whether the hub is worth another question: one that gave no answer to
-// the first would make the plan wait again, for each application.
+// the first, or for which no credential is to be had, would make the plan wait again,
+// for each application.
 func answered(err error) bool {
+	if noCredential(err) != nil {
+		return false
+	}
 	switch hub.ReasonOf(err) {
 	case hub.Unreachable, hub.Untrusted, hub.Unauthorized, hub.Canceled, hub.TimedOut:
 		return false
 	}
 	return true
+}
+
+// noCredential is why no request was sent, such as a credential plugin that failed or a
+// token file that is gone; nil if that is not what err says. An existsError hides what
+// it is made of.
+func noCredential(err error) *hub.ConfigError {
+	var config *hub.ConfigError
+	errors.As(err, &config)
+	return config
+}
+
+// withoutHub says once why a plan is made without the hub, or fails it where the user
+// wants that.
+func (r *applicationResource) withoutHub(summary, detail string, diags *diag.Diagnostics) {
+	if r.hub.strict() {
+		diags.AddError(summary, detail)
+		return
+	}
+	r.noteOnce(summary, detail+"\n\nThe plan was made without the hub: what the hub refuses is seen at apply.", diags)
 }
 
 // known says whether all that is written of an application is known.
@@ -119,6 +142,10 @@ func (r *applicationResource) reportTrial(err error, desired *unstructured.Unstr
 		}
 		return
 	}
+	if config := noCredential(err); config != nil {
+		r.withoutHub(config.Summary, config.Detail, diags)
+		return
+	}
 	if !errors.As(err, &failure) {
 		return
 	}
@@ -131,11 +158,7 @@ func (r *applicationResource) reportTrial(err error, desired *unstructured.Unstr
 		r.noteOnce(notTried, failure.Detail+"\n\nThe hub was not asked what it makes of this plan; it tells when the plan is applied. "+
 			"plan = { preview = \"offline\" } in the provider block does not ask it.", diags)
 	case hub.Unreachable, hub.Untrusted, hub.Unauthorized:
-		if !hub.IsAway(err) {
-			diags.AddError(failure.Summary, failure.Detail)
-			return
-		}
-		r.noteOnce(failure.Summary, failure.Detail+"\n\nThe plan was made without the hub: what the hub refuses is seen at apply.", diags)
+		r.withoutHub(failure.Summary, failure.Detail, diags)
 	case hub.NoDryRun:
 		r.noteOnce(notTried, failure.Detail+"\n\nWhat the hub makes of this plan is seen at apply, which goes on without the dry run. A webhook whose sideEffects are "+
 			"None or NoneOnDryRun can be asked before.", diags)

@@ -6,6 +6,8 @@ package provider
 import (
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -206,6 +208,57 @@ func TestApplicationTrialUnreachable(t *testing.T) {
 		resp := e.plan(applicationType, config)
 		checkPrefix(t, mode+": error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), want.error)
 		checkPrefix(t, mode+": warning", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning), want.warning)
+	}
+}
+
+// TestApplicationTrialWithoutCredential plans while no credential for the hub is to be had: that follows on_unreachable, is
+// said once, and nothing else is asked. It is so for Secrets that cannot be compared.
+func TestApplicationTrialWithoutCredential(t *testing.T) {
+	kind, _ := hubValue(schemaOf(t), nil).Type().(tftypes.Object)
+	plugin, _ := kind.AttributeTypes["exec"].(tftypes.Object)
+	gone := filepath.Join(t.TempDir(), "gone")
+	host := text("https://127.0.0.1:1")
+	config := configOf(attributes(t, map[string]string{"components": someWeb, "environments": `["prod"]`}))
+	holding := configOf(attributes(t, map[string]string{"components": someWeb}))
+	holding["secrets_wo"] = secretsValue("db")
+	state := stateOf(attributes(t, map[string]string{"components": someWeb}))
+	state["secrets"] = resourcesValue(map[string]string{"db": someDigest})
+	for _, test := range []struct {
+		reason string
+		hub    map[string]tftypes.Value
+		want   string
+	}{
+		{"a plugin that fails", map[string]tftypes.Value{"host": host, "exec": complete(plugin, map[string]tftypes.Value{
+			"api_version": text("client.authentication.k8s.io/v1"), "command": text("false")})}, "Credential plugin failed: "},
+		{"a token file that is gone", map[string]tftypes.Value{"host": host, "token_path": text(gone)}, "Token file not readable: "},
+		{"a kubeconfig that is gone", map[string]tftypes.Value{"config_path": text(gone)}, "Kubeconfig not readable: "},
+	} {
+		for _, mode := range []string{onUnreachableWarn, onUnreachableError} {
+			t.Run(test.reason+", "+mode, func(t *testing.T) {
+				if err := os.WriteFile(gone, []byte("t"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				e, diagnostics := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), test.hub), "plan": planValue(t, map[string]string{"on_unreachable": mode})})
+				checkPrefix(t, "configure", summaries(diagnostics, tfprotov6.DiagnosticSeverityError), "")
+				if err := os.Remove(gone); err != nil {
+					t.Fatal(err)
+				}
+				p := &planner{engine: e, schema: e.schema.ResourceSchemas[applicationType]}
+				first, second := p.plan(applicationType, config), p.plan(applicationType, config)
+				compared := p.tryChange(nil, state, holding)
+				told, silent := tfprotov6.DiagnosticSeverityWarning, tfprotov6.DiagnosticSeverityError
+				if mode == onUnreachableError {
+					told, silent = silent, told
+				}
+				checkPrefix(t, "it is told", summaries(first.Diagnostics, told), test.want)
+				checkPrefix(t, "in no other way", summaries(first.Diagnostics, silent), "")
+				checkPrefix(t, "of Secrets", summaries(compared.Diagnostics, told), "Secrets not compared: ")
+				checkPrefix(t, "of Secrets, in no other way", summaries(compared.Diagnostics, silent), "")
+				if again := summaries(second.Diagnostics, told); mode == onUnreachableWarn && again != "" {
+					t.Errorf("it is told again: %s", again)
+				}
+			})
+		}
 	}
 }
 

@@ -61,6 +61,9 @@ func unknownHub() *Hub { return &Hub{unknown: true} }
 // is known only after apply.
 func (h *Hub) Unknown() bool { return h == nil || h.unknown }
 
+// strict says whether a plan fails where the hub cannot be asked.
+func (h *Hub) strict() bool { return h != nil && h.config.Strict }
+
 // Client returns the client of the hub. It is nil without a diagnostic when the
 // configuration is unknown: then nothing can be asked, and plans are made offline.
 func (h *Hub) Client(_ context.Context) (*hub.Client, diag.Diagnostics) {

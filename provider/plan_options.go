@@ -43,6 +43,7 @@ func planSchema() schema.Attribute {
 				Validators: []validator.String{stringvalidator.OneOf(onUnreachableWarn, onUnreachableError)},
 				MarkdownDescription: "What a plan does while the hub gives no answer, is not trusted, or refuses the credential: `warn` keeps the state as it is, " +
 					"with a warning, so that a plan works without the hub; `error` fails, so that nobody approves a plan that does not show what changed on the hub. " +
+					"What is to be created is planned likewise while no credential is to be had, as of a plugin that fails. " +
 					"Default: `warn`. A hub that is known only after apply is a warning always.",
 			},
 		},

@@ -78,6 +78,12 @@ type Error struct {
 	strict bool
 }
 
+// Failure is a failure of another library that uses this client's configuration. Whether
+// it may be passed over is decided as for the client's own.
+func (c *Client) Failure(reason Reason, summary, detail string) *Error {
+	return &Error{Reason: reason, Summary: summary, Detail: detail, strict: c.strict}
+}
+
 // Error returns the summary and the detail.
 func (e *Error) Error() string { return e.Summary + ": " + e.Detail }
 

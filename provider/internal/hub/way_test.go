@@ -235,5 +235,8 @@ func TestStrict(t *testing.T) {
 		if ReasonOf(err) != Unreachable || IsAway(err) == strict {
 			t.Errorf("strict %t: %v counts as away: %t", strict, err, IsAway(err))
 		}
+		if failure := client.Failure(Forbidden, "s", "d"); IsAway(failure) == strict {
+			t.Errorf("strict %t: what another library met counts as away: %t", strict, !strict)
+		}
 	}
 }

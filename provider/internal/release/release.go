@@ -136,12 +136,9 @@ func (i *Installer) reach(ctx context.Context) error {
 
 // unreadable explains that the record of the release could not be read.
 func (i *Installer) unreadable(err error) error {
-	return &hub.Error{
-		Reason:  reasonOf(err),
-		Summary: "Cannot read the record of the release",
-		Detail: fmt.Sprintf("Helm keeps the record of release %q in Secrets of the namespace %q at %s, and they could not be read: %s. "+
-			"The credential needs get, list, create, update and delete of Secrets there.", Name, i.namespace, i.hub.Host(), err),
-	}
+	return i.hub.Failure(reasonOf(err), "Cannot read the record of the release", fmt.Sprintf(
+		"Helm keeps the record of release %q in Secrets of the namespace %q at %s, and they could not be read: %s. "+
+			"The credential needs get, list, create, update and delete of Secrets there.", Name, i.namespace, i.hub.Host(), err))
 }
 
 // failed is an error of an installation or removal, with what to do about it.

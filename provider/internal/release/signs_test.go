@@ -11,7 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -47,6 +49,21 @@ func TestPodProblem(t *testing.T) {
 				t.Errorf("%s: fatal %t, want %t (-want +got):\n%s", tc.reason, fatal, tc.fatal, diff)
 			}
 		})
+	}
+}
+
+// A record that the credential may not read is kept as it is known, or an error where
+// the user wants one.
+func TestUnreadable(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		client, err := hub.New(hub.Config{Settings: hub.Settings{Host: "https://127.0.0.1:1", Token: "t"}, Strict: strict})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = newInstaller(t, client).unreadable(apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", nil))
+		if hub.ReasonOf(err) != hub.Forbidden || hub.IsAway(err) == strict {
+			t.Errorf("strict %t: %v counts as away: %t", strict, err, hub.IsAway(err))
+		}
 	}
 }
 
