@@ -180,6 +180,44 @@ func TestApplicationSecretsOfALostState(t *testing.T) {
 	w.run(t, nil, "destroy", "-auto-approve")
 }
 
+// TestApplicationSecretsOfAStalePlan applies a saved plan of a change after somebody edited a Secret of the application, and
+// after a value of it became another one: it is carried out as it was shown, and writes the Secret.
+func TestApplicationSecretsOfAStalePlan(t *testing.T) {
+	plane := sharedHub(t)
+	config := func(image string) string {
+		return "variable \"password\" {\n  type      = string\n  ephemeral = true\n}\n" +
+			withProvider(plane, application("stale", web(image)+"\nsecrets_wo = { db = { password = var.password } }"))
+	}
+	one, two := []string{"TF_VAR_password=one"}, []string{"TF_VAR_password=two"}
+	objects := hubObjects(t, plane).Resource(secrets).Namespace("default")
+	holds := func(when, want string) {
+		t.Helper()
+		if err := secretsAre(t, plane, "stale", map[string]any{"db": data(want)})(nil); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	w := newWorkspace(t, config("nginx:1"))
+	w.run(t, one, "apply", "-auto-approve")
+	t.Cleanup(func() { w.run(t, one, "destroy", "-auto-approve") })
+
+	w.write(t, config("nginx:2"))
+	w.run(t, one, "plan", "-out=edited.tfplan")
+	patch := []byte(`{"data":{"password":"ZWRpdGVk"}}`)
+	if _, err := objects.Patch(t.Context(), "db", types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "kubectl-edit"}); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, one, "apply", "edited.tfplan")
+	holds("after the edit", "b25l")
+
+	w.write(t, config("nginx:3"))
+	w.run(t, one, "plan", "-out=anew.tfplan")
+	w.run(t, two, "apply", "anew.tfplan")
+	holds("with another value", "dHdv")
+	if printed := w.run(t, two, "plan"); !strings.Contains(printed, "No changes.") {
+		t.Errorf("afterwards:\n%s", printed)
+	}
+}
+
 // TestApplicationSecretsVersion writes Secrets only when their version changes, as
 // is needed for values that are new at each run.
 func TestApplicationSecretsVersion(t *testing.T) {
