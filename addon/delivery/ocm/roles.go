@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	workv1 "open-cluster-management.io/api/work/v1"
@@ -157,7 +157,7 @@ func roleNames(tenant delivery.Tenant, current *workv1.ManifestWork) map[string]
 // isRole says that an object of a work can be a role: its cluster may have written it.
 func isRole(id workv1.ResourceIdentifier) bool {
 	return id.Group == rbacv1.GroupName && id.Resource == "clusterroles" && id.Namespace == "" &&
-		id.Name != "" && len(id.Name) <= maxRoleName && len(path.IsValidPathSegmentName(id.Name)) == 0
+		id.Name != "" && len(id.Name) <= maxRoleName && len(content.IsPathSegmentName(id.Name)) == 0
 }
 
 // readRoles reads the roles of those names. Of those that need not exist it leaves out
