@@ -30,6 +30,8 @@ type oneObject struct {
 	kind metav1.APIResource
 	// untriable says that a webhook allows no dry run.
 	untriable bool
+	// refusal is the answer to each write, nil where it is taken.
+	refusal *metav1.Status
 
 	mutex   sync.Mutex
 	live    *unstructured.Unstructured
@@ -62,6 +64,11 @@ func answerWith(w http.ResponseWriter, content any) { _ = json.NewEncoder(w).Enc
 
 // apply writes the object, which keeps its UID.
 func (h *oneObject) apply(w http.ResponseWriter, r *http.Request) {
+	if h.refusal != nil {
+		w.WriteHeader(int(h.refusal.Code))
+		answerWith(w, h.refusal)
+		return
+	}
 	object := &unstructured.Unstructured{}
 	if err := json.NewDecoder(r.Body).Decode(&object.Object); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
@@ -229,6 +236,35 @@ func TestPlatformObjectWithoutDryRun(t *testing.T) {
 	checkPrefix(t, "one of the name that was not made here", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "Environment exists already: ")
 	if made.NewState == nil || held.created != 1 {
 		t.Errorf("created %d times, want once", held.created)
+	}
+}
+
+// TestPlatformRefusalIsMasked checks that a refusal which quotes a value shows its path.
+func TestPlatformRefusalIsMasked(t *testing.T) {
+	const typeName, quoted = "fairlead_environment", "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no image C4N4RY-1"
+	refusals := map[string]*metav1.Status{
+		"a policy": {Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: `environments.fairlead.dev "prod" is forbidden: ` + quoted},
+		"a rule": {Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid, Message: `Environment.fairlead.dev "prod" is invalid: spec.defaults: ` + quoted,
+			Details: &metav1.StatusDetails{Name: "prod", Kind: "Environment", Causes: []metav1.StatusCause{{Field: "spec.defaults", Message: quoted}}}},
+	}
+	for reason, refusal := range refusals {
+		refusal.TypeMeta, refusal.Status = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, metav1.StatusFailure
+		server := httptest.NewTLSServer(&oneObject{refusal: refusal, kind: metav1.APIResource{Group: "fairlead.dev", Version: "v1alpha1", Kind: "Environment", Name: "environments"}})
+		defer server.Close()
+		e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), map[string]tftypes.Value{
+			"host": text(server.URL), "token": text("t"), "insecure": tftypes.NewValue(tftypes.Bool, true)})})
+		config := map[string]tftypes.Value{"name": text("prod"), "defaults": attribute(t, "defaults", `{ worker = { properties = { image = "C4N4RY-1" } } }`)}
+		plan := e.plan(typeName, config)
+		resp, err := e.server.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+			TypeName: typeName, PriorState: e.null(typeName), PlannedState: plan.PlannedState, Config: e.dynamic(e.schema.ResourceSchemas[typeName], config), PlannedPrivate: plan.PlannedPrivate,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError)
+		if strings.Contains(told, "C4N4RY-1") || !strings.Contains(told, "no image (the value of defaults.worker.properties.image)") {
+			t.Errorf("%s: %s", reason, told)
+		}
 	}
 }
 
