@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
@@ -32,6 +33,7 @@ func TestTargetNamespaces(t *testing.T) {
 	t.Run("Permissions", func(t *testing.T) { permissionsFollow(t, f) })
 	t.Run("NotCreated", func(t *testing.T) { waitsForItsNamespace(t, f) })
 	t.Run("Adopted", func(t *testing.T) { adoptsItsNamespace(t, f) })
+	t.Run("Changed", func(t *testing.T) { movesToItsNamespace(t, f) })
 }
 
 // permissionsFollow gives the deployer of an environment another role, and its usual one again.
@@ -207,4 +209,67 @@ func adoptsItsNamespace(t *testing.T, f *fleet) {
 	isGone(t, f.on(t, at.cluster, configMaps).Namespace(env), "settings")
 	isGone(t, f.on(t, at.cluster, serviceAccounts).Namespace(env), v1alpha1.DeployerAccount)
 	f.isTheirs(t, at, made)
+}
+
+// movesToItsNamespace gives an environment another namespace, which is somebody else's: all stays in the former one until
+// that is adopted, and then nothing is left there.
+func movesToItsNamespace(t *testing.T, f *fleet) {
+	w := newTeam(t, f, "moves")
+	env := w.environment(t, "prod", "", `"clusters":["local","cluster1"]`)
+	front := `{"name":"front","type":"k8s-objects","properties":{"objects":[{"apiVersion":"v1","kind":"Service","metadata":{"name":"front"},
+		"spec":{"ports":[{"port":80}]}}]}}`
+	w.application(t, "app", "["+configMap("settings", `{"n":"1"}`)+","+front+"]", env)
+	w.isReady(t, "app")
+	const target = "moves-elsewhere"
+	kinds := map[string]schema.GroupVersionResource{"settings": configMaps, "front": services}
+	var made []*unstructured.Unstructured
+	before := map[site]map[string]types.UID{}
+	places := []string{v1alpha1.LocalCluster, "cluster1"}
+	for _, name := range places {
+		made = append(made, f.makeNamespace(t, site{name, target}))
+		at := site{name, env}
+		before[at] = map[string]types.UID{}
+		for object, kind := range kinds {
+			before[at][object] = f.get(t, name, kind, env, object).GetUID()
+		}
+	}
+
+	w.changeEnvironment(t, env, fmt.Sprintf(`{"spec":{"targetNamespace":{"name":%q}}}`, target))
+	w.stalls(t, "app", delivery.ReasonNamespaceNotOurs)
+	w.says(t, "app", `exists on cluster "cluster1"`)
+	for at, objects := range before {
+		for object, uid := range objects {
+			if live := f.get(t, at.cluster, kinds[object], env, object); live.GetUID() != uid || live.GetDeletionTimestamp() != nil {
+				t.Errorf("%s of %s is not as it was: %v", object, at.cluster, live.Object["metadata"])
+			}
+		}
+	}
+	worksOf := func() map[types.UID]bool {
+		list, err := w.hub.Resource(works).Namespace("cluster1").List(t.Context(), metav1.ListOptions{LabelSelector: v1beta1.LabelAppNamespace + "=" + w.name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[types.UID]bool{}
+		for _, work := range list.Items {
+			found[work.GetUID()] = work.GetDeletionTimestamp() == nil
+		}
+		return found
+	}
+	held := worksOf()
+
+	w.changeEnvironment(t, env, `{"spec":{"namespaceOptions":{"adopt":true}}}`)
+	w.isReady(t, "app")
+	for i, name := range places {
+		f.holds(t, site{name, target}, "settings", `{"n":"1"}`)
+		f.get(t, name, services, target, "front")
+		for object, kind := range kinds {
+			isGone(t, f.on(t, name, kind).Namespace(env), object)
+		}
+		f.isTheirs(t, site{name, target}, made[i])
+	}
+	f.isReleased(t, env, places...)
+	if err := equal("works of the application", held, worksOf()); err != nil || len(held) == 0 {
+		t.Errorf("%d works: %v", len(held), err)
+	}
+	w.drop(t, "app")
 }
