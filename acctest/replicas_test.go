@@ -5,12 +5,17 @@ package acctest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 )
 
 // autoscalers scale workloads.
@@ -84,6 +89,85 @@ func TestReplicasOfOthers(t *testing.T) {
 	f.dropNamespace(t, at)
 }
 
+// startingPolicy lets a Deployment start with its replicas.
+const startingPolicy = `[{"op":"add","path":"/spec/policies/-","value":{"name":"start","type":"apply-once","properties":{"enable":true,"rules":[
+	{"selector":{"resourceTypes":["Deployment"]},"strategy":{"path":["spec.replicas"],"affect":%q}}]}}}]`
+
+// TestScaledAsItStarts checks on a managed cluster that replicas stay which somebody sets as soon as the cluster has told that
+// it has the Deployment, when its fields that start with the application's value are not left to others yet: whether the image
+// is edited with that, before or after, or not at all.
+func TestScaledAsItStarts(t *testing.T) {
+	f := sharedFleet(t)
+	w := newTeam(t, f, "starting")
+	at := site{"cluster1", w.environment(t, "prod", "", `"clusters":["cluster1"]`)}
+	want := map[string]int64{}
+	for _, affect := range []string{"onUpdate", "onStateKeep"} {
+		for i, edit := range []string{"after", "before", "never", "after", "before"} {
+			name := strings.ToLower(fmt.Sprintf("%s-%d", affect, i))
+			w.scalesAsItStarts(t, at, name, affect, edit)
+			want[name] = 5
+		}
+	}
+	f.runs(t, at, "nginx:2", want)
+	for name := range want {
+		w.drop(t, name)
+	}
+}
+
+// scalesAsItStarts makes an application with a Deployment that starts with 3 replicas, sets 5 and edits the image at once, and
+// edits it again when the replicas were let go of.
+func (w *team) scalesAsItStarts(t *testing.T, at site, name, affect, edit string) {
+	t.Helper()
+	image := "nginx:0"
+	setImage := func(version string) {
+		image = version
+		w.setComponents(t, name, fmt.Sprintf(
+			`{"name":%q,"type":"webservice","properties":{"image":%q},"traits":[{"type":"scaler","properties":{"replicas":3}}]}`, name, image))
+	}
+	w.application(t, name, "[]", at.namespace)
+	w.patch(t, name, fmt.Sprintf(startingPolicy, affect))
+	applied := w.firstApplied(t, at.cluster, name)
+	setImage(image)
+	applied()
+	if edit == "before" {
+		setImage("nginx:1")
+	}
+	w.fleet.scale(t, at, name, 5)
+	if edit == "after" {
+		setImage("nginx:1")
+	}
+	w.fleet.runs(t, at, image, map[string]int64{name: 5}, name)
+	eventually(t, patience, "the replicas to be let go of", func() error { return letGo(w.worksOn(t, at.cluster, name), 1) })
+	setImage("nginx:2")
+}
+
+// firstApplied waits, when it is called, for the first work of an application that its cluster has applied from now on.
+func (w *team) firstApplied(t *testing.T, clusterName, application string) func() {
+	t.Helper()
+	watcher, err := w.hub.Resource(works).Namespace(clusterName).Watch(t.Context(), metav1.ListOptions{
+		LabelSelector: v1beta1.LabelAppNamespace + "=" + w.name + "," + v1beta1.LabelAppName + "=" + application})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		defer watcher.Stop()
+		for late := time.After(patience); ; {
+			select {
+			case event, open := <-watcher.ResultChan():
+				if !open {
+					t.Fatalf("the watch ended before a work of %s was applied", application)
+				}
+				if work, ok := event.Object.(*unstructured.Unstructured); ok && conditionOf(work, "Applied")["status"] == "True" {
+					return
+				}
+			case <-late:
+				t.Fatalf("waited %s for a work of %s to be applied", patience, application)
+			}
+		}
+	}
+}
+
 // scale sets the replicas of a Deployment as an autoscaler or kubectl does.
 func (f *fleet) scale(t *testing.T, at site, name string, replicas int64) {
 	t.Helper()
@@ -95,12 +179,15 @@ func (f *fleet) scale(t *testing.T, at site, name string, replicas int64) {
 	})
 }
 
-// runs waits until the Deployments of a namespace have an image and their replicas.
-func (f *fleet) runs(t *testing.T, at site, image string, replicas map[string]int64) {
+// runs waits until the Deployments of a namespace, or those alone that are named, have an image and their replicas.
+func (f *fleet) runs(t *testing.T, at site, image string, replicas map[string]int64, names ...string) {
 	t.Helper()
 	eventually(t, patience, fmt.Sprintf("image %s and replicas %v", image, replicas), func() error {
 		images, found, want := map[string]string{}, map[string]int64{}, map[string]string{}
 		for _, live := range f.deploymentsIn(t, at) {
+			if len(names) > 0 && !slices.Contains(names, live.GetName()) {
+				continue
+			}
 			images[live.GetName()], found[live.GetName()] = imageOf(&live), nested[int64](&live, "spec", "replicas")
 		}
 		for name := range replicas {

@@ -57,7 +57,7 @@ func TestForms(t *testing.T) {
 func (h *hub) entriesFor(t *testing.T, u delivery.Unit) []entry {
 	t.Helper()
 	h.forms.keep(u.Result)
-	u, err := h.asWritten(t.Context(), u, nil, "")
+	u, _, err := h.asWritten(t.Context(), u, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,17 @@ type handover struct {
 	value any
 	// back means the reverse: the application has the field again, and its keeper lets go of it.
 	back bool
+	// stands says that the work of the object has the field with the value.
+	stands bool
+}
+
+// answer is what a cluster says of a field that is to be handed over.
+type answer struct {
+	// taken says that somebody other than its work holds it by now.
+	taken bool
+	// rests is what is said while the work of the object stays as it is, since to write it once
+	// more would undo what others set before the answer; nil when it need not.
+	rests *delivery.Observation
 }
 
 func (h handover) index() string {
@@ -137,6 +148,9 @@ func (t *Target) withheld(ctx context.Context, object render.Object, treatment p
 	}
 	held.resting(phases(work)[id] == phaseKeep)
 	held.returning(marksOf(noteOf(work, id, delivery.AnnotationHeld)), names, treatment)
+	if remakes(treatment) && isLeaving(entry{content: object.Content}, works) {
+		held.pending = nil // what is to be made anew goes without
+	}
 	written := held.written()
 	for i := range held.pending {
 		held.pending[i].object, held.pending[i].whole = written, held.whole
@@ -219,7 +233,9 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 	case work == nil || hasName(before, name) && found:
 		return h, isWritten, nil
 	case found && field.Renew:
-		return h, isPending, nil
+		earlier, had, err := t.written(ctx, work, object.Content, h.path)
+		h.stands = had && mark(field, name, earlier, true) == h.mark
+		return h, isPending, err
 	}
 	return t.asBefore(ctx, work, object, h, found)
 }
@@ -232,7 +248,7 @@ func (t *Target) asBefore(ctx context.Context, work *workv1.ManifestWork, object
 		return h, isLet, err
 	}
 	if had {
-		h.value = earlier
+		h.value, h.stands = earlier, true
 	}
 	return h, isPending, nil
 }
@@ -335,11 +351,14 @@ func isMissing(work *workv1.ManifestWork, id workv1.ResourceIdentifier) bool {
 }
 
 // written is the value of a field in a work as the API server has it: the cache
-// keeps none.
+// keeps none. The cluster has it when it has what the cache shows of the work.
 func (t *Target) written(ctx context.Context, work *workv1.ManifestWork, object map[string]any, path policy.FieldPath) (any, bool, error) {
 	var whole workv1.ManifestWork
 	if err := t.Live.Get(ctx, client.ObjectKeyFromObject(work), &whole); err != nil {
 		return nil, false, fmt.Errorf("read work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	if whole.UID != work.UID || whole.Generation != work.Generation {
+		return nil, false, errChanged // the cache lags behind
 	}
 	for _, content := range contents(&whole) {
 		if identify(content) != identify(object) {
@@ -404,16 +423,16 @@ func onlyAt(at any, list string, path policy.FieldPath, value any) any {
 }
 
 // handed says that all that was to be handed over is.
-func (h heldObject) handed(taken map[string]bool) bool {
-	return !slices.ContainsFunc(h.pending, func(p handover) bool { return !taken[p.index()] })
+func (h heldObject) handed(answers map[string]answer) bool {
+	return !slices.ContainsFunc(h.pending, func(p handover) bool { return !answers[p.index()].taken })
 }
 
 // letGo is an object without the fields that were taken over by now, and without
 // the notes of those that were taken back.
-func (h heldObject) letGo(taken map[string]bool) render.Object {
+func (h heldObject) letGo(answers map[string]answer) render.Object {
 	for _, p := range h.pending {
 		switch {
-		case !taken[p.index()]:
+		case !answers[p.index()].taken:
 		case p.back:
 			h.marks = slices.DeleteFunc(slices.Clone(h.marks), func(m string) bool { return m == p.mark })
 		default:
@@ -477,33 +496,22 @@ func (h handover) isWithin(conflict string) bool {
 	return !strings.Contains(h.name, "[") && (strings.Contains(conflict, "."+h.name+"[") || strings.Contains(conflict, "."+h.name+"."))
 }
 
-// handOver writes the works that take fields over, says which are taken, and
-// deletes those that are not needed any more. A field is handed over only when
-// the cluster has the object with it.
-func (t *Target) handOver(ctx context.Context, unit delivery.Unit, pending []handover, works map[string]*workv1.ManifestWork, rights string) (taken map[string]bool, err error) {
+// handOver writes the works that take fields over, says what clusters answer, and
+// deletes those that are not needed any more.
+func (t *Target) handOver(
+	ctx context.Context, unit delivery.Unit, pending []handover, works map[string]*workv1.ManifestWork, rights string,
+) (map[string]answer, error) {
 	keeps, err := t.keepWorks(ctx, unit)
 	if err != nil {
 		return nil, err
 	}
-	taken = map[string]bool{}
+	answers := map[string]answer{}
 	for _, h := range pending {
-		keep := keeps[h.index()]
-		delete(keeps, h.index())
-		id := identify(h.object.Content)
-		work := holding(works, id)
-		if keep == nil && (!arrived(work, id) || revisions(work)[id] != h.object.Digest() || isMissing(work, id)) {
-			continue
-		}
-		wanted, err := keepWork(t.Digests, unit, h)
-		if err != nil {
+		index := h.index()
+		if answers[index], err = t.ask(ctx, unit, h, keeps[index], works, rights); err != nil {
 			return nil, err
 		}
-		said, err := t.ensure(ctx, wanted, rights)
-		if err != nil {
-			return nil, err
-		}
-		// What ensure looked at is what it wrote last, unless it wrote just now.
-		taken[h.index()] = keep != nil && h.isTaken(keep) && (said.State == delivery.Delivered || said.Reason == delivery.ReasonApplyFailed)
+		delete(keeps, index)
 	}
 	for _, index := range sortedIndexes(keeps) {
 		if !isLetGo(keeps[index], works) {
@@ -513,7 +521,74 @@ func (t *Target) handOver(ctx context.Context, unit delivery.Unit, pending []han
 			return nil, err
 		}
 	}
-	return taken, nil
+	return answers, nil
+}
+
+// ask writes the work that takes a field over, which keep is already when it is not nil. A
+// field is handed over only when the cluster has the object with it: before, its own work
+// would be who holds it. The work of the object rests until the cluster has answered once:
+// whatever it says, and when it says nothing in time, or has the object no longer, the work
+// is written again.
+func (t *Target) ask(
+	ctx context.Context, unit delivery.Unit, h handover, keep *workv1.ManifestWork, works map[string]*workv1.ManifestWork, rights string,
+) (answer, error) {
+	work := holding(works, identify(h.object.Content))
+	there := h.isThere(work)
+	if keep == nil && !there || !h.isIn(work) {
+		return answer{}, nil
+	}
+	wanted, err := keepWork(t.Digests, unit, h)
+	if err != nil {
+		return answer{}, err
+	}
+	said, err := t.ensure(ctx, wanted, rights)
+	if err != nil {
+		return answer{}, err
+	}
+	if keep != nil && fetched(keep) {
+		// What ensure looked at is what it wrote last, unless it wrote just now.
+		isAnswer := said.State == delivery.Delivered || said.Reason == delivery.ReasonApplyFailed
+		return answer{taken: isAnswer && h.isTaken(keep)}, nil
+	}
+	if !there || !h.stands || said.State != delivery.Applying {
+		return answer{}, nil
+	}
+	said.Message = fmt.Sprintf("%s: its next version follows when the cluster has left %s to others", describe(h.object.Content), bounded(h.name))
+	return answer{rests: &said}, nil
+}
+
+// isIn says that a work has the field with the value.
+func (h handover) isIn(work *workv1.ManifestWork) bool {
+	return h.stands || revisions(work)[identify(h.object.Content)] == h.object.Digest()
+}
+
+// isThere says that the cluster has the object as its work says.
+func (h handover) isThere(work *workv1.ManifestWork) bool {
+	id := identify(h.object.Content)
+	return arrived(work, id) && !isMissing(work, id) && work.DeletionTimestamp.IsZero()
+}
+
+// resting is what is said of the objects whose works stay as they are.
+func resting(pending []handover, answers map[string]answer) map[workv1.ResourceIdentifier]*delivery.Observation {
+	found := map[workv1.ResourceIdentifier]*delivery.Observation{}
+	for _, h := range pending {
+		if rests := answers[h.index()].rests; rests != nil {
+			found[identify(h.object.Content)] = rests
+		}
+	}
+	return found
+}
+
+// restOf is what is said of the first object whose work stays as it is; nil when there is none.
+func restOf(entries []entry, rest map[workv1.ResourceIdentifier]*delivery.Observation) *delivery.Observation {
+	if len(rest) == 0 {
+		return nil
+	}
+	at := slices.IndexFunc(entries, func(e entry) bool { return rest[e.id()] != nil })
+	if at < 0 {
+		return nil
+	}
+	return rest[entries[at].id()]
 }
 
 // isLetGo says that the cluster has the object of which a work holds a field as

@@ -91,12 +91,14 @@ func (t *Target) releaseMoved(ctx context.Context, all []moved) (*delivery.Obser
 }
 
 // takeOut takes objects out of a work. As always, its agent must have recorded
-// what it has.
+// what it has. A work that holds a field of one of them goes before; what becomes of
+// those of others is of no account: they may wait for an object of this unit.
 func (t *Target) takeOut(ctx context.Context, work *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]bool) (delivery.Observation, error) {
 	if !work.DeletionTimestamp.IsZero() {
 		return delivery.Observation{State: delivery.Waiting}, nil
 	}
-	if held, err := t.isHeld(ctx, work); held || err != nil {
+	keeps, err := t.keepsOf(ctx, work)
+	if err != nil || slices.ContainsFunc(keeps, func(keep workv1.ManifestWork) bool { return hasOneOf(&keep, ids) }) {
 		return delivery.Observation{State: delivery.Waiting}, err
 	}
 	if !slices.ContainsFunc(identities(work), func(id workv1.ResourceIdentifier) bool { return !ids[id] }) {
@@ -115,6 +117,11 @@ func (t *Target) takeOut(ctx context.Context, work *workv1.ManifestWork, ids map
 		return delivery.Observation{}, err
 	}
 	return t.update(ctx, without, work)
+}
+
+// hasOneOf says that a work has one of the objects.
+func hasOneOf(work *workv1.ManifestWork, ids map[workv1.ResourceIdentifier]bool) bool {
+	return slices.ContainsFunc(identities(work), func(id workv1.ResourceIdentifier) bool { return ids[id] })
 }
 
 // workWithout is a work without some of its objects.

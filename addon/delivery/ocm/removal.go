@@ -196,15 +196,21 @@ func (t *Target) deletable(work *workv1.ManifestWork) (wait time.Duration, ok bo
 // isHeld says that a work holds a field of an object of this one. It would make
 // what is left of the object when that is gone, and goes before.
 func (t *Target) isHeld(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
+	keeps, err := t.keepsOf(ctx, work)
+	return len(keeps) > 0, err
+}
+
+// keepsOf are the works that hold fields of objects of the unit of a work.
+func (t *Target) keepsOf(ctx context.Context, work *workv1.ManifestWork) ([]workv1.ManifestWork, error) {
 	if !holdsObjects(work) {
-		return false, nil
+		return nil, nil
 	}
 	var keeps workv1.ManifestWorkList
 	err := t.Reader.List(ctx, &keeps, client.MatchingFields{indexUnit: keepIndexKey(unitIndexKey(work.Namespace, work.Labels))})
 	if err != nil {
-		return false, fmt.Errorf("list the works that hold fields of work %s/%s: %w", work.Namespace, work.Name, err)
+		return nil, fmt.Errorf("list the works that hold fields of work %s/%s: %w", work.Namespace, work.Name, err)
 	}
-	return slices.ContainsFunc(keeps.Items, func(keep workv1.ManifestWork) bool { return genuine(&keep) }), nil
+	return slices.DeleteFunc(keeps.Items, func(keep workv1.ManifestWork) bool { return !genuine(&keep) }), nil
 }
 
 // untilLetGo is what is said of a work of which another one holds a field.

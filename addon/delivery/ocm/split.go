@@ -30,6 +30,8 @@ type part struct {
 	// full says that the work would grow too large before what leaves it is
 	// in another work, so that it stays as it is until then.
 	full bool
+	// rests is what is said while the work is to stay as it is; nil when it need not.
+	rests *delivery.Observation
 }
 
 // tooLarge says that an object fits into no work.

@@ -19,6 +19,7 @@ import (
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -39,6 +40,8 @@ type spoke struct {
 	// used are objects that are there until they are not used any more, though deleted.
 	used map[workv1.ResourceIdentifier]bool
 	made int
+	// reapplied is what works say of when they were to be applied again, as they were applied last.
+	reapplied map[string]string
 }
 
 // live is an object on the cluster.
@@ -165,6 +168,48 @@ func (s *spoke) sync(t *testing.T) {
 		}
 		s.apply(t, s.work(t, work.Name))
 	}
+}
+
+// answer is sync of an agent that has no reason to apply again what it has applied: it
+// works off what was written since, and tells what became of the rest.
+func (s *spoke) answer(t *testing.T) {
+	t.Helper()
+	var works workv1.ManifestWorkList
+	if err := s.client.List(t.Context(), &works, client.InNamespace("c1")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range works.Items {
+		work := &works.Items[i]
+		switch {
+		case !work.DeletionTimestamp.IsZero():
+			s.clean(t, work)
+			continue
+		case len(work.Finalizers) == 0:
+			s.hold(t, work.Name)
+		case fetched(work) && s.reapplied[work.Name] == work.Labels[v1alpha1.LabelReapply]:
+			s.tell(t, work)
+			continue
+		}
+		if s.reapplied == nil {
+			s.reapplied = map[string]string{}
+		}
+		s.reapplied[work.Name] = work.Labels[v1alpha1.LabelReapply]
+		s.apply(t, s.work(t, work.Name))
+	}
+}
+
+// tell reports what became of the objects of a work since they were applied.
+func (s *spoke) tell(t *testing.T, work *workv1.ManifestWork) {
+	t.Helper()
+	for i, content := range contents(work) {
+		manifest := &work.Status.ResourceStatus.Manifests[i]
+		manifest.Conditions[0].Status = metav1.ConditionFalse
+		if object := s.objects[identify(content)]; object != nil {
+			manifest.Conditions[0].Status = metav1.ConditionTrue
+			manifest.StatusFeedbacks.Values = s.feedback(t, s.configOf(work, content), object.content())
+		}
+	}
+	s.setStatus(t, work.Name, work.Status)
 }
 
 // clean removes what a deleted work owns, recorded or not: what the agent leaves,

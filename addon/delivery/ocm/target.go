@@ -295,15 +295,13 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 		return delivery.Observation{}, err
 	}
 	t.forms.keep(unit.Result)
-	if unit, err = t.asWritten(ctx, unit, works, rights); err != nil {
-		return delivery.Observation{}, err
+	unit, rest, err := t.asWritten(ctx, unit, works, rights)
+	if err != nil {
+		return orChanged(err)
 	}
 	entries, observations, err := t.entriesNow(ctx, unit, works)
-	if errors.Is(err, errChanged) {
-		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
-	}
 	if err != nil {
-		return delivery.Observation{}, err
+		return orChanged(err)
 	}
 	if observation, err := t.conflict(ctx, unit, entries); err != nil || observation != nil {
 		return ptr.Deref(observation, delivery.Observation{}), err
@@ -313,6 +311,7 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 		return ptr.Deref(problem, delivery.Observation{}), err
 	}
 	for _, part := range parts {
+		part.rests = restOf(part.entries, rest)
 		observation, err := t.deliverPart(ctx, unit, part, entries, works[part.index], rights)
 		if err != nil {
 			return observation, err
@@ -320,6 +319,14 @@ func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 		observations = append(observations, observation)
 	}
 	return together(observations), nil
+}
+
+// orChanged is an error, or what is said where a work is not as the cache shows it.
+func orChanged(err error) (delivery.Observation, error) {
+	if errors.Is(err, errChanged) {
+		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: coalesce}, nil
+	}
+	return delivery.Observation{}, err
 }
 
 // entriesNow are the objects that the works of a unit are to have now, those included that
@@ -350,6 +357,9 @@ func (t *Target) deliverPart(ctx context.Context, unit delivery.Unit, part part,
 	if part.full {
 		return t.awayOr(ctx, unit.Place.Cluster, delivery.Observation{State: delivery.Waiting, RetryAfter: coalesce,
 			Message: "waiting until objects that have no room in their work any more are in another one"})
+	}
+	if part.rests != nil {
+		return *part.rests, nil
 	}
 	entries, waiting, err := t.holdBack(ctx, part.entries, all, current)
 	if err != nil {
@@ -396,12 +406,14 @@ func (t *Target) rights(ctx context.Context, place delivery.Place) (string, erro
 	return shortHash(tenant.Annotations[v1alpha1.AnnotationHash], tenant.Labels[labelRights]), nil
 }
 
-// asWritten is the unit with its objects as works are to have them now: without
-// the fields that are left to others.
-func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[string]*workv1.ManifestWork, rights string) (delivery.Unit, error) {
+// asWritten is the unit with its objects as works are to have them now: without the
+// fields that are left to others. rest is what is said of those whose works stay as they are.
+func (t *Target) asWritten(
+	ctx context.Context, unit delivery.Unit, works map[string]*workv1.ManifestWork, rights string,
+) (written delivery.Unit, rest map[workv1.ResourceIdentifier]*delivery.Observation, err error) {
 	if isPlain(unit, works) {
 		_, err := t.handOver(ctx, unit, nil, works, rights)
-		return unit, err
+		return unit, nil, err
 	}
 	result := *unit.Result
 	result.Objects = slices.Clone(result.Objects)
@@ -410,22 +422,21 @@ func (t *Target) asWritten(ctx context.Context, unit delivery.Unit, works map[st
 	for i, object := range result.Objects {
 		treatment := unit.Treatment(i)
 		object.Content = marked(unit, noted(unit, object.Content, treatment), treatment, works)
-		var err error
 		if held[i], err = t.withheld(ctx, object, treatment, works); err != nil {
-			return unit, err
+			return unit, nil, err
 		}
 		treatments[i], pending = treatment, append(pending, held[i].pending...)
 	}
-	taken, err := t.handOver(ctx, unit, pending, works, rights)
+	answers, err := t.handOver(ctx, unit, pending, works, rights)
 	if err != nil {
-		return unit, err
+		return unit, nil, err
 	}
 	for i := range held {
-		treatments[i].Once = treatments[i].Once || held[i].rests && !held[i].handed(taken)
-		result.Objects[i] = held[i].letGo(taken)
+		treatments[i].Once = treatments[i].Once || held[i].rests && !held[i].handed(answers)
+		result.Objects[i] = held[i].letGo(answers)
 	}
 	unit.Result, unit.Treatments = &result, treatments
-	return unit, nil
+	return unit, resting(pending, answers), nil
 }
 
 // isPlain says that works have the objects of a unit as they were rendered.
