@@ -30,6 +30,7 @@ var leases = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: 
 // makes them, and which rights applications have there.
 func TestTargetNamespaces(t *testing.T) {
 	f := sharedFleet(t)
+	t.Run("RoleChanges", func(t *testing.T) { roleFollows(t, f) })
 	t.Run("Permissions", func(t *testing.T) { permissionsFollow(t, f) })
 	t.Run("NotCreated", func(t *testing.T) { waitsForItsNamespace(t, f) })
 	t.Run("Adopted", func(t *testing.T) { adoptsItsNamespace(t, f) })
@@ -75,11 +76,32 @@ func permissionsFollow(t *testing.T, f *fleet) {
 	isGone(t, f.on(t, "cluster1", clusterRoles), rightsRole)
 }
 
+// roleFollows adds a right to a role that deployers have, which no event tells of: what lacked it is applied.
+func roleFollows(t *testing.T, f *fleet) {
+	w := newTeam(t, f, "gains")
+	configs := `{"apiGroups":[""],"resources":["configmaps"],"verbs":[VERBS]}`
+	w.role(t, rightsRole, configs)
+	env := w.environment(t, "prod", fmt.Sprintf(`"permissions":%q`, rightsRole), `"clusters":["cluster1"]`)
+	w.application(t, "app", `[{"name":"lock","type":"k8s-objects","properties":{"objects":[{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"lock"},
+		"spec":{"leaseDurationSeconds":7}}]}}]`, env)
+	w.says(t, "app", "not allowed to apply the resource coordination.k8s.io leases")
+	rules := strings.ReplaceAll(`{"rules":[`+configs+`,{"apiGroups":["coordination.k8s.io"],"resources":["leases"],"verbs":[VERBS]}]}`, "VERBS", deployerVerbs)
+	if _, err := w.hub.Resource(clusterRoles).Patch(t.Context(), rightsRole, types.MergePatchType, []byte(rules), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.isReady(t, "app")
+	f.get(t, "cluster1", leases, env, "lock")
+	w.drop(t, "app")
+}
+
+// deployerVerbs are all that deliveries need.
+const deployerVerbs = `"get","create","update","patch","delete"`
+
 // role makes a role for deployers, one of those that the addon may hand out. VERBS in the rules are all that deliveries need.
 func (w *team) role(t *testing.T, name, rules string) {
 	t.Helper()
 	create(t, w.hub, clusterRoles, "", object(fmt.Sprintf(`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":%q},"rules":[%s]}`,
-		name, strings.ReplaceAll(rules, "VERBS", `"get","create","update","patch","delete"`))))
+		name, strings.ReplaceAll(rules, "VERBS", deployerVerbs))))
 }
 
 // changeEnvironment changes an environment by a merge patch.
