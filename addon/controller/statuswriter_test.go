@@ -189,7 +189,7 @@ func TestStartsAmongManyAreToldLater(t *testing.T) {
 		want   time.Duration
 	}{
 		{"it is alone", 0, firstGather},
-		{"what runs the workloads has as much more to do", 100, 2 * firstGather},
+		{"what runs the workloads has as much more to do", 50, 2 * firstGather},
 		{"somebody waits for each of any number", 10000, fleetGather},
 	} {
 		w := &statusWriter{clock: clocktesting.NewFakePassiveClock(time.Now()), starts: map[types.UID]start{}}
