@@ -34,6 +34,7 @@ func TestTargetNamespaces(t *testing.T) {
 	t.Run("Permissions", func(t *testing.T) { permissionsFollow(t, f) })
 	t.Run("NotCreated", func(t *testing.T) { waitsForItsNamespace(t, f) })
 	t.Run("Adopted", func(t *testing.T) { adoptsItsNamespace(t, f) })
+	t.Run("Exchanged", func(t *testing.T) { exchangesNamespaces(t, f) })
 	t.Run("Changed", func(t *testing.T) { movesToItsNamespace(t, f) })
 }
 
@@ -292,6 +293,27 @@ func movesToItsNamespace(t *testing.T, f *fleet) {
 	f.isReleased(t, env, places...)
 	if err := equal("works of the application", held, worksOf()); err != nil || len(held) == 0 {
 		t.Errorf("%d works: %v", len(held), err)
+	}
+	w.drop(t, "app")
+}
+
+// exchangesNamespaces gives each of two environments the namespace of the other, with the same application in both.
+func exchangesNamespaces(t *testing.T, f *fleet) {
+	w := newTeam(t, f, "swaps")
+	blue := w.environment(t, "blue", "", `"clusters":["local","cluster1"]`)
+	green := w.environment(t, "green", "", `"clusters":["local","cluster1"]`)
+	w.application(t, "app", "["+configMap("settings", `{"n":"1"}`)+"]", blue, green)
+	w.isReady(t, "app")
+	w.changeEnvironment(t, blue, fmt.Sprintf(`{"spec":{"targetNamespace":{"name":%q}}}`, green))
+	w.changeEnvironment(t, green, fmt.Sprintf(`{"spec":{"targetNamespace":{"name":%q}}}`, blue))
+	w.isReady(t, "app")
+	for _, name := range []string{v1alpha1.LocalCluster, "cluster1"} {
+		for namespace, environment := range map[string]string{green: blue, blue: green} {
+			live := f.holds(t, site{name, namespace}, "settings", `{"n":"1"}`)
+			if of := live.GetLabels()[v1alpha1.LabelEnvironment]; of != environment {
+				t.Errorf("what is in namespace %s of %s is of environment %q, want %q", namespace, name, of, environment)
+			}
+		}
 	}
 	w.drop(t, "app")
 }

@@ -11,11 +11,13 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -64,12 +66,24 @@ func (c *controllers) buildLeft() error {
 		return err
 	}
 	c.built.left = built
+	accounts := source.Kind[client.Object](c.manager.GetCache(), &corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(sourceOfAccount), accountChanged())
+	if err := built.Watch(accounts); err != nil {
+		return err
+	}
 	return built.Watch(source.Kind[client.Object](c.manager.GetCache(), &v1alpha1.Environment{}, preparedBefore()))
 }
 
 // sourceOfWork is the hub namespace of a tenant, or of a work that was left.
 func sourceOfWork(_ context.Context, object client.Object) requests {
 	if name := ocm.SourceNamespaceOf(object); name != "" {
+		return requests{{NamespacedName: types.NamespacedName{Name: name}}}
+	}
+	return nil
+}
+
+// sourceOfAccount is the hub namespace of a tenant on the hub itself.
+func sourceOfAccount(_ context.Context, object client.Object) requests {
+	if name := object.GetLabels()[delivery.LabelSourceNamespace]; name != "" {
 		return requests{{NamespacedName: types.NamespacedName{Name: name}}}
 	}
 	return nil

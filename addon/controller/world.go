@@ -254,11 +254,8 @@ func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (
 	if err != nil {
 		return nil, err
 	}
-	if lives {
-		used = append(used, world.Preparing(source)...)
-	}
 	return func(tenant delivery.TenantKey) bool {
-		return slices.ContainsFunc(used, func(name string) bool {
+		return lives && world.KeepsPrepared(source, tenant) || slices.ContainsFunc(used, func(name string) bool {
 			environment, ok := world[name]
 			return ok && environment.MayDeliver(source, tenant)
 		})

@@ -278,6 +278,7 @@ func TestTenantsWanted(t *testing.T) {
 		key          delivery.TenantKey
 		want         bool
 	}{
+		{"prepared", "its environment prepares it, whether an application goes there or not", other(goingTo("dev")), delivery.TenantKey{Cluster: "local", Namespace: "pantry"}, true},
 		{"wanted", "another application goes there", other(func(*v1beta1.Application) {}), key, true},
 		{"the owner itself", "it asks for itself", other(func(a *v1beta1.Application) { a.UID = "u1" }), key, false},
 		{"leaving", "the other goes too", other(func(a *v1beta1.Application) {
@@ -300,7 +301,9 @@ func TestTenantsWanted(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			undecided, waves := placedBinding("undecided"), placedBinding("waves")
 			undecided.Spec.Environment, waves.Spec.Environment, waves.Spec.Rollout = "eu", "us", &v1alpha1.RolloutPolicy{Type: "Progressive"}
-			world := worldOf(t, true, environmentOf("prod", "shop", "blog"), environmentOf("dev"), bindingOf("b", "prod", "local"), environmentOf("eu", "shop"), undecided, environmentOf("us", "shop"), waves,
+			pantry := environmentOf("pantry", "shop")
+			pantry.Spec.TargetNamespace, pantry.Spec.NamespaceOptions = &v1alpha1.TargetNamespace{Name: "pantry"}, &v1alpha1.NamespaceOptions{Prepare: true}
+			world := worldOf(t, true, environmentOf("prod", "shop", "blog"), environmentOf("dev"), bindingOf("b", "prod", "local"), pantry, bindingOf("p", "pantry", "local"), environmentOf("eu", "shop"), undecided, environmentOf("us", "shop"), waves,
 				&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}, test.other)
 			wanted, err := world.tenantsWanted(t.Context(), owner)
 			if err != nil {

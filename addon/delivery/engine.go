@@ -83,6 +83,9 @@ type Report struct {
 	Problems []Problem
 	// RetryAfter asks for another look; 0 means that events suffice.
 	RetryAfter time.Duration
+
+	// tenants are as they were found.
+	tenants map[TenantKey]Observation
 }
 
 // Gone says that nothing is left to be removed.
@@ -94,15 +97,27 @@ func (r *Report) Gone() bool {
 // new version drops must not go from under the old one before. So it is of a unit whose
 // environment gets another namespace, which may be somebody else's and is then never
 // had; but what is to stay in the former namespace is let go of first.
-func (r *Report) unwritten(record Record, plan *Plan) bool {
-	inPlace := func(place Place) bool {
-		if plan.deletions[place.Environment].Policy != orphan {
-			place.Namespace = record.Place.Namespace
-		}
-		return place == record.Place
-	}
+func (r *Report) unwritten(record Record, plan *Plan, all []Record) bool {
 	return slices.ContainsFunc(r.Units, func(u UnitReport) bool {
-		return u.Unit.Component == record.Component && inPlace(u.Unit.Place) && (u.Observe.State != Delivered || u.Observe.Later)
+		if u.Unit.Component != record.Component || u.Observe.State == Delivered && !u.Observe.Later {
+			return false
+		}
+		return u.Unit.Place == record.Place || withoutNamespace(u.Unit.Place, "") == withoutNamespace(record.Place, "") &&
+			plan.deletions[record.Place.Environment].Policy != orphan && !r.exchanges(u, record, plan, all)
+	})
+}
+
+// exchanges says that a unit cannot have the namespace that its environment gets, since
+// what the application has there waits for the one that the unit leaves: two
+// environments that exchange their namespaces would wait for each other.
+func (r *Report) exchanges(u UnitReport, record Record, plan *Plan, all []Record) bool {
+	tenant := u.Unit.Place.Tenant()
+	if u.Observe.Reason != ReasonPlacementConflict || r.tenants[tenant].State != Delivered {
+		return false
+	}
+	return slices.ContainsFunc(all, func(other Record) bool {
+		return other.Place.Tenant() == tenant && other.Place.Environment != record.Place.Environment &&
+			plan.goesTo(other.Place.Environment, record.Place.Tenant())
 	})
 }
 
@@ -177,6 +192,7 @@ func (e *Engine) ensureTenants(ctx context.Context, plan *Plan, report *Report) 
 		observed[key] = observation
 		report.retry(observation.RetryAfter)
 	}
+	report.tenants = observed
 	return observed, errors.Join(errs...)
 }
 
@@ -374,7 +390,7 @@ func removeRecords(ctx context.Context, target Target, plan *Plan, records []Rec
 	}
 	var errs []error
 	for _, record := range order.sorted(records) {
-		if plan.Wants(record) || report.unwritten(record, plan) && !plan.moves(record) {
+		if plan.Wants(record) || report.unwritten(record, plan, records) && !plan.moves(record) {
 			continue
 		}
 		if isPaused(ctx) {

@@ -303,6 +303,42 @@ func TestCarryKeepsFormerNamespace(t *testing.T) {
 	}
 }
 
+// TestCarryExchangesNamespaces checks that two environments of an application that exchange
+// their namespaces do not wait for each other for ever, and that nothing else goes for a conflict.
+func TestCarryExchangesNamespaces(t *testing.T) {
+	conflict := Observation{State: Refused, Reason: ReasonPlacementConflict}
+	tests := []struct {
+		reason       string
+		tenant, unit Observation
+		// green is the namespace that environment green has now, and holds where the application has something of it.
+		green, holds string
+		want         bool
+	}{
+		{"each waits for the other", Observation{State: Delivered}, conflict, "old", "shop", true},
+		{"the other one stays where it is", Observation{State: Delivered}, conflict, "shop", "shop", false},
+		{"the other one has nothing there", Observation{State: Delivered}, conflict, "old", "elsewhere", false},
+		{"the namespace is another team's", conflict, Observation{State: Delivered}, "old", "shop", false},
+		{"it is refused for something else", Observation{State: Delivered}, Observation{State: Refused, Reason: ReasonForbidden}, "old", "shop", false},
+	}
+	for _, test := range tests {
+		former, other := recordIn("prod", v1alpha1.LocalCluster, "old"), recordIn("green", v1alpha1.LocalCluster, test.holds)
+		former.ID, other.ID = "former", "other"
+		target := &scripted{
+			records: []Record{former, other}, tenants: map[string]Observation{v1alpha1.LocalCluster: test.tenant},
+			units: map[string]Observation{v1alpha1.LocalCluster + " web": test.unit},
+		}
+		world := worldOf(environment("prod", v1alpha1.LocalCluster), changed(environment("green", v1alpha1.LocalCluster), func(e *Environment) {
+			e.Spec.TargetNamespace = &v1alpha1.TargetNamespace{Name: test.green}
+		}))
+		if _, err := engineOf(target, &scripted{}).Carry(t.Context(), planOf(t, world, request(use("prod")), noneAway)); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(target.calls, ","), "remove former"); got != test.want {
+			t.Errorf("removed %t, want %t: %s", got, test.want, test.reason)
+		}
+	}
+}
+
 // TestCarryAsksBeforeRelease checks that a tenant stays while another
 // application wants it, and while that is not known.
 func TestCarryAsksBeforeRelease(t *testing.T) {

@@ -5,6 +5,7 @@ package delivery
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
@@ -54,10 +55,16 @@ func objectIDs(result *render.Result) []string {
 // component that had it.
 func (p *Plan) moves(record Record) bool {
 	return record.Object != "" && slices.ContainsFunc(p.Units, func(unit Unit) bool {
-		if unit.Place != record.Place || unit.Component == record.Component {
+		if unit.Component == record.Component || unit.Place != record.Place && !bothHave(record, unit.Place) {
 			return false
 		}
 		at := slices.Index(objectIDs(unit.Result), record.Object)
 		return at >= 0 && !unit.Treatment(at).ReadOnly
 	})
+}
+
+// bothHave says that a record is of an object without a namespace, which is the same one
+// in whatever namespace its environment delivers to.
+func bothHave(record Record, place Place) bool {
+	return strings.Contains(record.Object, " /") && withoutNamespace(place, "") == withoutNamespace(record.Place, "")
 }

@@ -133,7 +133,7 @@ func (p *Plan) removalOrder(ctx context.Context, target Target, records []Record
 	var waitedFor []Record
 	components := map[Place]map[string]bool{}
 	for _, record := range records {
-		if p.Wants(record) && !report.unwritten(record, p) {
+		if p.Wants(record) && !report.unwritten(record, p, records) {
 			continue
 		}
 		waitedFor = append(waitedFor, record)

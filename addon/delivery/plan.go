@@ -87,6 +87,8 @@ type Plan struct {
 	releasing map[string]*Environment
 	// away says that a cluster does not report.
 	away func(cluster string) bool
+	// goesTo says that an environment delivers the owner's applications to a tenant.
+	goesTo func(environment string, tenant TenantKey) bool
 	// wanted are the units by environment, cluster, namespace and component.
 	wanted map[unitKey]*render.Result
 	// dependents are, by the name of a component, those that go before it.
@@ -114,6 +116,10 @@ type failure struct {
 // removed. away says which clusters do not report.
 func MakePlan(world World, renderer Renderer, request Request, away func(cluster string) bool) (*Plan, error) {
 	plan := newPlan(world, request.Owner, away).Ordered(request.Dependents)
+	plan.goesTo = func(environment string, tenant TenantKey) bool {
+		env, ok := world[environment]
+		return ok && env.Delivers(request.Source, tenant)
+	}
 	for _, use := range request.Uses {
 		for _, placed := range plan.placements(world, request, use) {
 			placed.components = placed.use.Components(request.Components)

@@ -27,10 +27,19 @@ func (e *Environment) prepares(source SourceNamespace) bool {
 	return !e.Deleting && slices.Contains(PreparesFor(e.Spec), source.Name) && e.Unusable() == nil
 }
 
-// Preparing are the names of the environments that prepare namespaces for applications
-// of a hub namespace, sorted.
-func (w World) Preparing(source SourceNamespace) []string {
-	return slices.DeleteFunc(w.Names(), func(name string) bool { return !w[name].prepares(source) })
+// KeepsPrepared says that a tenant of a hub namespace is prepared for an environment, or
+// may be: nothing is concluded from a mistake in the environment or one of its bindings,
+// and what was prepared stays until it is corrected.
+func (w World) KeepsPrepared(source SourceNamespace, key TenantKey) bool {
+	for _, env := range w {
+		if !slices.Contains(PreparesFor(env.Spec), source.Name) {
+			continue
+		}
+		if env.Delivers(source, key) || env.mayStillDeliver(source, key) {
+			return true
+		}
+	}
+	return false
 }
 
 // Prepared are the tenants that an environment prepares for a hub namespace, and the

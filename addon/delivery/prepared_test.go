@@ -77,6 +77,35 @@ func TestPrepared(t *testing.T) {
 	}
 }
 
+// TestKeepsPrepared checks that what was prepared goes with the word of somebody, and with no mistake.
+func TestKeepsPrepared(t *testing.T) {
+	preparing := func(change func(*Environment)) World {
+		return worldOf(changed(changed(environment("a", "c1"), func(e *Environment) { e.Spec.NamespaceOptions = &v1alpha1.NamespaceOptions{Prepare: true} }), change))
+	}
+	tests := []struct {
+		reason string
+		world  World
+		want   bool
+	}{
+		{"it is prepared", preparing(func(*Environment) {}), true},
+		{"the environment uses what is not implemented: it is corrected in a moment", preparing(func(e *Environment) { e.Spec.After = []string{"b"} }), true},
+		{"its objects cannot be read", preparing(func(e *Environment) { e.Spec.NamespaceOptions.Objects = raws(`[]`) }), true},
+		{"its binding has a mistake, so that nobody knows its clusters", preparing(func(e *Environment) {
+			e.Bindings = []Binding{{Name: "b", Unresolved: true, Problems: []Problem{{Reason: ReasonNotImplemented}}}}
+		}), true},
+		{"the cluster is bound no more", preparing(func(e *Environment) { e.Bindings[0].Clusters = []string{"c2"} }), false},
+		{"the hub namespace is named no more", preparing(func(e *Environment) { e.Spec.ApplicationNamespaces.Names = []string{"blog"} }), false},
+		{"namespaces are prepared no more", preparing(func(e *Environment) { e.Spec.NamespaceOptions.Prepare = false }), false},
+		{"the environment goes", preparing(func(e *Environment) { e.Deleting = true }), false},
+		{"it gets another namespace", preparing(func(e *Environment) { e.Spec.TargetNamespace = &v1alpha1.TargetNamespace{Name: "other"} }), false},
+	}
+	for _, test := range tests {
+		if got := test.world.KeepsPrepared(shop, TenantKey{Cluster: "c1", Namespace: "shop"}); got != test.want {
+			t.Errorf("got %t, want %t: %s", got, test.want, test.reason)
+		}
+	}
+}
+
 func TestPreparation(t *testing.T) {
 	key := func(cluster string) TenantKey { return TenantKey{Cluster: cluster, Namespace: "shop"} }
 	tests := []struct {

@@ -121,8 +121,8 @@ const (
 	// roleTTL is how long a ClusterRole that was read is used: the roles are not
 	// watched, since the addon may read only those that it hands out.
 	roleTTL = time.Minute
-	// maxRoles is how many roles there are on a cluster. It may change its works as it
-	// likes, and must not have the hub read ever more names.
+	// maxRoles is how many names of roles are read that a cluster has and nobody asked for
+	// yet. It may change its works as it likes, and must not have the hub read ever more names.
 	maxRoles = 64
 	// maxRoleName is how long the name of a role may be.
 	maxRoleName = 253
@@ -138,18 +138,22 @@ type cachedRole struct {
 
 // roleNames are the roles that the work of a cluster is to have; true for those that
 // must exist. A role that another tenant needs stays.
-func roleNames(tenant delivery.Tenant, current *workv1.ManifestWork) map[string]bool {
-	names := map[string]bool{v1alpha1.DeployerRole: true, tenant.Role: true}
+func roleNames(tenant delivery.Tenant, current *workv1.ManifestWork, known func(name string) bool) map[string]bool {
+	names, unknown := map[string]bool{v1alpha1.DeployerRole: true, tenant.Role: true}, 0
 	if current == nil {
 		return names
 	}
 	for _, id := range identities(current) {
-		if len(names) == maxRoles {
-			break
+		if !isRole(id) || names[id.Name] {
+			continue
 		}
-		if isRole(id) && !names[id.Name] {
-			names[id.Name] = false
+		if !known(id.Name) {
+			if unknown == maxRoles {
+				continue
+			}
+			unknown++
 		}
+		names[id.Name] = false
 	}
 	return names
 }
@@ -289,8 +293,15 @@ func (t *Target) givesRoles(ctx context.Context) (bool, error) {
 func (t *Target) namesRead() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	names := slices.Sorted(maps.Keys(t.roles))
-	return names[:min(len(names), maxRoles)]
+	return slices.Sorted(maps.Keys(t.roles))
+}
+
+// isRead says that a role was read.
+func (t *Target) isRead(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.roles[name]
+	return ok
 }
 
 // tell notes that clusters are told of the rules of a role, and says whether they are others.

@@ -152,7 +152,7 @@ func TestForgedRoles(t *testing.T) {
 		{"no name is that long", []map[string]any{clusterRoleNamed(strings.Repeat("x", maxRoleName+1))}, 0},
 		{"only roles are read", []map[string]any{{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "big"}}}, 0},
 		{"one that does not exist is looked for once", []map[string]any{clusterRoleNamed("made-up")}, 1},
-		{"no more are read than a cluster may have", many, maxRoles - 1},
+		{"no more are read than a cluster may make up", many, maxRoles},
 	}
 	for _, test := range tests {
 		t.Run(test.reason, func(t *testing.T) {
@@ -188,6 +188,23 @@ func TestForgedRoles(t *testing.T) {
 				t.Errorf("the work has %v, want the deployer's role", ids)
 			}
 		})
+	}
+}
+
+// TestManyRoles checks that any number of roles that tenants of a cluster need stays, since each was asked
+// for, and that a cluster cannot have any number of names read.
+func TestManyRoles(t *testing.T) {
+	work := &workv1.ManifestWork{}
+	for i := range maxRoles + 3 {
+		raw := fmt.Appendf(nil, `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"role-%d"}}`, i)
+		work.Spec.Workload.Manifests = append(work.Spec.Workload.Manifests, workv1.Manifest{RawExtension: runtime.RawExtension{Raw: raw}})
+	}
+	known := func(is bool) func(string) bool { return func(string) bool { return is } }
+	if names := roleNames(tenant, work, known(true)); len(names) != maxRoles+4 {
+		t.Errorf("%d roles, want all that were asked for and the tenant's", len(names))
+	}
+	if names := roleNames(tenant, work, known(false)); len(names) != maxRoles+1 {
+		t.Errorf("%d roles, want %d that may be made up and the tenant's", len(names), maxRoles)
 	}
 }
 

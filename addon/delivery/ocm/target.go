@@ -220,7 +220,7 @@ func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (strin
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
-	roles, err := t.readRoles(ctx, roleNames(tenant, current))
+	roles, err := t.readRoles(ctx, roleNames(tenant, current, t.isRead))
 	if err != nil {
 		return "", delivery.Observation{}, err
 	}
