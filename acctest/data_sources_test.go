@@ -23,6 +23,7 @@ resource "fairlead_environment" "this" {
   name                   = "seen"
   application_namespaces = { names = ["seen"], create = true }
   target_namespace       = { suffix = "-there" }
+  namespace_options      = { adopt = false }
 }
 resource "fairlead_cluster_binding" "hub" {
   name        = "seen-hub"
@@ -118,6 +119,7 @@ func TestDataSources(t *testing.T) {
 		is("fairlead_placement_decision.placement", at("ready"), knownvalue.Bool(true)),
 		is("fairlead_environment.spec", at("target_namespace").AtMapKey("suffix"), text("-there")),
 		is("fairlead_environment.spec", at("application_namespaces").AtMapKey("names"), knownvalue.SetExact([]knownvalue.Check{text("seen")})),
+		is("fairlead_environment.spec", at("namespace_options").AtMapKey("prepare"), knownvalue.Bool(false)),
 		is("fairlead_environment.spec", at("after_policy"), text("Skip")),
 		is("fairlead_application.this", at("components").AtMapKey("web").AtMapKey("type"), text("webservice")),
 		is("fairlead_application.this", at("status").AtMapKey("ready"), knownvalue.Bool(true)),

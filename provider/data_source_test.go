@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 )
 
@@ -63,6 +64,33 @@ func TestDataSourcesWithoutHub(t *testing.T) {
 	scaler["source"] = text("builtin")
 	e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": unknown})
 	checkPrefix(t, "error", summaries(e.readData("fairlead_definition", scaler).Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+}
+
+// TestEnvironmentPrepares reads whether an environment prepares its namespaces: also of one
+// that does not say so.
+func TestEnvironmentPrepares(t *testing.T) {
+	for _, test := range []struct {
+		reason  string
+		options *v1alpha1.NamespaceOptions
+		want    string
+	}{
+		{"it does", &v1alpha1.NamespaceOptions{Prepare: true}, "true"},
+		{"it does not say so", &v1alpha1.NamespaceOptions{Adopt: true}, "false"},
+		{"it says nothing of namespaces", nil, "no options"},
+	} {
+		live := &v1alpha1.Environment{Spec: v1alpha1.EnvironmentSpec{NamespaceOptions: test.options}}
+		model, err := flattenEnvironment(live, environmentModel{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "no options"
+		if options := readEnvironment(model, live).NamespaceOptions; options != nil {
+			got = options.Prepare.String()
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
 }
 
 // TestApplicationOfAnUnknownNamespace checks that no application of another

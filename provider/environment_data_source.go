@@ -116,8 +116,12 @@ func (d *environmentDataSource) Read(ctx context.Context, req datasource.ReadReq
 	resp.Diagnostics.Append(resp.State.Set(ctx, readEnvironment(model, &environment))...)
 }
 
-// readEnvironment adds the status to what the resource knows of an environment.
+// readEnvironment adds the status to what the resource knows of an environment, and
+// what holds where the resource keeps that nothing was written.
 func readEnvironment(model environmentModel, live *v1alpha1.Environment) environmentReadModel {
+	if options := model.NamespaceOptions; options != nil {
+		options.Prepare = fwtypes.BoolValue(options.Prepare.ValueBool())
+	}
 	return environmentReadModel{
 		ID:                    model.ID,
 		Name:                  model.Name,
