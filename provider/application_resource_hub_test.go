@@ -236,17 +236,22 @@ func secretsValue(names ...string) tftypes.Value {
 }
 
 // TestApplicationPlanMayNotReadSecrets plans with a credential that may not read
-// Secrets: without another change their digests stay, with a warning, or the plan
-// fails where that is wanted. With one they are open, because the apply may read
-// them and find that they change.
+// Secrets: without another change that the hub sees their digests and the revision stay,
+// with a warning, or the plan fails where that is wanted. With one they are open, because
+// the apply may read them and find that they change.
 func TestApplicationPlanMayNotReadSecrets(t *testing.T) {
 	strict := map[string]tftypes.Value{"plan": planValue(t, map[string]string{"on_unreachable": onUnreachableError})}
 	components := attributes(t, map[string]string{"components": someWeb})
 	state := stateOf(components)
 	state["secrets"] = resourcesValue(map[string]string{"api": someDigest, "db": someDigest})
-	same, other, renamed := configOf(components), configOf(components), configOf(components)
-	same["secrets_wo"], other["secrets_wo"], renamed["secrets_wo"] = secretsValue("api", "db"), secretsValue("api", "db"), secretsValue("api", "database")
-	other["adopt_existing"] = tftypes.NewValue(tftypes.Bool, true)
+	with := func(name string, value tftypes.Value) map[string]tftypes.Value {
+		config := configOf(components)
+		config["secrets_wo"] = secretsValue("api", "db")
+		config[name] = value
+		return config
+	}
+	same, renamed := with("name", text("shop")), with("secrets_wo", secretsValue("api", "database"))
+	adopting, labelled := with("adopt_existing", tftypes.NewValue(tftypes.Bool, true)), with("labels", resourcesValue(map[string]string{"tier": "gold"}))
 	cases := []struct {
 		reason         string
 		provider       map[string]tftypes.Value
@@ -256,7 +261,8 @@ func TestApplicationPlanMayNotReadSecrets(t *testing.T) {
 	}{
 		{"no other change", nil, same, true, "Secrets not compared: ", ""},
 		{"no other change, and a hub that cannot be asked is an error", strict, same, true, "", "Secrets not compared: "},
-		{"another attribute changes, which the hub does not see", nil, other, false, "", ""},
+		{"another attribute changes, which the hub does not see", nil, adopting, true, "Secrets not compared: ", ""},
+		{"another attribute changes, which the hub sees", nil, labelled, false, "", ""},
 		{"one Secret takes the place of another", nil, renamed, false, `Secrets of application "default/shop" are deleted: `, ""},
 	}
 	for _, c := range cases {

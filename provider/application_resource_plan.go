@@ -59,7 +59,7 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	if open {
 		plan.Resources = eitherOf(plan.Resources, state.Resources)
 	}
-	// After the rest, since it asks whether anything else changes.
+	// After the rest, since it asks whether the revision stays.
 	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
 	checkDropped(&config, &plan, state, wasImported(ctx, req.Private), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)

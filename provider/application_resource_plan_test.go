@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -377,16 +379,56 @@ func TestRevisionOf(t *testing.T) {
 	}
 }
 
-// TestApplicationPlanOfOwnAttributes plans changes that do not reach the hub: the
-// revision stays known.
+// TestApplicationPlanOfOwnAttributes plans and applies changes that do not reach the hub: the
+// revision stays known, also with Secrets, unless one of them changes. None is written.
 func TestApplicationPlanOfOwnAttributes(t *testing.T) {
-	p := newPlanner(t)
-	components := map[string]string{"components": someWeb}
-	config := configOf(attributes(t, components))
-	config["adopt_existing"] = tftypes.NewValue(tftypes.Bool, true)
-	planned := p.decodeValue(applicationType, p.change(stateOf(attributes(t, components)), config).PlannedState)
-	if want := text("0123456789ab"); !planned["revision"].Equal(want) {
-		t.Errorf("revision: got %s, want %s", planned["revision"], want)
+	const application = `{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":"shop","namespace":"default","uid":"1"},
+		"spec":{"components":[{"name":"web","type":"webservice","properties":{"image":"a"}}]}}`
+	const held = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"db","namespace":"default","uid":"2",
+		"labels":{"fairlead.dev/secret-of":"shop"},"annotations":{"fairlead.dev/salt":"salt"}},"data":{"password":"QzRONFJZ"}}`
+	digest, err := hidden(map[string]string{"password": "C4N4RY"}).digest("salt", "db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := newPlanner(t).schema.ValueType().(tftypes.Object)
+	object := func(attribute, name string, value tftypes.Value) tftypes.Value {
+		kind, _ := block.AttributeTypes[attribute].(tftypes.Object)
+		return complete(kind, map[string]tftypes.Value{name: value})
+	}
+	yes, fields := tftypes.NewValue(tftypes.Bool, true), tftypes.List{ElementType: tftypes.String}
+	own := map[string]tftypes.Value{
+		"adopt_existing": yes, "deletion": object("deletion", "protection", yes), "timeouts": object("timeouts", "delete", text("9m")),
+		"ignore_fields": tftypes.NewValue(fields, []tftypes.Value{text("components.web.properties.image")}),
+	}
+	for attribute, value := range own {
+		for _, c := range []struct {
+			reason, secret string
+			known          bool
+			written        []string
+		}{
+			{"without Secrets", "", true, []string{"shop"}},
+			{"with one that is the same", held, true, []string{"shop"}},
+			{"with one that somebody edited", strings.Replace(held, "QzRONFJZ", "ZWRpdGVk", 1), false, []string{"db", "shop"}},
+		} {
+			t.Run(attribute+" "+c.reason, func(t *testing.T) {
+				state, config := stateOf(attributes(t, map[string]string{"components": someWeb})), configOf(attributes(t, map[string]string{"components": someWeb}))
+				config[attribute] = value
+				if c.secret != "" {
+					state["secrets"], config["secrets_wo"] = resourcesValue(map[string]string{"db": digest}), secretsValue("db")
+				}
+				hub := &answers{application: application, secret: c.secret, secrets: http.StatusNotFound}
+				p := on(t, hub, nil)
+				resp := p.change(state, config)
+				planned := p.decodeValue(applicationType, resp.PlannedState)
+				if known := planned["revision"].Equal(state["revision"]); known != c.known {
+					t.Errorf("the revision is planned as %s, want that it stays: %t", planned["revision"], c.known)
+				}
+				checkPrefix(t, "error", summaries(p.apply(state, config, resp).Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+				if diff := cmp.Diff(c.written, hub.written()); diff != "" {
+					t.Errorf("writes (-want +got):\n%s", diff)
+				}
+			})
+		}
 	}
 }
 

@@ -96,7 +96,7 @@ func applicationAttributes(ctx context.Context) map[string]schema.Attribute {
 		},
 		"revision": schema.StringAttribute{
 			Computed:            true,
-			MarkdownDescription: "Names what was written: a digest of the application's spec, of the digests of its Secrets, and of what the `ref` of its environments says. Known after apply whenever anything changes.",
+			MarkdownDescription: "Names what was written: a digest of the application's spec, of the digests of its Secrets, and of what the `ref` of its environments says. Known after apply whenever anything changes for the hub, which `adopt_existing`, `deletion`, `ignore_fields` and `timeouts` do not.",
 		},
 		"definitions": givenDefinitionsSchema(),
 		"resources":   resourcesSchema(),
@@ -146,7 +146,7 @@ func secretAttributes() map[string]schema.Attribute {
 			Computed:    true,
 			ElementType: types.StringType,
 			MarkdownDescription: "The application's Secrets: from name, or `environment/name`, to a digest that changes with the content and is keyed by the hub. " +
-				"Known after apply where the application changes: until then a Secret may change too, unless `secrets_wo_version` says otherwise.",
+				"Known after apply where the `revision` is: until then a Secret may change too, unless `secrets_wo_version` says otherwise.",
 		},
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -143,9 +142,9 @@ func (w *wantedSecrets) check() {
 }
 
 // planSecrets plans the digests of the application's Secrets: the prior ones where
-// nothing changes. Where the application is written they are known after apply, since
-// until then an ephemeral value may be another one, or somebody may change a Secret on
-// the hub. A change makes a new revision of the application.
+// nothing changes. Where something else of the application changes on the hub they are
+// known after apply, since until then an ephemeral value may be another one, or somebody
+// may change a Secret there. A change makes a new revision of the application.
 func (r *applicationResource) planSecrets(ctx context.Context, config, plan, state *applicationModel, diags *diag.Diagnostics) {
 	wanted := newWantedSecrets(config)
 	plan.Secrets = types.MapNull(types.StringType)
@@ -170,7 +169,7 @@ func (r *applicationResource) plannedDigests(ctx context.Context, wanted []wante
 	if state != nil {
 		prior = state.Secrets.Elements()
 	}
-	writes := !sameButForSecrets(plan, state) || len(wanted) != len(prior)
+	writes := isWritten(plan, state) || len(wanted) != len(prior)
 	versioned := !plan.SecretsWOVersion.IsNull() && state != nil && plan.SecretsWOVersion.Equal(state.SecretsWOVersion)
 	for _, secret := range wanted {
 		elements[secret.key] = types.StringUnknown()
@@ -234,25 +233,11 @@ func askingFailed(cause error) string {
 	return ""
 }
 
-// sameButForSecrets says whether a plan is what the state says, whatever Secrets are
-// planned: else the application is written.
-func sameButForSecrets(plan, state *applicationModel) bool {
-	if state == nil {
-		return false
-	}
-	planned, before := reflect.ValueOf(*plan), reflect.ValueOf(*state)
-	for i := range planned.NumField() {
-		switch planned.Type().Field(i).Tag.Get("tfsdk") {
-		case "secrets", "secrets_wo", "environment_secrets_wo":
-			continue
-		}
-		value, ok := planned.Field(i).Interface().(attr.Value)
-		other, alsoOK := before.Field(i).Interface().(attr.Value)
-		if !ok || !alsoOK || !value.Equal(other) {
-			return false
-		}
-	}
-	return true
+// isWritten says whether the hub gets another application than the state has, or a new
+// version of Secrets. What only says how the provider goes about an application, such as
+// its deletion, is no reason for a new revision, which others may wait for or be replaced by.
+func isWritten(plan, state *applicationModel) bool {
+	return state == nil || !plan.Revision.Equal(state.Revision) || !plan.SecretsWOVersion.Equal(state.SecretsWOVersion)
 }
 
 // sameSecret says whether a Secret is what it was. An error says that it cannot be told.
