@@ -180,6 +180,51 @@ func TestApplicationSecretsOfALostState(t *testing.T) {
 	w.run(t, nil, "destroy", "-auto-approve")
 }
 
+// TestApplicationSecretsOfAnImportDestroyed destroys applications that were imported without their Secrets: an engine begins
+// with a plan that would delete only these, which is refused and names the ways on. On each of them the application goes with
+// its Secrets.
+func TestApplicationSecretsOfAnImportDestroyed(t *testing.T) {
+	plane := sharedHub(t)
+	for _, test := range []struct {
+		reason, name, rest string
+		args               []string
+	}{
+		{"by a destroy that does not refresh", "unrefreshed", web("nginx:1"), []string{"destroy", "-auto-approve", "-refresh=false"}},
+		{"by a destroy, with Secrets that the configuration denies", "denied", web("nginx:1") + "\nsecrets_wo = {}", []string{"destroy", "-auto-approve"}},
+		{"by an apply without the application", "taken-out", "", []string{"apply", "-auto-approve"}},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			holds := func(when string, want map[string]any) {
+				t.Helper()
+				if err := secretsAre(t, plane, test.name, want)(nil); err != nil {
+					t.Errorf("%s: %v", when, err)
+				}
+			}
+			imported := withProvider(plane, application(test.name, web("nginx:1")))
+			newWorkspace(t, withProvider(plane, application(test.name, web("nginx:1")+"\n"+`secrets_wo = { db = { password = "one" } }`))).
+				run(t, nil, "apply", "-auto-approve")
+			w := newWorkspace(t, imported)
+			w.run(t, nil, "import", thisApplication, "default/"+test.name)
+			refused := w.fails(t, nil, "destroy", "-auto-approve")
+			if !wrapped("Secrets of an imported application would be deleted", "of: db.", "run the destroy with -refresh=false").MatchString(refused) {
+				t.Errorf("the destroy says:\n%s", refused)
+			}
+			holds("after the destroy that is refused", map[string]any{"db": data("b25l")})
+
+			configuration := withProvider(plane, "# nothing")
+			if test.rest != "" {
+				configuration = withProvider(plane, application(test.name, test.rest))
+			}
+			w.write(t, configuration)
+			w.run(t, nil, test.args...)
+			holds("afterwards", map[string]any{})
+			if err := applicationAbsent(t, plane, test.name)(nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestApplicationSecretsOfAStalePlan applies a saved plan of a change after somebody edited a Secret of the application, and
 // after a value of it became another one: it is carried out as it was shown, and writes the Secret.
 func TestApplicationSecretsOfAStalePlan(t *testing.T) {

@@ -41,7 +41,9 @@ func newDroppedSecrets(config, plan, state *applicationModel) []droppedSecrets {
 // checkDropped says which Secrets the apply deletes: the hub may hold the only copy of
 // their values. Nothing that an import or an engine makes can hold those, so after an
 // import it is no wish to delete Secrets that the configuration does not speak of them:
-// then they have to be named, or denied.
+// then they have to be named, or denied. Engines begin a destroy with a plan like any
+// other, which nothing tells apart, and keep no private state of a plan that changes
+// nothing: so it is refused too, and for as long as nothing was written since the import.
 func checkDropped(config, plan, state *applicationModel, imported bool, diags *diag.Diagnostics) {
 	if state == nil || plan.Secrets.IsUnknown() {
 		return
@@ -64,7 +66,9 @@ func (d droppedSecrets) refuse(state *applicationModel, diags *diag.Diagnostics)
 		"Application %[1]q was imported, and not written since. The hub has Secrets of it that the configuration says nothing of: %[2]s. Their values are "+
 			"write-only: no import and no generated configuration contains them. Without %[3]s the apply would delete these Secrets.\n\n"+
 			"To keep them, write %[3]s with their values into the configuration. What the hub has of them:\n  %[4]s\n"+
-			"To delete them, write %[3]s = {}.",
+			"To delete them, write %[3]s = {}.\n"+
+			"To destroy the application with them, which begins with a plan like this one, run the destroy with -refresh=false, "+
+			"write %[3]s = {} before it, or take the application out of the configuration and apply.",
 		state.ID.ValueString(), strings.Join(d.keys, ", "), d.attribute, d.command(state)))
 }
 

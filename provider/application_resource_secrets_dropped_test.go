@@ -49,7 +49,7 @@ func TestDroppedSecrets(t *testing.T) {
 		error, warning string
 		named          []string
 	}{
-		{"a generated configuration cannot have them", false, nil, refused, "", []string{"api, db", "get secret api db -o", "prod/db", "get secret db.prod -o"}},
+		{"a generated configuration cannot have them", false, nil, refused, "", []string{"api, db", "get secret api db -o", "destroy with -refresh=false, write secrets_wo = {} before", "prod/db", "get secret db.prod -o"}},
 		{"all are configured", false, all, "", "", nil},
 		{"those of an environment are forgotten", false, config{"secrets_wo": secretsValue("api", "db")}, refused, "", []string{"of: prod/db.", "environment_secrets_wo = {}"}},
 		{"one is left out of those that are configured", false, config{"secrets_wo": secretsValue("db"), "environment_secrets_wo": inProd("db")}, "", deleted, []string{"them: api.", "get secret api -o"}},
