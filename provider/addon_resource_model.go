@@ -70,10 +70,7 @@ func (m *addonModel) take(installed release.State) diag.Diagnostics {
 	if m.Wait.IsNull() {
 		m.Wait = types.BoolValue(true)
 	}
-	values, err := exactDynamic(installed.Values, len(installed.Values) == 0, m.Values, func(value types.Dynamic) bool {
-		written, err := expandValues(value)
-		return err == nil && exactJSON(written, installed.Values)
-	})
+	values, err := flattenValues(installed.Values, m.Values)
 	if err != nil {
 		diags.AddAttributeError(path.Root("values"), "Values cannot be represented", err.Error()+".")
 		return diags
@@ -82,8 +79,20 @@ func (m *addonModel) take(installed release.State) diag.Diagnostics {
 	return diags
 }
 
-// expandValues returns the values of the chart. Helm drops a default of the chart for
-// which there is a null.
+// flattenValues returns what is installed in the form of prior, and prior itself where
+// it means the same.
+func flattenValues(installed map[string]any, prior types.Dynamic) (types.Dynamic, error) {
+	installed, err := givenValues(installed)
+	if err != nil {
+		return prior, err
+	}
+	return exactDynamic(installed, len(installed) == 0, prior, func(value types.Dynamic) bool {
+		written, err := expandValues(value)
+		return err == nil && exactJSON(written, installed)
+	})
+}
+
+// expandValues returns the values of the chart, with the nulls that drop a default of it.
 func expandValues(values types.Dynamic) (map[string]any, error) {
 	if values.IsNull() || values.IsUnderlyingValueNull() {
 		return nil, nil
@@ -96,7 +105,40 @@ func expandValues(values types.Dynamic) (map[string]any, error) {
 	if !ok {
 		return nil, fmt.Errorf("values: must be an object such as { resources = { limits = { memory = \"1Gi\" } } }; decode text with yamldecode()")
 	}
-	return object, nil
+	return givenValues(object)
+}
+
+// givenValues returns values without the nulls that stand for what is not given, as
+// objects with optional attributes and conditional expressions have them. Helm would
+// take each for a value, or drop a table that the chart needs.
+func givenValues(values map[string]any) (map[string]any, error) {
+	droppable, err := release.Droppable()
+	if err != nil {
+		return nil, err
+	}
+	given := make(map[string]any, len(values))
+	for name, value := range values {
+		if value != nil {
+			given[name] = withDrops(value, droppable[name])
+		}
+	}
+	return given, nil
+}
+
+// withDrops returns a value without nulls but those that drop one of the defaults.
+func withDrops(value, defaults any) any {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return hclvalue.Prune(value)
+	}
+	known, _ := defaults.(map[string]any)
+	kept := make(map[string]any, len(object))
+	for key, element := range object {
+		if element != nil || known[key] != nil {
+			kept[key] = withDrops(element, known[key])
+		}
+	}
+	return kept
 }
 
 // validateValues checks values that are known against the chart's schema.

@@ -56,7 +56,7 @@ func addonSchema(ctx context.Context) schema.Schema {
 			"values": schema.DynamicAttribute{
 				Optional: true,
 				MarkdownDescription: "Values of the chart as an object, such as `{ resources = { limits = { memory = \"1Gi\" } } }`, spelled as in the chart's `values.yaml`. " +
-					"A `null` drops what the chart has by default, as in Helm. " +
+					"A `null` is left out, as if its key were not there; only below `resources` one drops what the chart has there by default, as `{ resources = { limits = { memory = null } } }` does. " +
 					"They are stored in the state: never put a secret here. `image` and `replicas` are attributes of their own.",
 			},
 			"crds":     crdsAttribute(),

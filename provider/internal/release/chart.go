@@ -25,6 +25,9 @@ const (
 	valueMode     = "mode"
 )
 
+// valueResources are the requests and limits of the manager.
+const valueResources = "resources"
+
 // Version returns the version of the chart that this binary installs.
 func Version() (string, error) {
 	loaded, err := load()
@@ -32,6 +35,17 @@ func Version() (string, error) {
 		return "", err
 	}
 	return loaded.Metadata.Version, nil
+}
+
+// Droppable returns the defaults of the chart below which a null drops one: those of
+// the manager's requests and limits. The templates cannot do without any other, or
+// take a guard that is absent for one that is switched off.
+func Droppable() (map[string]any, error) {
+	loaded, err := load()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{valueResources: loaded.Values[valueResources]}, nil
 }
 
 // Validate checks values as the chart's schema does, without a hub. The error

@@ -301,3 +301,28 @@ func TestValuesGoAndComeBack(t *testing.T) {
 		t.Error("the caller's values were changed")
 	}
 }
+
+// TestDroppable checks that the templates can do without each default that a null may drop.
+func TestDroppable(t *testing.T) {
+	droppable, err := Droppable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := 0
+	for name, standard := range droppable {
+		table, _ := standard.(map[string]any)
+		for key := range table {
+			tables++
+			values := map[string]any{name: map[string]any{key: nil}}
+			if err := Validate(values); err != nil {
+				t.Errorf("%s.%s: %v", name, key, err)
+			}
+			if before, after := render(t, nil), render(t, values); len(after) >= len(before) {
+				t.Errorf("%s.%s: a null drops nothing", name, key)
+			}
+		}
+	}
+	if tables != 2 {
+		t.Errorf("%d tables may be dropped, want the requests and the limits", tables)
+	}
+}
