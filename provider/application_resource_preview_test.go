@@ -215,12 +215,12 @@ func TestApplicationResourcesOfEnvironment(t *testing.T) {
 }
 
 // TestApplicationPlanOfDefaults plans what an environment says by default: a text that
-// stands for a number is one, and what no type takes is refused, also where it was not
-// known in an earlier plan.
+// stands for a number is one, a null of what the type does not have is nothing, and what no type
+// takes is refused, also where it was not known in an earlier plan.
 func TestApplicationPlanOfDefaults(t *testing.T) {
 	p := newPlanner(t)
 	for replicas, want := range map[string]string{
-		`3`: "", `"3"`: "", `unknown`: "",
+		`3`: "", `"3"`: "", `unknown`: "", `3, disable = null, domain = null`: "",
 		`"many"`: `Invalid application: Application "shop", with what its environments say by default: `,
 	} {
 		t.Run(replicas, func(t *testing.T) {

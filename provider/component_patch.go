@@ -126,8 +126,9 @@ func expandOverride(at string, content any) (v1alpha1.ClusterOverride, error) {
 // coerced is what an application's properties of a type become. Texts that stand for a
 // number or a bool are converted where a built-in type wants one, since conditional
 // expressions make HCL turn 1 into "1". Nulls stay where it takes null, as labels do, to
-// remove what is below, and are left out elsewhere. What is nothing of the kind is left for
-// others to refuse.
+// remove what is below, and are left out elsewhere, also those of parameters that it does
+// not have: objects with optional attributes bring them. What is nothing of the kind is
+// left for others to refuse.
 func coerced(kind definition.Kind, name string, properties any) any {
 	fields, ok := properties.(map[string]any)
 	if !ok {
@@ -138,7 +139,7 @@ func coerced(kind definition.Kind, name string, properties any) any {
 	if err != nil {
 		return hclvalue.Prune(fields)
 	}
-	return found.Coerce(fields)
+	return found.KnownNulls(found.Coerce(fields))
 }
 
 // coercedDefaults does the same to an environment's defaults by component type.
@@ -238,6 +239,10 @@ func coercedTraits(traits any) any {
 	case map[string]any:
 		out := make(map[string]any, len(traits))
 		for name, properties := range traits {
+			if removes(properties) {
+				out[name] = map[string]any{"disable": true}
+				continue
+			}
 			put(out, name, coerced(definition.Trait, name, properties))
 		}
 		return out
@@ -255,6 +260,13 @@ func coercedTraits(traits any) any {
 		return out
 	}
 	return traits
+}
+
+// removes says whether the value of a trait in an object of traits removes it: nothing but
+// disable = true is given. Nulls beside it are attributes that are not given.
+func removes(properties any) bool {
+	fields, _ := properties.(map[string]any)
+	return fields["disable"] == true && len(givenFields(fields)) == 1
 }
 
 // expandProperties converts the properties of what stands at that path.
@@ -423,7 +435,7 @@ func traitsBefore(before any, at any) any {
 }
 
 // putPatch writes properties and traits into fields; the traits as a list where
-// they were one before, or where their order is one that an object cannot have.
+// they were one before, or where an object cannot have their order or their properties.
 func putPatch(fields map[string]any, properties *runtime.RawExtension, traits []v1alpha1.TraitPatch, before any) error {
 	content, err := decodeRaw(properties)
 	if err != nil {
@@ -436,12 +448,18 @@ func putPatch(fields map[string]any, properties *runtime.RawExtension, traits []
 		return nil
 	}
 	byName := slices.IsSortedFunc(traits, func(a, b v1alpha1.TraitPatch) int { return strings.Compare(a.Type, b.Type) })
-	if _, asList := before.([]any); asList || !byName {
+	if _, asList := before.([]any); asList || !byName || slices.ContainsFunc(traits, readsAsRemoval) {
 		fields["traits"], err = traitList(traits)
 		return err
 	}
 	fields["traits"], err = traitObject(traits)
 	return err
+}
+
+// readsAsRemoval says whether a trait that stays would be one to remove in an object of traits.
+func readsAsRemoval(trait v1alpha1.TraitPatch) bool {
+	properties, err := decodeRaw(trait.Properties)
+	return err == nil && !trait.Disable && removes(properties)
 }
 
 // traitObject writes traits as an object keyed by type.

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 )
 
@@ -69,6 +70,10 @@ func TestExpandDefaults(t *testing.T) {
 		{reason: "what is null as a whole is left out", value: `{"a":null,"b":{"properties":null,"traits":null},"c":{"traits":{"scaler":null}},"d":{"traits":[{"type":"t","properties":null,"disable":null}]}}`,
 			want: `[{"type":"b"},{"type":"c"},{"type":"d","traits":[{"type":"t"}]}]`},
 		{reason: "a trait is removed beside a null that it does not take", value: `{"a":{"traits":{"scaler":{"disable":true,"replicas":null}}}}`, want: `[{"type":"a","traits":[{"type":"scaler","disable":true}]}]`},
+		{reason: "and beside one of a parameter that it does not have", value: `{"a":{"traits":{"scaler":{"disable":true,"domain":null}}}}`, want: `[{"type":"a","traits":[{"type":"scaler","disable":true}]}]`},
+		{reason: "and beside one that it takes", value: `{"a":{"traits":{"labels":{"disable":true,"team":null}}}}`, want: `[{"type":"a","traits":[{"type":"labels","disable":true}]}]`},
+		{reason: "nulls of parameters that a type does not have are left out", value: `{"webservice":{"properties":{"port":80,"schedule":null},"traits":{"scaler":{"disable":null,"domain":null,"replicas":3}}}}`,
+			want: `[{"type":"webservice","properties":{"port":80},"traits":[{"type":"scaler","properties":{"replicas":3}}]}]`},
 		{reason: "not an object", value: `["a"]`, err: `defaults must be an object keyed by component type, such as { webservice = { traits = { scaler = { replicas = 3 } } } }, not a list`},
 		{reason: "not an object below", value: `{"a":1}`, err: `defaults.a must be an object, not a number`},
 		{reason: "misspelt", value: `{"a":{"propertes":{}}}`, err: `defaults.a.propertes is not known (did you mean properties?). Allowed here: properties, traits`},
@@ -113,6 +118,9 @@ func TestFlattenDefaults(t *testing.T) {
 		{reason: "one that is not written is, too", live: `{"a":{"traits":{"scaler":{}}}}`, prior: `{"a":{"traits":{"scaler":{"replicas":null}}}}`, same: true},
 		{reason: "one that somebody removed", live: `{"a":{"traits":{"labels":{}}}}`, prior: `{"a":{"traits":{"labels":{"b":null}}}}`, want: `{"a":{"traits":{"labels":{}}}}`},
 		{reason: "one that somebody added", live: `{"a":{"traits":{"labels":{"b":null,"c":"d"}}}}`, prior: `{"a":{"traits":{"labels":{"c":"d"}}}}`, want: `{"a":{"traits":{"labels":{"b":null,"c":"d"}}}}`},
+		{reason: "one of a parameter that the type does not have is not written", live: `{"a":{"traits":{"scaler":{"replicas":3}}}}`, prior: `{"a":{"traits":{"scaler":{"replicas":3,"disable":null,"domain":null}}}}`, same: true},
+		{reason: "a trait is removed beside it", live: `{"a":{"traits":{"scaler":{"disable":true}}}}`, prior: `{"a":{"traits":{"scaler":{"disable":true,"domain":null}}}}`, same: true},
+		{reason: "an import of a trait that has such a property instead", live: `{"a":{"traits":[{"type":"t","properties":{"disable":true}}]}}`, want: `{"a":{"traits":[{"properties":{"disable":true},"type":"t"}]}}`},
 		{reason: "an import of one", live: `{"a":{"traits":{"labels":{"b":null}}}}`, want: `{"a":{"traits":{"labels":{"b":null}}}}`},
 	}
 	for _, test := range tests {
@@ -172,6 +180,9 @@ func TestExpandOverrides(t *testing.T) {
 		{reason: "a null removes a label", value: `[{"component":"web","application":null,"traits":{"labels":{"team":null}}}]`, want: `[{"component":"web","traits":[{"type":"labels","properties":{"team":null}}]}]`},
 		{reason: "a null of a parameter is left out, whether the type is named or not", value: `[{"component":"web","properties":{"cpu":null}},{"componentType":"worker","properties":{"cpu":null}}]`,
 			want: `[{"component":"web","properties":{}},{"componentType":"worker","properties":{}}]`},
+		{reason: "so are nulls of parameters that a type does not have, and a trait is removed beside one",
+			value: `[{"component":"web","traits":{"gateway":{"disable":true,"replicas":null},"scaler":{"disable":null,"domain":null,"replicas":3}}}]`,
+			want:  `[{"component":"web","traits":[{"type":"gateway","disable":true},{"type":"scaler","properties":{"replicas":3}}]}]`},
 		{reason: "an object instead of a list", value: `{"web":{}}`, err: `overrides must be a list of objects, such as [{ component = "web", traits = { scaler = { replicas = 6 } } }], not an object`},
 		{reason: "snake case", value: `[{"component_type":"worker"}]`, err: `overrides[0].component_type is not known (did you mean componentType?). Allowed here: application, componentType, component, properties, traits`},
 		{reason: "a selector that is no text", value: `[{"component":1}]`, err: `overrides[0].component must be a string, not a number`},
@@ -216,6 +227,35 @@ func TestFlattenOverridesWithNulls(t *testing.T) {
 	}
 }
 
+// TestFlattenOfNullsThatAreNotWritten checks that nulls on the hub which mean nothing are no
+// change, and that a trait which stays there beside them is seen.
+func TestFlattenOfNullsThatAreNotWritten(t *testing.T) {
+	for _, test := range []struct {
+		reason, live, prior string
+		same                bool
+	}{
+		{"nulls", `[{"type":"webservice","traits":[{"type":"scaler","properties":{"disable":null,"domain":null,"replicas":3}}]}]`,
+			`{"webservice":{"traits":{"scaler":{"disable":null,"domain":null,"replicas":3}}}}`, true},
+		{"a trait that was to be removed", `[{"type":"webservice","traits":[{"type":"scaler","properties":{"disable":true,"domain":null}}]}]`,
+			`{"webservice":{"traits":{"scaler":{"disable":true,"domain":null}}}}`, false},
+	} {
+		var live []v1alpha1.ComponentDefaults
+		if err := json.Unmarshal([]byte(test.live), &live); err != nil {
+			t.Fatal(err)
+		}
+		prior := literal(t, test.prior)
+		wanted, errWanted := expandDefaults(prior)
+		got, err := flattenDefaults(live, prior)
+		again, errAgain := expandDefaults(got)
+		if err != nil || errWanted != nil || errAgain != nil {
+			t.Fatal(err, errWanted, errAgain)
+		}
+		if got.Equal(prior) != test.same || exactJSON(again, wanted) != test.same {
+			t.Errorf("%s: read as %s, which is written as %s", test.reason, got, jsonText(t, again))
+		}
+	}
+}
+
 // TestPlanOfNulls checks that a null that is written is a change, and that one which means
 // nothing is none: then the value of the state is planned.
 func TestPlanOfNulls(t *testing.T) {
@@ -228,6 +268,11 @@ func TestPlanOfNulls(t *testing.T) {
 		{"a label to be removed by default", "fairlead_environment", "defaults", `{ worker = { traits = { labels = { a = "b" } } } }`, `{ worker = { traits = { labels = { a = "b", c = null } } } }`, true},
 		{"a parameter that is left out", "fairlead_environment", "defaults", `{ worker = { properties = { cpu = "1" } } }`, `{ worker = { properties = { cpu = "1", memory = null } } }`, false},
 		{"a label to be removed on clusters", "fairlead_cluster_binding", "overrides", `[{ component = "web", traits = { labels = {} } }]`, `[{ component = "web", traits = { labels = { c = null } } }]`, true},
+		{"a parameter that the type does not have", "fairlead_environment", "defaults", `{ worker = { traits = { scaler = { replicas = 3 } } } }`,
+			`{ worker = { traits = { scaler = { disable = null, domain = null, replicas = 3 } } } }`, false},
+		{"a null beside a trait that is removed", "fairlead_cluster_binding", "overrides", `[{ component = "web", traits = { scaler = { disable = true } } }]`,
+			`[{ component = "web", traits = { scaler = { disable = true, domain = null } } }]`, false},
+		{"values that are not given", "fairlead_addon", "values", `{ goMemoryLimit = "200MiB" }`, `{ goMemoryLimit = "200MiB", image = null, ocm = null }`, false},
 		{"a default of the chart to be dropped", "fairlead_addon", "values", `{ resources = { limits = {} } }`, `{ resources = { limits = { memory = null } } }`, true},
 	} {
 		config := func(expression string) map[string]tftypes.Value {

@@ -53,7 +53,7 @@ func FuzzParameters(f *testing.F) {
 		if diff := cmp.Diff(findings, lines(d.Validate(properties, "p"))); diff != "" {
 			t.Errorf("two checks differ:\n%s", diff)
 		}
-		for name, convert := range map[string]func(map[string]any) map[string]any{"Clean": d.Clean, "Coerce": d.Coerce, "Known": d.Known} {
+		for name, convert := range map[string]func(map[string]any) map[string]any{"Clean": d.Clean, "Coerce": d.Coerce, "Known": d.Known, "KnownNulls": d.KnownNulls} {
 			once := convert(properties)
 			if diff := cmp.Diff(asJSON(t, once), asJSON(t, convert(properties))); diff != "" {
 				t.Errorf("%s differs when done again:\n%s", name, diff)

@@ -7,22 +7,30 @@ package definition
 // unknown, which is how applications of other tools are rendered: there such
 // parameters have no effect.
 func (d *Definition) Known(properties map[string]any) map[string]any {
-	return known(d.parameters(), asMap(properties)).(map[string]any) //nolint:forcetypeassert // an object stays one
+	return known(d.parameters(), asMap(properties), false).(map[string]any) //nolint:forcetypeassert // an object stays one
 }
 
-func known(s *schema, value any) any {
+// KnownNulls returns a copy of properties without the nulls of parameters that
+// Validate calls unknown. They say nothing: objects with optional attributes have
+// a null for each that is not given.
+func (d *Definition) KnownNulls(properties map[string]any) map[string]any {
+	return known(d.parameters(), asMap(properties), true).(map[string]any) //nolint:forcetypeassert // an object stays one
+}
+
+// known leaves unknown parameters out: all of them, or only those that are null.
+func known(s *schema, value any, onlyNulls bool) any {
 	value = normal(value)
 	s = s.of(value)
 	switch v := value.(type) {
 	case map[string]any:
-		return knownFields(s, v)
+		return knownFields(s, v, onlyNulls)
 	case []any:
 		if s.items == nil {
 			return v
 		}
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = known(s.items, v[i])
+			out[i] = known(s.items, v[i], onlyNulls)
 		}
 		return out
 	default:
@@ -30,15 +38,15 @@ func known(s *schema, value any) any {
 	}
 }
 
-func knownFields(s *schema, object map[string]any) map[string]any {
+func knownFields(s *schema, object map[string]any, onlyNulls bool) map[string]any {
 	out := make(map[string]any, len(object))
 	for name, value := range object {
 		switch field := s.fields[name]; {
 		case field != nil:
-			out[name] = known(field, value)
+			out[name] = known(field, value, onlyNulls)
 		case s.others != nil:
-			out[name] = known(s.others, value)
-		case s.open:
+			out[name] = known(s.others, value, onlyNulls)
+		case s.open, onlyNulls && value != nil:
 			out[name] = value
 		}
 	}

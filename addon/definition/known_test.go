@@ -44,3 +44,31 @@ func TestKnown(t *testing.T) {
 		})
 	}
 }
+
+func TestKnownNulls(t *testing.T) {
+	tests := []struct {
+		reason, name     string
+		properties, want map[string]any
+	}{
+		{"a null of an unknown parameter is left out", "scaler",
+			map[string]any{"replicas": int64(3), "domain": nil}, map[string]any{"replicas": int64(3)}},
+		{"another value of one stays for Validate", "scaler", map[string]any{"domain": "a", "x": map[string]any{"y": nil}}, map[string]any{"domain": "a", "x": map[string]any{"y": nil}}},
+		{"a null of a known parameter stays", "scaler", map[string]any{"replicas": nil}, map[string]any{"replicas": nil}},
+		{"so does one where any name is taken", "labels", map[string]any{"team": nil}, map[string]any{"team": nil}},
+		{"and one of which nothing is known", "json-merge-patch", map[string]any{"spec": map[string]any{"a": nil}}, map[string]any{"spec": map[string]any{"a": nil}}},
+		{"also in a list", "hostalias",
+			map[string]any{"hostAliases": []any{map[string]any{"ip": "10.0.0.1", "hostnames": []any{"a"}, "port": nil}}},
+			map[string]any{"hostAliases": []any{map[string]any{"ip": "10.0.0.1", "hostnames": []any{"a"}}}}},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			found, err := definition.Builtin().Lookup(definition.Trait, test.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, found.KnownNulls(test.properties)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
