@@ -306,14 +306,23 @@ func exchangesNamespaces(t *testing.T, f *fleet) {
 	w.isReady(t, "app")
 	w.changeEnvironment(t, blue, fmt.Sprintf(`{"spec":{"targetNamespace":{"name":%q}}}`, green))
 	w.changeEnvironment(t, green, fmt.Sprintf(`{"spec":{"targetNamespace":{"name":%q}}}`, blue))
-	w.isReady(t, "app")
 	for _, name := range []string{v1alpha1.LocalCluster, "cluster1"} {
 		for namespace, environment := range map[string]string{green: blue, blue: green} {
-			live := f.holds(t, site{name, namespace}, "settings", `{"n":"1"}`)
-			if of := live.GetLabels()[v1alpha1.LabelEnvironment]; of != environment {
-				t.Errorf("what is in namespace %s of %s is of environment %q, want %q", namespace, name, of, environment)
-			}
+			f.isOf(t, site{name, namespace}, "settings", environment)
 		}
 	}
+	w.isReady(t, "app")
 	w.drop(t, "app")
+}
+
+// isOf waits until a ConfigMap is delivered for an environment.
+func (f *fleet) isOf(t *testing.T, at site, name, environment string) {
+	t.Helper()
+	eventually(t, patience, fmt.Sprintf("ConfigMap %s in namespace %s of %s to be of environment %s", name, at.namespace, at.cluster, environment), func() error {
+		live, err := f.on(t, at.cluster, configMaps).Namespace(at.namespace).Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		return equal("environment", environment, live.GetLabels()[v1alpha1.LabelEnvironment])
+	})
 }
