@@ -22,15 +22,20 @@ import (
 
 // jsonOf returns a Dynamic as JSON, nil when it is null or unknown.
 func jsonOf(value types.Dynamic) (any, error) {
-	if value.IsNull() || value.IsUnknown() || value.IsUnderlyingValueNull() || value.IsUnderlyingValueUnknown() {
+	if !isGiven(value) {
 		return nil, nil
 	}
 	return hclvalue.ToJSON(value)
 }
 
+// isGiven says that a Dynamic is neither null nor unknown.
+func isGiven(value types.Dynamic) bool {
+	return !value.IsNull() && !value.IsUnknown() && !value.IsUnderlyingValueNull() && !value.IsUnderlyingValueUnknown()
+}
+
 // jsonWithNulls is jsonOf with the nulls that objects hold.
 func jsonWithNulls(value types.Dynamic) (any, error) {
-	if value.IsNull() || value.IsUnknown() || value.IsUnderlyingValueNull() || value.IsUnderlyingValueUnknown() {
+	if !isGiven(value) {
 		return nil, nil
 	}
 	return hclvalue.ToJSONWithNulls(value)

@@ -47,14 +47,19 @@ func (*idleRelease) NeedLeaderElection() bool { return false }
 
 // Start looks what is being done, until ctx is done.
 func (r *idleRelease) Start(ctx context.Context) error {
-	ticker := r.clock.NewTicker(lookEvery)
+	return every(ctx, r.clock, lookEvery, r.look)
+}
+
+// every does something at an interval, until ctx is done.
+func every(ctx context.Context, clock clock.WithTicker, interval time.Duration, do func()) error {
+	ticker := clock.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C():
-			r.look()
+			do()
 		}
 	}
 }

@@ -214,12 +214,8 @@ func (c *controllers) applicationsOfSet(ctx context.Context, object client.Objec
 
 func (c *controllers) applicationsOfBindings(ctx context.Context, bindings requests) requests {
 	var list requests
-	for _, binding := range bindings {
-		var found v1alpha1.ClusterBinding
-		if err := c.manager.GetCache().Get(ctx, binding.NamespacedName, &found); err != nil {
-			continue // a binding that is gone has no applications
-		}
-		list = append(list, c.using(ctx, found.Spec.Environment)...)
+	for _, environment := range c.environmentsOfBindings(ctx, bindings) {
+		list = append(list, c.using(ctx, environment)...)
 	}
 	return list
 }

@@ -77,11 +77,8 @@ func (r *EnvironmentReconciler) prepare(ctx context.Context, world delivery.Worl
 func (p *prepared) add(other delivery.Preparation, problem *delivery.Problem) {
 	p.Ready += other.Ready
 	p.RetryAfter = sooner(p.RetryAfter, other.RetryAfter)
-	for _, found := range []*delivery.Problem{problem, other.Problem} {
-		if found != nil && (p.Problem == nil || p.Problem.Waiting && !found.Waiting) {
-			p.Problem = found
-		}
-	}
+	p.Note(problem)
+	p.Note(other.Problem)
 }
 
 // retry is when to look again, which spares the hub a pass for each answer of a cluster.
@@ -97,6 +94,11 @@ func (c *controllers) preparingFor(ctx context.Context, source string) []string 
 	return c.environmentsThat(ctx, func(environment *v1alpha1.Environment) bool {
 		return slices.Contains(delivery.PreparesFor(environment.Spec), source)
 	})
+}
+
+// preparingAny are the environments that prepare namespaces.
+func (c *controllers) preparingAny(ctx context.Context) []string {
+	return c.environmentsThat(ctx, func(environment *v1alpha1.Environment) bool { return len(delivery.PreparesFor(environment.Spec)) > 0 })
 }
 
 func (c *controllers) environmentsThat(ctx context.Context, wanted func(*v1alpha1.Environment) bool) []string {
@@ -131,11 +133,7 @@ func (c *controllers) preparing(names func(context.Context, client.Object) []str
 
 // preparingNamespace are the environments that prepare for a namespace of the hub, or in it.
 func (c *controllers) preparingNamespace(ctx context.Context, object client.Object) []string {
-	names := c.preparingFor(ctx, object.GetName())
-	if source := object.GetLabels()[delivery.LabelSourceNamespace]; source != "" {
-		names = append(names, c.preparingFor(ctx, source)...)
-	}
-	return names
+	return append(c.preparingFor(ctx, object.GetName()), c.preparingAccount(ctx, object)...)
 }
 
 // preparingAccount are the environments that prepare the tenant of an account or of its rights.
@@ -165,7 +163,7 @@ func (c *controllers) preparingCluster(ctx context.Context, object client.Object
 }
 
 func (c *controllers) preparingOn(ctx context.Context, cluster string) []string {
-	preparing := c.environmentsThat(ctx, func(environment *v1alpha1.Environment) bool { return len(delivery.PreparesFor(environment.Spec)) > 0 })
+	preparing := c.preparingAny(ctx)
 	if len(preparing) == 0 {
 		return nil
 	}
@@ -196,7 +194,7 @@ func (c *controllers) environmentsOfBindings(ctx context.Context, bindings reque
 	for _, request := range bindings {
 		var binding v1alpha1.ClusterBinding
 		if err := c.manager.GetCache().Get(ctx, request.NamespacedName, &binding); err != nil {
-			continue // the event of its deletion tells
+			continue // a binding that is gone has none
 		}
 		names = append(names, binding.Spec.Environment)
 	}

@@ -11,9 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 )
 
 // rolesEvery is how often it is looked whether a role of deployers has changed.
@@ -35,16 +32,7 @@ func (*roleLook) NeedLeaderElection() bool { return true }
 
 // Start looks at the roles, until ctx is done.
 func (r *roleLook) Start(ctx context.Context) error {
-	ticker := r.clock.NewTicker(rolesEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C():
-			r.look(ctx)
-		}
-	}
+	return every(ctx, r.clock, rolesEvery, func() { r.look(ctx) })
 }
 
 func (r *roleLook) look(ctx context.Context) {
@@ -63,7 +51,7 @@ func (r *roleLook) look(ctx context.Context) {
 // wakeByRoles looks at all applications again, and at the environments that prepare
 // namespaces. Which role an application needs is known in its pass alone.
 func (c *controllers) wakeByRoles(ctx context.Context) error {
-	preparing := c.environmentsThat(ctx, func(environment *v1alpha1.Environment) bool { return len(delivery.PreparesFor(environment.Spec)) > 0 })
+	preparing := c.preparingAny(ctx)
 	environments := make(requests, len(preparing))
 	for i, name := range preparing {
 		environments[i] = reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}

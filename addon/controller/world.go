@@ -196,17 +196,23 @@ func unusable(binding, field, name string, state *ocm.ClusterState) *delivery.Pr
 	return nil
 }
 
-// source reads a hub namespace.
+// source reads a hub namespace. The cache of namespaces may lag behind that of
+// applications: one that it does not have has no labels.
 func (w *worldReader) source(ctx context.Context, name string) (delivery.SourceNamespace, error) {
+	source, _, err := w.living(ctx, name)
+	return source, err
+}
+
+// living reads a hub namespace, and says whether it is there and not on its way out.
+func (w *worldReader) living(ctx context.Context, name string) (source delivery.SourceNamespace, lives bool, err error) {
 	namespace := local.NewNamespace()
 	if err := w.reader.Get(ctx, types.NamespacedName{Name: name}, namespace); err != nil {
 		if apierrors.IsNotFound(err) {
-			// The cache of namespaces may lag behind that of applications.
-			return delivery.SourceNamespace{Name: name}, nil
+			return delivery.SourceNamespace{Name: name}, false, nil
 		}
-		return delivery.SourceNamespace{}, fmt.Errorf("get namespace %q: %w", name, err)
+		return delivery.SourceNamespace{}, false, fmt.Errorf("get namespace %q: %w", name, err)
 	}
-	return delivery.SourceNamespace{Name: name, Labels: namespace.Labels}, nil
+	return delivery.SourceNamespace{Name: name, Labels: namespace.Labels}, namespace.DeletionTimestamp.IsZero(), nil
 }
 
 // away says which clusters do not report. A cluster that cannot be read counts
@@ -221,18 +227,6 @@ func (w *worldReader) away(ctx context.Context) func(string) bool {
 	}
 }
 
-// living reads a hub namespace; ok is false for one that is not there or on its way out.
-func (w *worldReader) living(ctx context.Context, name string) (source delivery.SourceNamespace, ok bool, err error) {
-	namespace := local.NewNamespace()
-	if err := w.reader.Get(ctx, types.NamespacedName{Name: name}, namespace); err != nil {
-		if apierrors.IsNotFound(err) {
-			return source, false, nil
-		}
-		return source, false, fmt.Errorf("get namespace %q: %w", name, err)
-	}
-	return delivery.SourceNamespace{Name: name, Labels: namespace.Labels}, namespace.DeletionTimestamp.IsZero(), nil
-}
-
 // tenantsWanted gives what says of a tenant whether an application other than the
 // owner uses an environment that delivers to it, or may, or whether one prepares it:
 // what is prepared there is not taken away because a placement is not decided for a moment.
@@ -241,7 +235,7 @@ func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (
 	if err != nil {
 		return nil, err
 	}
-	source, err := w.source(ctx, owner.Namespace)
+	source, lives, err := w.living(ctx, owner.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -250,12 +244,9 @@ func (w *worldReader) tenantsWanted(ctx context.Context, owner delivery.Owner) (
 		return nil, fmt.Errorf("list applications of namespace %q: %w", owner.Namespace, err)
 	}
 	used := environmentsUsed(world, applications.Items, owner)
-	_, lives, err := w.living(ctx, owner.Namespace)
-	if err != nil {
-		return nil, err
-	}
+	isPrepared := world.KeepsPrepared(source)
 	return func(tenant delivery.TenantKey) bool {
-		return lives && world.KeepsPrepared(source, tenant) || slices.ContainsFunc(used, func(name string) bool {
+		return lives && isPrepared(tenant) || slices.ContainsFunc(used, func(name string) bool {
 			environment, ok := world[name]
 			return ok && environment.MayDeliver(source, tenant)
 		})

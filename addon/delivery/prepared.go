@@ -27,19 +27,21 @@ func (e *Environment) prepares(source SourceNamespace) bool {
 	return !e.Deleting && slices.Contains(PreparesFor(e.Spec), source.Name) && e.Unusable() == nil
 }
 
-// KeepsPrepared says that a tenant of a hub namespace is prepared for an environment, or
-// may be: nothing is concluded from a mistake in the environment or one of its bindings,
-// and what was prepared stays until it is corrected.
-func (w World) KeepsPrepared(source SourceNamespace, key TenantKey) bool {
+// KeepsPrepared gives what says of a tenant of a hub namespace that it is prepared for an
+// environment, or may be: nothing is concluded from a mistake in the environment or one
+// of its bindings, and what was prepared stays until it is corrected.
+func (w World) KeepsPrepared(source SourceNamespace) func(TenantKey) bool {
+	var preparing []*Environment
 	for _, env := range w {
-		if !slices.Contains(PreparesFor(env.Spec), source.Name) {
-			continue
-		}
-		if env.Delivers(source, key) || env.mayStillDeliver(source, key) {
-			return true
+		if slices.Contains(PreparesFor(env.Spec), source.Name) {
+			preparing = append(preparing, env)
 		}
 	}
-	return false
+	return func(key TenantKey) bool {
+		return slices.ContainsFunc(preparing, func(env *Environment) bool {
+			return env.Delivers(source, key) || env.mayStillDeliver(source, key)
+		})
+	}
 }
 
 // Prepared are the tenants that an environment prepares for a hub namespace, and the
@@ -95,10 +97,15 @@ func (p *Preparation) add(observation Observation) {
 		p.Ready++
 	case Away: // it is prepared when its cluster is back
 	case Refused:
-		if p.Problem == nil || p.Problem.Waiting {
-			p.Problem = &Problem{Reason: observation.Reason, Message: observation.Message}
-		}
+		p.Note(&Problem{Reason: observation.Reason, Message: observation.Message})
 	default:
-		p.Problem = cmp.Or(p.Problem, &Problem{Reason: ReasonPreparing, Message: observation.Message, Waiting: true})
+		p.Note(&Problem{Reason: ReasonPreparing, Message: observation.Message, Waiting: true})
+	}
+}
+
+// Note keeps a problem, unless there is none or an earlier one comes first.
+func (p *Preparation) Note(problem *Problem) {
+	if problem != nil && (p.Problem == nil || p.Problem.Waiting && !problem.Waiting) {
+		p.Problem = problem
 	}
 }

@@ -100,7 +100,7 @@ func TestKeepsPrepared(t *testing.T) {
 		{"it gets another namespace", preparing(func(e *Environment) { e.Spec.TargetNamespace = &v1alpha1.TargetNamespace{Name: "other"} }), false},
 	}
 	for _, test := range tests {
-		if got := test.world.KeepsPrepared(shop, TenantKey{Cluster: "c1", Namespace: "shop"}); got != test.want {
+		if got := test.world.KeepsPrepared(shop)(TenantKey{Cluster: "c1", Namespace: "shop"}); got != test.want {
 			t.Errorf("got %t, want %t: %s", got, test.want, test.reason)
 		}
 	}

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	workv1 "open-cluster-management.io/api/work/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
@@ -24,12 +22,9 @@ import (
 // recorded and reported anything: what is dropped from a work now would stay.
 func (s *spoke) applyHalf(t *testing.T) {
 	t.Helper()
-	var works workv1.ManifestWorkList
-	if err := s.client.List(t.Context(), &works, client.InNamespace("c1")); err != nil {
-		t.Fatal(err)
-	}
-	for i := range works.Items {
-		work := &works.Items[i]
+	works := s.agentWorks(t)
+	for i := range works {
+		work := &works[i]
 		if !work.DeletionTimestamp.IsZero() || len(work.Finalizers) == 0 {
 			continue
 		}

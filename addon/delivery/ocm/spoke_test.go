@@ -150,15 +150,22 @@ func (s *spoke) create(object render.Object) workv1.ResourceIdentifier {
 	return id
 }
 
-// sync lets the agent work off all works, and reports what it did.
-func (s *spoke) sync(t *testing.T) {
+// agentWorks are the works that the agent has.
+func (s *spoke) agentWorks(t *testing.T) []workv1.ManifestWork {
 	t.Helper()
 	var works workv1.ManifestWorkList
 	if err := s.client.List(t.Context(), &works, client.InNamespace("c1")); err != nil {
 		t.Fatal(err)
 	}
-	for i := range works.Items {
-		work := &works.Items[i]
+	return works.Items
+}
+
+// sync lets the agent work off all works, and reports what it did.
+func (s *spoke) sync(t *testing.T) {
+	t.Helper()
+	works := s.agentWorks(t)
+	for i := range works {
+		work := &works[i]
 		if !work.DeletionTimestamp.IsZero() {
 			s.clean(t, work)
 			continue
@@ -174,12 +181,9 @@ func (s *spoke) sync(t *testing.T) {
 // works off what was written since, and tells what became of the rest.
 func (s *spoke) answer(t *testing.T) {
 	t.Helper()
-	var works workv1.ManifestWorkList
-	if err := s.client.List(t.Context(), &works, client.InNamespace("c1")); err != nil {
-		t.Fatal(err)
-	}
-	for i := range works.Items {
-		work := &works.Items[i]
+	works := s.agentWorks(t)
+	for i := range works {
+		work := &works[i]
 		switch {
 		case !work.DeletionTimestamp.IsZero():
 			s.clean(t, work)
