@@ -201,6 +201,7 @@ func (h *hub) told(t *testing.T, namespace string, reasons ...string) {
 func testPausedFromTheStart(t *testing.T, h *hub) {
 	const namespace = "pause-new"
 	tenant := h.newTenant(t, namespace)
+	h.delivers(t, tenant)
 	app := appIn(namespace, "store", component("web", "nginx:1", ""))
 	app.Labels = map[string]string{v1beta1.LabelPause: v1beta1.LabelPauseValue}
 	start := h.mark(t)

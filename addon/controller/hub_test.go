@@ -12,12 +12,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
@@ -79,6 +80,7 @@ type hub struct {
 	client.Client
 	env    *cluster.Env
 	config *rest.Config
+	log    tail
 	// stop ends the manager, waits for it, and returns what it ended with.
 	stop func() error
 }
@@ -108,6 +110,11 @@ func startHub(t *testing.T) *hub {
 	if h.config, err = clientcmd.BuildConfigFromFlags("", path); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of the managers' logs:\n%s", h.log.text())
+		}
+	})
 	h.install(t)
 	h.startManager(t)
 	t.Cleanup(func() {
@@ -116,6 +123,27 @@ func startHub(t *testing.T) *hub {
 		}
 	})
 	return h
+}
+
+// tail keeps the last lines of a log.
+type tail struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *tail) add(_, line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	const most = 200
+	if l.lines = append(l.lines, line); len(l.lines) > most {
+		l.lines = slices.Clone(l.lines[len(l.lines)-most:])
+	}
+}
+
+func (l *tail) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
 }
 
 // install makes what the chart makes, but for the addon's own account.
@@ -163,7 +191,7 @@ func (h *hub) startManagerWith(t *testing.T, runner program.Runner, closeRunner 
 	// The test that restarts it ends before the last one that needs it.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	manager, err := NewManager(ctx, Options{
-		Config: h.config, Logger: logr.Discard(), HealthAddress: "0", MetricsAddress: "0", Workers: 4, Registry: prometheus.NewRegistry(), Runner: runner,
+		Config: h.config, Logger: funcr.New(h.log.add, funcr.Options{LogTimestamp: true}), HealthAddress: "0", MetricsAddress: "0", Workers: 4, Registry: prometheus.NewRegistry(), Runner: runner,
 	})
 	if err != nil {
 		cancel()
@@ -235,7 +263,7 @@ func (h *hub) gone(t *testing.T, objects ...client.Object) {
 		h.waitFor(t, fmt.Sprintf("the end of %T %s", object, object.GetName()), func(ctx context.Context) (string, error) {
 			err := h.Get(ctx, client.ObjectKeyFromObject(object), object)
 			if err == nil {
-				return "it is still there", nil
+				return fmt.Sprintf("it is still there: %+v", object), nil
 			}
 			return "", client.IgnoreNotFound(err)
 		})
@@ -309,6 +337,22 @@ func (h *hub) newTenant(t *testing.T, name string) tenant {
 	}
 	h.create(t, made.namespace, made.environment, made.binding)
 	return made
+}
+
+// delivers waits until the manager knows where the environment of a tenant delivers
+// to: an application that it sees before says so in its status first.
+func (h *hub) delivers(t *testing.T, tenant tenant) {
+	t.Helper()
+	h.waitFor(t, "the cluster of environment "+tenant.environment.Name, func(ctx context.Context) (string, error) {
+		var environment v1alpha1.Environment
+		if err := h.Get(ctx, client.ObjectKeyFromObject(tenant.environment), &environment); err != nil {
+			return "", err
+		}
+		if environment.Status.Clusters == 0 {
+			return "it has none", nil
+		}
+		return "", nil
+	})
 }
 
 // component is a webservice of an image, with more properties.

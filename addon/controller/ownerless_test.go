@@ -5,6 +5,7 @@ package controller
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,7 @@ func TestGiveUpFormer(t *testing.T) {
 // restores one from a backup: what they have on a cluster stays, and does not hold
 // the deletion of the environment.
 func testOwnerless(t *testing.T, h *hub) {
+	start := h.mark(t)
 	tenant := h.newTenant(t, "ownerless")
 	change(t, h, tenant.binding, func(b *v1alpha1.ClusterBinding) { b.Spec.Clusters = []string{"c1"} })
 	h.bound(t, tenant.binding)
@@ -132,6 +134,11 @@ func testOwnerless(t *testing.T, h *hub) {
 			t.Errorf("work %s does not stay: %v", work.GetName(), err)
 		}
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the manager wrote on the cluster:\n%s", strings.Join(h.writesIn(t, start, "c1"), "\n"))
+		}
+	})
 	h.remove(t, tenant.environment)
 	h.gone(t, append(works, tenant.environment, workOnC1(ocm.TenantWorkName("ownerless")))...)
 	h.remove(t, tenant.binding, again)
