@@ -53,6 +53,7 @@ type ApplicationReconciler struct {
 	statuses   *statusWriter
 	stalls     *stallClock
 	metrics    *metrics
+	gatherings gatherings
 }
 
 var _ reconcile.Reconciler = (*ApplicationReconciler)(nil)
@@ -62,6 +63,7 @@ func (r *ApplicationReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	app := &v1beta1.Application{}
 	if err := r.client.Get(ctx, request.NamespacedName, app); err != nil {
 		r.metrics.forget(request.NamespacedName)
+		r.gatherings.note(request.NamespacedName, 0)
 		if apierrors.IsNotFound(err) {
 			r.stalls.forget(request.NamespacedName) // nothing was delivered, or somebody took the finalizer
 			return r.gone(ctx, request.NamespacedName)
@@ -149,6 +151,7 @@ func (r *ApplicationReconciler) deliver(ctx context.Context, app *v1beta1.Applic
 	if found.invalid != nil {
 		return found, r.giveUp(ctx, app, scene.world, found)
 	}
+	r.gatherings.note(app.NamespacedName(), len(plan.Units))
 	found.report, err = r.carry(ctx, app, plan)
 	r.tellLeft(ctx, app, found.report)
 	if isUnavailable(err) || found.report == nil {

@@ -116,7 +116,7 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		handler handler.EventHandler
 		when    []predicate.Predicate
 	}{
-		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.applicationsOfWork), []predicate.Predicate{c.metrics.noting(), seeing(c.onClusters)}},
+		{c.built.application.Watch, kinds.Work, c.application.gatherings.gathered(c.applicationsOfWork), []predicate.Predicate{c.metrics.noting(), seeing(c.onClusters)}},
 		{c.built.application.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.sharersOfWork), []predicate.Predicate{sharesChanged()}},
 		{c.built.application.Watch, kinds.Decision, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
 		{c.built.application.Watch, kinds.Placement, handler.EnqueueRequestsFromMapFunc(c.applicationsOfPlacement), nil},
