@@ -35,7 +35,8 @@ type request struct {
 		Name        string `json:"name"`
 	} `json:"objectRef"`
 	ResponseStatus struct {
-		Code int `json:"code"`
+		Code   int    `json:"code"`
+		Reason string `json:"reason"`
 	} `json:"responseStatus"`
 	Received time.Time `json:"requestReceivedTimestamp"`
 	Answered time.Time `json:"stageTimestamp"`
@@ -116,6 +117,17 @@ func tally(requests []request) map[string]int {
 	counts := map[string]int{}
 	for _, r := range requests {
 		counts[r.what()]++
+	}
+	return counts
+}
+
+// refusals counts requests that failed by what they were and why.
+func refusals(requests []request) map[string]int {
+	counts := map[string]int{}
+	for _, r := range requests {
+		if r.failed() {
+			counts[fmt.Sprintf("%s: %d %s", r.what(), r.ResponseStatus.Code, r.ResponseStatus.Reason)]++
+		}
 	}
 	return counts
 }

@@ -259,7 +259,7 @@ func (f *fanOut) measure(t *testing.T, step step, do func(), name string) {
 		figure{Workload: workload, Name: "CPU of the API server", Value: (serverAfter.cpu - serverBefore.cpu).Seconds(), Unit: "s"},
 		figure{Workload: workload, Name: "memory of the addon", Value: float64(after.peak) / 1e6, Unit: "MB at most"},
 	)
-	t.Logf("%s: %v", step.name, tally(writes))
+	t.Logf("%s: %v, of which were refused %v", step.name, tally(writes), refusals(writes))
 }
 
 // counts are the addon's writes of one step.

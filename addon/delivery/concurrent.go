@@ -13,10 +13,10 @@ import (
 
 // atOnce is on how many clusters all applications together are worked at the same
 // time: a write waits for the hub and its webhooks most of the time, and agents answer
-// the first works while the last are written. It is about half of the requests that a
-// hub with Kubernetes' defaults (600 in flight, of which workload-low has 245) serves
-// to controllers at once.
-const atOnce = 128
+// the first works while the last are written. It stays below the 245 requests that a hub
+// with Kubernetes' defaults (600 in flight) serves to controllers at once; with fewer seats they
+// queue there, fairly beside those of others.
+const atOnce = 200
 
 // lanes lets work on at most atOnce clusters go on at the same time. Its zero value is
 // ready.

@@ -126,12 +126,14 @@ func (e entry) encode() (encoded, error) {
 
 func (e entry) encodeAnew() (encoded, error) {
 	content, feedback := e.content, e.feedback
+	var asked []health.Path
 	if e.phase == phaseProbe {
 		identity := e.identity
 		if identity == nil {
 			identity = applicationIdentity
 		}
-		content, feedback = asProbe(content), append(identityPaths(identity), feedback...)
+		asked = identityPaths(identity)
+		content, feedback = asProbe(content), slices.Concat(asked, feedback)
 	}
 	raw, err := json.Marshal(content)
 	if err != nil {
@@ -152,5 +154,14 @@ func (e entry) encodeAnew() (encoded, error) {
 		}
 		size += len(said)
 	}
+	if e.phase == phaseProbe && e.form != nil {
+		// Its health is judged by the next version, which applies it; that one counts for the size.
+		config.FeedbackRules = feedbackRules(append(asked, slices.DeleteFunc(slices.Clone(e.feedback), e.form.judges)...))
+	}
 	return encoded{raw: slices.Clip(raw), config: config, size: size}, nil
+}
+
+// judges says that a path is asked for because of the health alone.
+func (f *form) judges(path health.Path) bool {
+	return !slices.Equal(path, revisionPath) && slices.ContainsFunc(f.judged, func(judged health.Path) bool { return slices.Equal(judged, path) })
 }

@@ -221,7 +221,7 @@ func (t *Target) letGo(ctx context.Context, work *workv1.ManifestWork) (delivery
 		if err := t.change(ctx, work, change); err != nil && !errors.Is(err, errChanged) {
 			return delivery.Observation{}, err
 		}
-		t.wrote(key)
+		t.wrote(work)
 		return t.awayOr(ctx, work.Namespace, waiting)
 	}
 	refused, unsaid := t.lettings(work, contents(work))

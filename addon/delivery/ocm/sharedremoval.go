@@ -321,7 +321,7 @@ func (t *Target) prepareParting(ctx context.Context, work *workv1.ManifestWork, 
 		}
 		return fmt.Errorf("change work %s on its way out: %w", key, err)
 	}
-	t.wrote(key)
+	t.wrote(&whole)
 	return nil
 }
 

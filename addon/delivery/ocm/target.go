@@ -79,8 +79,11 @@ type Target struct {
 	// limit of a work's size; maxWork when zero.
 	limit int
 
-	mu       sync.Mutex
-	lastSpec map[types.NamespacedName]time.Time
+	mu sync.Mutex
+	// lastWrites are those of works, until the cache shows them.
+	lastWrites map[types.NamespacedName]lastWrite
+	// lastWritesSwept, createdSwept and claimsSwept are when old notes were dropped.
+	lastWritesSwept, createdSwept, claimsSwept time.Time
 	// kept are the digests of works whose spec the API server changed: an OCM that
 	// does not know a field drops it, and that is nobody's edit.
 	kept map[types.NamespacedName]keptSpec
@@ -88,7 +91,7 @@ type Target struct {
 	unseen map[types.NamespacedName]unseenSpec
 	// said is what agents say of works that are there, and since when.
 	said map[types.NamespacedName]saidApplied
-	// created are works of applications, until the cache shows them.
+	// created are works that were created, until the cache shows them.
 	created map[types.NamespacedName]createdWork
 	// gone are the tenant works that were deleted, until the cache shows it.
 	gone map[types.NamespacedName]goneWork
@@ -669,11 +672,7 @@ func (t *Target) claim(key, unit, name string) {
 	if t.claims == nil {
 		t.claims = map[string]claim{}
 	}
-	for other, last := range t.claims {
-		if now.Sub(last.at) >= unseenClaim {
-			delete(t.claims, other)
-		}
-	}
+	sweep(t.claims, &t.claimsSwept, now, func(last claim) time.Time { return last.at })
 	t.claims[key] = claim{unit: unit, name: name, at: now}
 }
 
@@ -847,6 +846,9 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 	if wait := t.tooEarly(key); wait > 0 {
 		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: wait}, nil
 	}
+	if wait := t.unseenFor(key); wait > 0 { // the cache lags behind, and its event brings us back before
+		return delivery.Observation{State: delivery.Applying, Message: "written", RetryAfter: wait}, nil
+	}
 	digest := wanted.Annotations[v1alpha1.AnnotationHash]
 	t.stamp(wanted, nil)
 	if err := t.Writer.Create(ctx, wanted); err != nil {
@@ -858,7 +860,7 @@ func (t *Target) create(ctx context.Context, wanted *workv1.ManifestWork) (deliv
 		}
 		return refusedOrError("create", key, err)
 	}
-	t.wrote(key)
+	t.wrote(wanted)
 	t.remember(wanted)
 	if err := t.keep(wanted, digest); err != nil {
 		return delivery.Observation{}, err
@@ -903,6 +905,9 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	if err := t.named(wanted, current); err != nil {
 		return delivery.Observation{}, err
 	}
+	if wait := t.lagsFor(current); wait > 0 { // its event brings us back before
+		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
+	}
 	if wait := t.tooEarly(key); wait > 0 && !promotes(wanted, current) {
 		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
 	}
@@ -922,7 +927,7 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 		}
 		return refusedOrError("update", key, err)
 	}
-	t.wrote(key)
+	t.wrote(update)
 	t.noteDropped(current, update)
 	if err := t.keep(update, wanted.Annotations[v1alpha1.AnnotationHash]); err != nil {
 		return delivery.Observation{}, err
@@ -955,34 +960,6 @@ func refusedOrError(verb string, key types.NamespacedName, err error) (delivery.
 			Message: fmt.Sprintf("the hub refuses work %s: %s", key, bounded(refusal.WithoutValues(err.Error())))}, nil
 	}
 	return delivery.Observation{}, fmt.Errorf("%s work %s: %w", verb, key, err)
-}
-
-func (t *Target) tooEarly(key types.NamespacedName) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	last, ok := t.lastSpec[key]
-	if !ok {
-		return 0
-	}
-	return max(0, coalesce-t.Clock.Since(last))
-}
-
-func (t *Target) wrote(key types.NamespacedName) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.Clock.Now()
-	if t.lastSpec == nil {
-		t.lastSpec = map[types.NamespacedName]time.Time{}
-	}
-	for other, last := range t.lastSpec {
-		if now.Sub(last) > coalesce {
-			delete(t.lastSpec, other)
-		}
-	}
-	t.lastSpec[key] = now
-	if t.Written != nil {
-		t.Written(key.Namespace)
-	}
 }
 
 // touch changes a label of the work, which makes the agent apply it at once and

@@ -765,8 +765,8 @@ func TestWritten(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"c1": 50}, counts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if len(h.lastSpec) > 1 {
-		t.Errorf("%d notes are kept, want only the last", len(h.lastSpec))
+	if len(h.lastWrites) > 1 {
+		t.Errorf("%d notes are kept, want only the last", len(h.lastWrites))
 	}
 }
 

@@ -16,28 +16,25 @@ import (
 // createdWork is a work that was created and that the cache may not show yet. An
 // application that is deleted at this moment would go without it.
 type createdWork struct {
+	// record is empty for what is no application's.
 	record delivery.Record
 	uid    types.UID
 	at     time.Time
 }
 
-// remember notes a work of an application that was created, and forgets those that
-// the cache would show by now.
+// remember notes a work that was created, and forgets those that the cache would show by now.
 func (t *Target) remember(work *workv1.ManifestWork) {
-	if len(ownerKeys(work)) == 0 {
-		return
+	note := createdWork{uid: work.UID, at: t.Clock.Now()}
+	if len(ownerKeys(work)) > 0 {
+		note.record = recordOf(work)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.created == nil {
 		t.created = map[types.NamespacedName]createdWork{}
 	}
-	for other, last := range t.created {
-		if !t.isPending(last) {
-			delete(t.created, other)
-		}
-	}
-	t.created[client.ObjectKeyFromObject(work)] = createdWork{record: recordOf(work), uid: work.UID, at: t.Clock.Now()}
+	sweep(t.created, &t.createdSwept, note.at, func(last createdWork) time.Time { return last.at })
+	t.created[client.ObjectKeyFromObject(work)] = note
 }
 
 // Seen is to be called for every work that the cache adds or updates: that it was created
@@ -77,11 +74,18 @@ func (t *Target) unseenRecords(owner delivery.Owner) []delivery.Record {
 }
 
 // isUnseen says that a work was created and that the cache has not seen it.
-func (t *Target) isUnseen(key types.NamespacedName) bool {
+func (t *Target) isUnseen(key types.NamespacedName) bool { return t.unseenFor(key) > 0 }
+
+// unseenFor is how much longer the cache may take to see a work that was created; 0 when
+// it has seen it, or should have.
+func (t *Target) unseenFor(key types.NamespacedName) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, ok := t.created[key]
-	return ok && t.isPending(last)
+	if !ok {
+		return 0
+	}
+	return max(0, unseenClaim-t.Clock.Since(last.at))
 }
 
 // unseenIn says that a work in a tenant was created and that the cache has not seen it.

@@ -128,8 +128,14 @@ func manifestConfig(content map[string]any, feedback []health.Path) workv1.Manif
 		UpdateStrategy:     forced(),
 		FeedbackScrapeType: workv1.FeedbackWatchType,
 	}
+	config.FeedbackRules = feedbackRules(feedback)
+	return config
+}
+
+// feedbackRules ask for values of an object, each once; nil when there is nothing to ask for.
+func feedbackRules(feedback []health.Path) []workv1.FeedbackRule {
 	if len(feedback) == 0 {
-		return config
+		return nil
 	}
 	rule := workv1.FeedbackRule{Type: workv1.JSONPathsType}
 	seen := map[string]bool{}
@@ -139,8 +145,7 @@ func manifestConfig(content map[string]any, feedback []health.Path) workv1.Manif
 			rule.JsonPaths = append(rule.JsonPaths, workv1.JsonPath{Name: name, Path: path.JSONPath()})
 		}
 	}
-	config.FeedbackRules = []workv1.FeedbackRule{rule}
-	return config
+	return []workv1.FeedbackRule{rule}
 }
 
 // forced writes an object, whoever changed it.
