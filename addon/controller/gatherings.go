@@ -5,6 +5,7 @@ package controller
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -70,7 +71,12 @@ func (g *gatherings) gathered(applications handler.MapFunc) handler.EventHandler
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) { enqueue(ctx, queue, e.Object) },
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) { enqueue(ctx, queue, e.ObjectNew) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
+			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
+				enqueue(ctx, queue, e.ObjectOld) // the new one may name nobody, or somebody else
+			}
+			enqueue(ctx, queue, e.ObjectNew)
+		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) { enqueue(ctx, queue, e.Object) },
 	}
 }

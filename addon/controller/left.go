@@ -28,6 +28,9 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 )
 
+// settleTenants gathers the works of an application that go at once into one look at its tenants.
+const settleTenants = time.Second
+
 // reasonLeft is the reason of events about what was left on a cluster.
 const reasonLeft = "LeftOnCluster"
 
@@ -79,6 +82,17 @@ func sourceOfWork(_ context.Context, object client.Object) requests {
 		return requests{{NamespacedName: types.NamespacedName{Name: name}}}
 	}
 	return nil
+}
+
+// lastWorks wakes the hub namespace of an application of which a work is gone. It may
+// have been the last one in a tenant, and its application does not release that while it
+// names an environment that is not there.
+func lastWorks() handler.EventHandler {
+	return handler.Funcs{DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) {
+		if name := ocm.ApplicationNamespaceOf(e.Object); name != "" {
+			queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settleTenants)
+		}
+	}}
 }
 
 // sourceOfAccount is the hub namespace of a tenant on the hub itself.

@@ -128,6 +128,7 @@ func (c *controllers) watchOCM(works cache.Cache) error {
 		{c.built.binding.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.bindingsOfCluster), []predicate.Predicate{availabilityChanged()}},
 		{c.built.binding.Watch, kinds.SetBinding, handler.EnqueueRequestsFromMapFunc(c.bindingsOfSet), nil},
 		{c.built.left.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(sourceOfWork), nil},
+		{c.built.left.Watch, kinds.Work, lastWorks(), nil},
 		{c.built.left.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(c.sourcesBesideRoles), []predicate.Predicate{rolesGone()}},
 		{c.built.left.Watch, kinds.Cluster, handler.EnqueueRequestsFromMapFunc(c.sourcesOfCluster), []predicate.Predicate{availabilityChanged()}},
 		{c.built.environment.Watch, kinds.Work, handler.EnqueueRequestsFromMapFunc(environmentOfWork), []predicate.Predicate{leftChanged()}},

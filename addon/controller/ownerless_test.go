@@ -100,49 +100,71 @@ func TestGiveUpFormer(t *testing.T) {
 
 // testOwnerless takes the finalizer of applications while no manager runs, and
 // restores one from a backup: what they have on a cluster stays, and does not hold
-// the deletion of the environment.
+// the deletion of the environment. The last of it may be of the one that was restored,
+// and the tenant goes with it all the same.
 func testOwnerless(t *testing.T, h *hub) {
-	start := h.mark(t)
-	tenant := h.newTenant(t, "ownerless")
-	change(t, h, tenant.binding, func(b *v1alpha1.ClusterBinding) { b.Spec.Clusters = []string{"c1"} })
-	h.bound(t, tenant.binding)
-	lost, restored := appIn("ownerless", "lost", component("api", "nginx:1", "")), appIn("ownerless", "restored", component("web", "nginx:1", ""))
-	h.create(t, lost, restored)
+	const restored = "restored"
+	for _, test := range []struct {
+		namespace string
+		names     []string
+	}{
+		{"ownerless", []string{"lost", restored}},
+		{"restored-alone", []string{restored}},
+	} {
+		start := h.mark(t)
+		tenant := h.newTenant(t, test.namespace)
+		change(t, h, tenant.binding, func(b *v1alpha1.ClusterBinding) { b.Spec.Clusters = []string{"c1"} })
+		h.bound(t, tenant.binding)
+		works := h.loseApplications(t, test.namespace, test.names...)
+		again := appIn(test.namespace, restored, component("web", "nginx:1", ""))
+		again.Spec.Policies = []v1beta1.AppPolicy{goesTo("elsewhere")}
+		h.create(t, again)
+		h.startManager(t)
+		h.stalled(t, again, "EnvironmentNotFound")
+		for _, work := range works {
+			if err := h.Get(t.Context(), client.ObjectKeyFromObject(work), work); err != nil || !work.GetDeletionTimestamp().IsZero() {
+				t.Errorf("work %s does not stay: %v", work.GetName(), err)
+			}
+		}
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("the manager wrote on the cluster:\n%s", strings.Join(h.writesIn(t, start, "c1"), "\n"))
+			}
+		})
+		h.remove(t, tenant.environment)
+		h.gone(t, append(works, tenant.environment, workOnC1(ocm.TenantWorkName(test.namespace)))...)
+		h.remove(t, tenant.binding, again)
+		h.gone(t, tenant.binding, again)
+	}
+}
+
+// loseApplications delivers applications to a cluster, stops the manager, and takes
+// them away without their finalizers. It returns their works.
+func (h *hub) loseApplications(t *testing.T, namespace string, names ...string) []client.Object {
+	t.Helper()
+	var apps []*v1beta1.Application
+	for _, name := range names {
+		app := appIn(namespace, name, component(name, "nginx:1", ""))
+		h.create(t, app)
+		apps = append(apps, app)
+	}
 	h.applied(t, ocm.RolesWorkName)
-	h.applied(t, ocm.TenantWorkName("ownerless"))
+	h.applied(t, ocm.TenantWorkName(namespace))
 	var works []client.Object
-	for _, app := range []*v1beta1.Application{lost, restored} {
-		work := workOnC1(ocm.WorkName(ownerOf(app), app.Spec.Components[0].Name, "ownerless", "0"))
+	for _, app := range apps {
+		work := workOnC1(ocm.WorkName(ownerOf(app), app.Name, namespace, "0"))
 		h.applied(t, work.GetName())
 		works = append(works, work)
 	}
 	if err := h.stop(); err != nil {
 		t.Fatal(err)
 	}
-	for _, app := range []*v1beta1.Application{lost, restored} {
+	for _, app := range apps {
 		h.remove(t, app)
 		change(t, h, app, func(a *v1beta1.Application) { a.Finalizers = nil })
 		h.gone(t, app)
 	}
-	again := appIn("ownerless", "restored", component("web", "nginx:1", ""))
-	again.Spec.Policies = []v1beta1.AppPolicy{goesTo("elsewhere")}
-	h.create(t, again)
-	h.startManager(t)
-	h.stalled(t, again, "EnvironmentNotFound")
-	for _, work := range works {
-		if err := h.Get(t.Context(), client.ObjectKeyFromObject(work), work); err != nil || !work.GetDeletionTimestamp().IsZero() {
-			t.Errorf("work %s does not stay: %v", work.GetName(), err)
-		}
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the manager wrote on the cluster:\n%s", strings.Join(h.writesIn(t, start, "c1"), "\n"))
-		}
-	})
-	h.remove(t, tenant.environment)
-	h.gone(t, append(works, tenant.environment, workOnC1(ocm.TenantWorkName("ownerless")))...)
-	h.remove(t, tenant.binding, again)
-	h.gone(t, tenant.binding, again)
+	return works
 }
 
 func workOnC1(name string) client.Object {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -126,7 +127,12 @@ func (c *controllers) preparing(names func(context.Context, client.Object) []str
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) { enqueue(ctx, queue, e.Object) },
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) { enqueue(ctx, queue, e.ObjectNew) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
+			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
+				enqueue(ctx, queue, e.ObjectOld) // the new one may name nobody, or somebody else
+			}
+			enqueue(ctx, queue, e.ObjectNew)
+		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) { enqueue(ctx, queue, e.Object) },
 	}
 }

@@ -132,7 +132,7 @@ func TestSetBindingWakes(t *testing.T) {
 	bound.SetName("global")
 	application, binding, environment := &watching{}, &watching{}, &watching{}
 	c := &controllers{
-		manager: cachedManager{reader: reader}, metrics: &fleetMetrics{},
+		manager: cachedManager{reader: reader}, metrics: &fleetMetrics{}, application: &ApplicationReconciler{},
 		built: builtControllers{application: application, binding: binding, environment: environment, left: &watching{}},
 	}
 

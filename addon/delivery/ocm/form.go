@@ -155,13 +155,9 @@ func (e entry) encodeAnew() (encoded, error) {
 		size += len(said)
 	}
 	if e.phase == phaseProbe && e.form != nil {
-		// Its health is judged by the next version, which applies it; that one counts for the size.
-		config.FeedbackRules = feedbackRules(append(asked, slices.DeleteFunc(slices.Clone(e.feedback), e.form.judges)...))
+		// Its health is judged by the next version, which applies it; that one counts for the
+		// size. The revision, which shows that the health was read, comes with that one too.
+		config.FeedbackRules = feedbackRules(asked)
 	}
 	return encoded{raw: slices.Clip(raw), config: config, size: size}, nil
-}
-
-// judges says that a path is asked for because of the health alone.
-func (f *form) judges(path health.Path) bool {
-	return !slices.Equal(path, revisionPath) && slices.ContainsFunc(f.judged, func(judged health.Path) bool { return slices.Equal(judged, path) })
 }

@@ -389,6 +389,16 @@ func SourceNamespaceOf(work client.Object) string {
 	return ""
 }
 
+// ApplicationNamespaceOf is the hub namespace of an application whose objects a work
+// holds; empty for any other work.
+func ApplicationNamespaceOf(work client.Object) string {
+	labels := work.GetLabels()
+	if labels[LabelPurpose] != PurposeApplication {
+		return ""
+	}
+	return labels[v1beta1.LabelAppNamespace]
+}
+
 // IsLeft says that a work was left on a cluster that was away.
 func IsLeft(work client.Object) bool { return work.GetLabels()[LabelPurpose] == PurposeLeft }
 

@@ -743,6 +743,9 @@ func (t *Target) ensure(ctx context.Context, wanted *workv1.ManifestWork, rights
 		// An apply onto a work that is being deleted is answered with success and lost.
 		return delivery.Observation{State: delivery.Waiting, Message: "an earlier version is still being removed"}, nil
 	}
+	if wait := t.lagsFor(current); wait > 0 { // its event brings us back before
+		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
+	}
 	if !sameWork(wanted, current, t.keptOf(wanted)) {
 		return t.update(ctx, wanted, current)
 	}
@@ -904,9 +907,6 @@ func (t *Target) update(ctx context.Context, wanted, current *workv1.ManifestWor
 	key := client.ObjectKeyFromObject(wanted)
 	if err := t.named(wanted, current); err != nil {
 		return delivery.Observation{}, err
-	}
-	if wait := t.lagsFor(current); wait > 0 { // its event brings us back before
-		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil
 	}
 	if wait := t.tooEarly(key); wait > 0 && !promotes(wanted, current) {
 		return delivery.Observation{State: delivery.Applying, Message: "the next version follows", RetryAfter: wait}, nil

@@ -59,7 +59,11 @@ func (t *Target) wrote(work *workv1.ManifestWork) {
 		t.lastWrites = map[types.NamespacedName]lastWrite{}
 	}
 	sweep(t.lastWrites, &t.lastWritesSwept, now, func(last lastWrite) time.Time { return last.at })
-	t.lastWrites[client.ObjectKeyFromObject(work)] = lastWrite{uid: work.UID, generation: work.Generation, at: now}
+	key, note := client.ObjectKeyFromObject(work), lastWrite{uid: work.UID, generation: work.Generation, at: now}
+	if last := t.lastWrites[key]; last.uid == note.uid {
+		note.generation = max(note.generation, last.generation) // a patch does not tell which it made
+	}
+	t.lastWrites[key] = note
 	if t.Written != nil {
 		t.Written(work.Namespace)
 	}
