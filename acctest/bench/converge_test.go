@@ -218,7 +218,7 @@ func (c *converge) converge(t *testing.T) (time.Duration, spent) {
 	c.isDelivered(t)
 	writes := from.addonWrites(t)
 	status := c.check(t, writes)
-	t.Logf("%v", tally(writes))
+	t.Logf("%v, of which were refused %v", tally(writes), refusals(writes))
 	return took, spent{
 		cpu: after.cpu - before.cpu, server: serverAfter.cpu - serverBefore.cpu, all: allAfter - allBefore, peak: after.peak, writes: len(writes), status: status,
 	}
@@ -294,7 +294,7 @@ func (c *converge) check(t *testing.T, writes []request) int {
 	counts := tally(writes)
 	for what, most := range map[string]int{"patch deployments": 1, "patch services": 1, "patch applications": 1, "update applications/status": statusGoal} {
 		if counts[what] > most*c.applications {
-			t.Errorf("%s: %d writes for %d applications, want at most %d each", what, counts[what], c.applications, most)
+			t.Errorf("%s: %d writes for %d applications, want at most %d each; refused were %v", what, counts[what], c.applications, most, refusals(writes))
 		}
 	}
 	return counts["update applications/status"]
