@@ -5,13 +5,11 @@ package controller
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 )
 
@@ -60,7 +58,7 @@ func (g *gatherings) of(application types.NamespacedName) time.Duration {
 
 // gathered wakes applications that an object tells of, those in many places a little later.
 func (g *gatherings) gathered(applications handler.MapFunc) handler.EventHandler {
-	enqueue := func(ctx context.Context, queue queue, object client.Object) {
+	return ofBoth(func(ctx context.Context, queue queue, object client.Object) {
 		for _, request := range applications(ctx, object) {
 			if after := g.of(request.NamespacedName); after > 0 {
 				queue.AddAfter(request, after)
@@ -68,15 +66,5 @@ func (g *gatherings) gathered(applications handler.MapFunc) handler.EventHandler
 			}
 			queue.Add(request)
 		}
-	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) { enqueue(ctx, queue, e.Object) },
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
-			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
-				enqueue(ctx, queue, e.ObjectOld) // the new one may name nobody, or somebody else
-			}
-			enqueue(ctx, queue, e.ObjectNew)
-		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) { enqueue(ctx, queue, e.Object) },
-	}
+	})
 }

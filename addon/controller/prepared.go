@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -120,21 +119,11 @@ func (c *controllers) environmentsThat(ctx context.Context, wanted func(*v1alpha
 // preparing wakes the environments that prepare namespaces and that an object tells
 // of. Many clusters answer at once: one look serves them all.
 func (c *controllers) preparing(names func(context.Context, client.Object) []string) handler.EventHandler {
-	enqueue := func(ctx context.Context, queue queue, object client.Object) {
+	return ofBoth(func(ctx context.Context, queue queue, object client.Object) {
 		for _, name := range names(ctx, object) {
 			queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settleEnvironment)
 		}
-	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) { enqueue(ctx, queue, e.Object) },
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
-			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
-				enqueue(ctx, queue, e.ObjectOld) // the new one may name nobody, or somebody else
-			}
-			enqueue(ctx, queue, e.ObjectNew)
-		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) { enqueue(ctx, queue, e.Object) },
-	}
+	})
 }
 
 // preparingNamespace are the environments that prepare for a namespace of the hub, or in it.

@@ -398,6 +398,21 @@ func (c *controllers) delivered() handler.EventHandler {
 	}
 }
 
+// ofBoth wakes whom an object tells of, and whom it told of before its labels were changed:
+// the new one may name nobody, or somebody else.
+func ofBoth(enqueue func(context.Context, queue, client.Object)) handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue queue) { enqueue(ctx, queue, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
+			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
+				enqueue(ctx, queue, e.ObjectOld)
+			}
+			enqueue(ctx, queue, e.ObjectNew)
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) { enqueue(ctx, queue, e.Object) },
+	}
+}
+
 func dedupe(list requests) requests {
 	seen := map[reconcile.Request]bool{}
 	return slices.DeleteFunc(list, func(r reconcile.Request) bool {
