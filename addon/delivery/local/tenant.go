@@ -37,6 +37,8 @@ type tenantWrite struct {
 	// changes is how many changes the cache had shown before the write began: one
 	// that it shows during the write or later ends the memory of it.
 	changes uint64
+	// rights are those that were written with it.
+	rights trial
 }
 
 // AccountCacheOptions restrict the caches of service accounts and role bindings
@@ -294,10 +296,7 @@ func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Obse
 func (t *Target) lacksRight(key objectKey, verb string, err error, remedy string) *delivery.Observation {
 	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s; %s",
 		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(errors.New(refusal.WithoutValues(err.Error()))), remedy)
-	t.mu.Lock()
-	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: key.key.Namespace}]
-	t.mu.Unlock()
-	if ok && t.Clock.Since(last.at) < newRights {
+	if t.refusedRights(key.key.Namespace) {
 		return &delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry, Message: message}
 	}
 	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, RetryAfter: forbiddenRetry, Message: message}
