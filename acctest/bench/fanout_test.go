@@ -245,11 +245,15 @@ func (f *fanOut) measure(t *testing.T, step step, do func(), name string) {
 		t.Errorf("%s: works were written %d times, want at most %d: %v", step.name, counts.works, most, tally(writes))
 	}
 	workload := fmt.Sprintf("1 application x %d clusters, %s", f.clusters, step.name)
+	last := figure{Workload: workload, Name: "until works are written for the last time", Value: counts.last.Seconds(), Unit: "s"}
 	if counts.made > 0 {
 		figures.add(figure{Workload: workload, Name: "until each cluster has its works", Value: counts.made.Seconds(), Unit: "s", Goal: step.goal})
 	}
+	if counts.made == 0 { // they are there, and each is written once
+		last.Goal = step.goal
+	}
 	figures.add(
-		figure{Workload: workload, Name: "until works are written for the last time", Value: counts.last.Seconds(), Unit: "s"},
+		last,
 		figure{Workload: workload, Name: "until it runs everywhere", Value: ran.Seconds(), Unit: "s"},
 		figure{Workload: workload, Name: "writes of works", Value: float64(counts.works), Unit: ""},
 		figure{Workload: workload, Name: "refused writes", Value: float64(counts.failed), Unit: ""},

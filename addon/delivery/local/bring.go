@@ -64,7 +64,12 @@ func (t *Target) answered(key objectKey, verb string, live *unstructured.Unstruc
 // make creates an object, and then leaves to others what it only starts with. An
 // object of that name that stands is brought instead.
 func (t *Target) make(ctx context.Context, w wish) (*unstructured.Unstructured, *delivery.Observation, error) {
+	since, waits := t.tryRights(w.key)
+	if waits != nil {
+		return nil, waits, nil
+	}
 	live, err := t.send(ctx, w, FieldManager, onlyNew(w.made), !w.handsOver())
+	t.triedRights(w.key, since, err)
 	if apierrors.IsConflict(err) {
 		return t.bringStranger(ctx, w, err)
 	}

@@ -5,6 +5,7 @@ package local
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,65 +13,68 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
 
 // TestNewRightsAreTriedByOne checks that an API server which does not know the rights
-// of a new namespace yet refuses one write at a time, not one of each application.
+// of a new namespace yet refuses one object at a time, not one of each application, and
+// that an object which stays forbidden does not hold up the others.
 func TestNewRightsAreTriedByOne(t *testing.T) {
 	type step struct {
-		reason  string
-		after   time.Duration
-		allowed bool
+		reason string
+		after  time.Duration
+		object string
+		// allowed is what the API server allows.
+		allowed []string
 		state   delivery.State
 		retry   time.Duration
 		tries   int
 	}
-	waits, refused := delivery.Waiting, delivery.Refused
+	all := []string{"a", "b", "c"}
 	for _, test := range []struct {
 		name  string
 		steps []step
 	}{
 		{"until they are known", []step{
-			{"the first one tries", 0, false, waits, rightsRetry, 1},
-			{"the next one waits for what came of it", 0, false, waits, rightsRetry, 0},
-			{"one tries again when it is time", rightsRetry, false, waits, rightsRetry, 1},
-			{"the others wait again", rightsRetry / 2, false, waits, rightsRetry, 0},
-			{"they are known by now", rightsRetry, true, delivery.Delivered, 0, 1},
-			{"all go on at once", 0, true, delivery.Delivered, 0, 0},
+			{"the first one tries", 0, "a", nil, delivery.Waiting, rightsRetry, 1},
+			{"the next one waits for what came of it", 0, "b", nil, delivery.Waiting, rightsRetry, 0},
+			{"another one tries when it is time", rightsRetry, "b", nil, delivery.Waiting, rightsRetry, 1},
+			{"the others wait again", rightsRetry / 2, "a", nil, delivery.Waiting, rightsRetry, 0},
+			{"they are known by now", rightsRetry / 2, "a", all, delivery.Delivered, 0, 1},
+			{"all go on at once", 0, "b", all, delivery.Delivered, 0, 1},
+			{"also the last one", 0, "c", all, delivery.Delivered, 0, 1},
 		}},
-		{"which are missing", []step{
-			{"they may be too new", 0, false, waits, rightsRetry, 1},
-			{"nothing new is refused any more", newRights, false, refused, forbiddenRetry, 1},
-			{"nobody waits for another", 0, false, refused, forbiddenRetry, 1},
+		{"that do not suffice for one object", []step{
+			{"it may be too early", 0, "a", []string{"b", "c"}, delivery.Waiting, rightsRetry, 1},
+			{"it lets others go first", rightsRetry, "a", []string{"b", "c"}, delivery.Waiting, rightsRetry, 0},
+			{"which are not refused", 0, "b", []string{"b", "c"}, delivery.Delivered, 0, 1},
+			{"what is refused in a new namespace is tried again soon", 0, "a", []string{"b", "c"}, delivery.Waiting, rightsRetry, 1},
+			{"and holds up nobody", 0, "c", []string{"b", "c"}, delivery.Delivered, 0, 1},
+			{"until the rights are not new any more", newRights, "a", nil, delivery.Refused, forbiddenRetry, 1},
 		}},
-		{"of which one kind is missing", []step{
-			{"another kind is allowed", 0, true, delivery.Delivered, 0, 1},
-			{"what is refused in a new namespace is tried again soon", 0, false, waits, rightsRetry, 1},
+		{"of which there are none", []step{
+			{"they may be too new", 0, "a", nil, delivery.Waiting, rightsRetry, 1},
+			{"they are not any more", newRights, "a", nil, delivery.Refused, forbiddenRetry, 1},
+			{"nobody waits for another", 0, "b", nil, delivery.Refused, forbiddenRetry, 1},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newTenantHub(t)
-			if got, err := h.EnsureTenant(t.Context(), tenantOf("shop", "shop")); err != nil || got.State != delivery.Delivered {
-				t.Fatal(got, err)
-			}
 			h.rememberTenant(tenantOf("shop", "shop"), 0)
-			allowed, tries := false, 0
-			h.tenant.PrependReactor("patch", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+			var allowed []string
+			tries := 0
+			h.tenant.PrependReactor("patch", "configmaps", func(action clienttesting.Action) (bool, runtime.Object, error) {
 				tries++
-				return !allowed, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, "settings", errors.New("no"))
+				name := action.(clienttesting.PatchAction).GetName()
+				return !slices.Contains(allowed, name), nil, apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, name, errors.New("no"))
 			})
 			for i, step := range test.steps {
 				h.clock.SetTime(h.clock.Now().Add(step.after))
 				allowed, tries = step.allowed, 0
-				value := "a"
-				if !step.allowed {
-					value = "b"
-				}
-				got := h.deliver(t, treated(value, policy.Treatment{}))
+				got := h.deliver(t, unitWith(named(configMapKind, step.object, nil)))
 				if got.State == delivery.Delivered {
 					got.RetryAfter = 0 // when it is compared again
 				}
@@ -83,34 +87,42 @@ func TestNewRightsAreTriedByOne(t *testing.T) {
 	}
 }
 
-// TestNewRightsWaitForTheTrial checks that a unit waits while another one is on its way, and that an error says
-// nothing of the rights.
+// TestNewRightsWaitForTheTrial checks what others do while an object is on its way,
+// and what its outcome says of the rights.
 func TestNewRightsWaitForTheTrial(t *testing.T) {
-	h := newTenantHub(t)
-	h.rememberTenant(tenantOf("shop", "shop"), 0)
-	var during delivery.Observation
-	var answer error
-	h.tenant.PrependReactor("patch", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
-		if waits := h.tryRights("shop"); waits != nil {
-			during = *waits
+	other := objectKey{gvk: configMapKind, key: types.NamespacedName{Namespace: "shop", Name: "other"}}
+	waits := &delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry,
+		Message: "ConfigMap shop/other: waiting until the API server knows the new rights of account shop/fairlead-deployer"}
+	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, "settings", errors.New("it changed"))
+	for _, test := range []struct {
+		reason  string
+		outcome error
+		rewrite bool // of the rights, during the trial
+		during  *delivery.Observation
+		known   bool
+	}{
+		{"what is made shows that they are known", nil, false, waits, true},
+		{"so does a conflict: whoever may not write is told of none", conflict, false, waits, true},
+		{"a lost connection says nothing of them", errors.New("the connection is lost"), false, waits, false},
+		{"nor does an answer about rights that were written again meanwhile", nil, true, nil, false},
+	} {
+		h := newTenantHub(t)
+		h.rememberTenant(tenantOf("shop", "shop"), 0)
+		since, wait := h.tryRights(objectKey{gvk: configMapKind, key: types.NamespacedName{Namespace: "shop", Name: "settings"}})
+		if wait != nil {
+			t.Fatalf("the first one waits: %+v", wait)
 		}
-		return answer != nil, nil, answer
-	})
-	answer = errors.New("the connection is lost")
-	if _, err := h.Deliver(t.Context(), treated("a", policy.Treatment{})); err == nil {
-		t.Fatal("a lost connection is no error")
-	}
-	want := delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry,
-		Message: `namespace "shop": waiting until the API server knows the new rights of account shop/fairlead-deployer`}
-	if diff := gocmp.Diff(want, during); diff != "" {
-		t.Errorf("during a trial (-want +got):\n%s", diff)
-	}
-	answer, during = nil, delivery.Observation{}
-	if got := h.deliver(t, treated("a", policy.Treatment{})); got.State != delivery.Delivered || during.State != delivery.Waiting {
-		t.Errorf("got %+v, and %+v during the trial after an error, want it to be delivered and others to wait", got, during)
-	}
-	during = delivery.Observation{}
-	if got := h.deliver(t, treated("b", policy.Treatment{})); got.State != delivery.Delivered || during.State == delivery.Waiting {
-		t.Errorf("got %+v, and %+v meanwhile, want that nobody waits for rights that are known", got, during)
+		if test.rewrite {
+			h.clock.SetTime(h.clock.Now().Add(time.Second))
+			h.rememberTenant(tenantOf("shop", "shop"), 0)
+		}
+		_, during := h.tryRights(other)
+		if diff := gocmp.Diff(test.during, during); diff != "" {
+			t.Errorf("during the trial (-want +got), since %s:\n%s", test.reason, diff)
+		}
+		h.triedRights(other, since, test.outcome)
+		if got := h.tenants[tenantOf("shop", "shop").TenantKey].rights.known; got != test.known {
+			t.Errorf("known %t, want %t, since %s", got, test.known, test.reason)
+		}
 	}
 }

@@ -131,15 +131,6 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 	if waits, err := t.terminating(ctx, unit.Place.Namespace); waits != nil || err != nil {
 		return ptr.Deref(waits, delivery.Observation{}), err
 	}
-	if waits := t.tryRights(unit.Place.Namespace); waits != nil {
-		return *waits, nil
-	}
-	observation, err := t.deliver(ctx, unit)
-	t.triedRights(unit.Place.Namespace, err)
-	return observation, err
-}
-
-func (t *Target) deliver(ctx context.Context, unit delivery.Unit) (delivery.Observation, error) {
 	wishes := make([]wish, len(unit.Result.Objects))
 	for i := range wishes {
 		wishes[i] = wishOf(unit, i)

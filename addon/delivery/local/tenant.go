@@ -296,7 +296,10 @@ func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Obse
 func (t *Target) lacksRight(key objectKey, verb string, err error, remedy string) *delivery.Observation {
 	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s; %s",
 		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(errors.New(refusal.WithoutValues(err.Error()))), remedy)
-	if t.refusedRights(key.key.Namespace) {
+	t.mu.Lock()
+	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: key.key.Namespace}]
+	t.mu.Unlock()
+	if ok && t.Clock.Since(last.at) < newRights {
 		return &delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry, Message: message}
 	}
 	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, RetryAfter: forbiddenRetry, Message: message}
