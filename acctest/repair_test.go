@@ -20,11 +20,15 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 )
 
 const (
 	// touchLimit is how soon an object on a cluster is as it was when feedback shows that it is not.
 	touchLimit = 2 * time.Second
+	// namespaceLimit is how soon all of a namespace is back that was deleted: its end is waited for, and its agent asked ever less often
+	// meanwhile. The agent by itself would take four minutes or more, and one more for what it was refused.
+	namespaceLimit = 90 * time.Second
 	// repairHolds is longer than a repair must hold for the next to be as quick. The addon counts from when it has read of it.
 	repairHolds = 3500 * time.Millisecond
 	// repairsInARow is how often the same object is deleted or edited after that.
@@ -54,6 +58,8 @@ func TestRepair(t *testing.T) {
 				check("DeletedOnTheHub", func(t *testing.T) { s.deletedOnTheHub(t, f) }),
 				check("EditedOnTheHub", func(t *testing.T) { s.editedOnTheHub(t, f) }),
 				check("DeletedOnACluster", func(t *testing.T) { s.deletedOnACluster(t, f, "cluster1") }),
+				check("RightsDeletedOnACluster", func(t *testing.T) { s.rightsDeletedOnACluster(t, f, "cluster1") }),
+				check("NamespaceDeletedOnACluster", func(t *testing.T) { s.namespaceDeletedOnACluster(t, f, "cluster3") }),
 				check("AgainAndAgain", func(t *testing.T) { s.againAndAgain(t, f, "cluster1") }),
 				check("WorkEdited", func(t *testing.T) { s.workEdited(t, f) }),
 				check("WorkDeleted", func(t *testing.T) { s.workDeleted(t, f) }),
@@ -121,6 +127,35 @@ func (s shop) deletedOnACluster(t *testing.T, f *fleet, clusterName string) {
 		t.Errorf("the Deployment was back %s after the hub could know that it was gone, want at most %s", took, touchLimit)
 	}
 	s.isTouchedOnce(t, f, at.cluster, written, func(work *unstructured.Unstructured) bool { return reports(work, "deployments", "True") })
+}
+
+// rightsDeletedOnACluster deletes what works are applied with, and measures from the moment when the hub can know.
+func (s shop) rightsDeletedOnACluster(t *testing.T, f *fleet, clusterName string) {
+	t.Helper()
+	at := s.prod(clusterName)[0]
+	name := ocm.TenantWorkName(at.namespace)
+	work, binding := f.get(t, v1alpha1.LocalCluster, works, clusterName, name), f.get(t, clusterName, roleBindings, at.namespace, v1alpha1.DeployerAccount)
+	missing := f.firstChange(t, v1alpha1.LocalCluster, works, work, func(work *unstructured.Unstructured) bool { return reports(work, "rolebindings", "False") })
+	back := f.firstChange(t, clusterName, roleBindings, binding, func(live *unstructured.Unstructured) bool { return live.GetUID() != binding.GetUID() })
+	if err := f.on(t, clusterName, roleBindings).Namespace(at.namespace).Delete(t.Context(), binding.GetName(), metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	known := missing(t, "the feedback that the RoleBinding is missing")
+	if took := back(t, "the RoleBinding to be back").Sub(known); took > touchLimit {
+		t.Errorf("the RoleBinding was back %s after the hub could know that it was gone, want at most %s", took, touchLimit)
+	}
+}
+
+// namespaceDeletedOnACluster deletes the namespace with all that was delivered to it.
+func (s shop) namespaceDeletedOnACluster(t *testing.T, f *fleet, clusterName string) {
+	t.Helper()
+	at := s.prod(clusterName)[0]
+	before := s.uids(t, f, at)
+	if err := f.on(t, clusterName, namespaces).Delete(t.Context(), at.namespace, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	objects := f.on(t, clusterName, deployments).Namespace(at.namespace)
+	eventually(t, namespaceLimit, "the namespace and the Deployment to be back", func() error { return isAnother(t.Context(), objects, "web", before[at]) })
 }
 
 // againAndAgain deletes and edits one object in turn, each time when the last repair has held for a while, as somebody does who

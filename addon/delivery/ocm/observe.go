@@ -286,12 +286,17 @@ type difference struct {
 	after time.Duration // since the work was reported as applied
 }
 
-// repair asks the agent to apply a work again.
+// repair asks the agent to apply a work again, once what it tells of an object is believed.
 func (t *Target) repair(ctx context.Context, work *workv1.ManifestWork, object render.Object, d difference) (delivery.Observation, error) {
 	name := fmt.Sprintf("%s %s/%s", object.GroupVersionKind().Kind, object.Namespace(), object.Name())
 	if wait := d.after - t.believedFor(work, d); wait > 0 {
 		return delivery.Observation{State: delivery.Applying, Message: name + ": " + d.late, RetryAfter: wait, Reported: lastReport(work)}, nil
 	}
+	return t.reapply(ctx, work, name, d)
+}
+
+// reapply asks the agent to apply a work again for one of its objects.
+func (t *Target) reapply(ctx context.Context, work *workv1.ManifestWork, name string, d difference) (delivery.Observation, error) {
 	observation := delivery.Observation{State: delivery.Applying, Message: name + ": " + d.is + "; its agent was asked to apply it again", Reported: lastReport(work)}
 	var err error
 	observation.RetryAfter, err = t.touch(ctx, work)

@@ -196,7 +196,9 @@ func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	if observation, err = t.ensure(ctx, work, roles); err != nil {
 		return observation, err
 	}
-	observation, err = t.unreadyTenant(ctx, tenant, current, found, observation)
+	if observation, err = t.unreadyTenant(ctx, tenant, current, found, observation); err == nil {
+		observation, err = t.restored(ctx, current, observation)
+	}
 	observation.Message = prefixed("namespace "+tenant.Namespace, observation)
 	return observation, err
 }
@@ -243,8 +245,20 @@ func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (strin
 	if err == nil {
 		observation, err = t.unreadyRoles(ctx, entries, current, observation)
 	}
+	if err == nil {
+		observation, err = t.restored(ctx, current, observation)
+	}
 	observation.Message = prefixed("the deployer's roles", observation)
-	return digest, observation, err
+	return madeAgain(digest, current), observation, err
+}
+
+// madeAgain is the digest of rights that were lost on a cluster and made again: what
+// was refused meanwhile can be applied now.
+func madeAgain(digest string, work *workv1.ManifestWork) string {
+	if work == nil || work.Labels[v1alpha1.LabelReapply] == "" || digest == "" {
+		return digest
+	}
+	return shortHash(digest, work.Labels[v1alpha1.LabelReapply])
 }
 
 // digestOf is the digest of what the role of that name allows.
@@ -406,7 +420,7 @@ func (t *Target) rights(ctx context.Context, place delivery.Place) (string, erro
 	if err != nil || tenant == nil {
 		return "", err
 	}
-	return shortHash(tenant.Annotations[v1alpha1.AnnotationHash], tenant.Labels[labelRights]), nil
+	return madeAgain(shortHash(tenant.Annotations[v1alpha1.AnnotationHash], tenant.Labels[labelRights]), tenant), nil
 }
 
 // asWritten is the unit with its objects as works are to have them now: without the

@@ -1,0 +1,115 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ocm
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	workv1 "open-cluster-management.io/api/work/v1"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+)
+
+// lose removes an object by hand, of which the agent tells without applying anything.
+func (s *spoke) lose(t *testing.T, name string, id workv1.ResourceIdentifier) {
+	t.Helper()
+	if s.objects[id] == nil {
+		t.Fatalf("the cluster has no %v: the test is about one that it loses", id)
+	}
+	delete(s.objects, id)
+	work := s.work(t, name)
+	manifest := findByID(work, id)
+	if manifest == nil {
+		t.Fatalf("work %s says nothing of %v", name, id)
+	}
+	manifest.Conditions[0].Status = metav1.ConditionFalse
+	s.setLaterStatus(t, name, work.Status)
+}
+
+// TestLostObjectsOfATenant checks that what people delete by hand of what a tenant needs
+// is made again at the first report of it, with one touch of the work that has it, and
+// that works which were refused meanwhile are written again.
+func TestLostObjectsOfATenant(t *testing.T) {
+	limits := quota("limits", "10", tenantLabels("shop"))
+	of := func(group, resource, namespace, name string) workv1.ResourceIdentifier {
+		return workv1.ResourceIdentifier{Group: group, Resource: resource, Namespace: namespace, Name: name}
+	}
+	const rbac = "rbac.authorization.k8s.io"
+	tenantWork := TenantWorkName("shop-prod")
+	for _, test := range []struct {
+		reason, work string
+		id           workv1.ResourceIdentifier
+		want         string
+	}{
+		{"nothing can be applied without the namespace", tenantWork, of("", "namespaces", "", "shop-prod"), "namespace shop-prod: Namespace shop-prod"},
+		{"works are applied as the account", tenantWork, of("", "serviceaccounts", "shop-prod", "fairlead-deployer"), "namespace shop-prod: ServiceAccount shop-prod/fairlead-deployer"},
+		{"it may do nothing without it", tenantWork, of(rbac, "rolebindings", "shop-prod", "fairlead-deployer"), "namespace shop-prod: RoleBinding shop-prod/fairlead-deployer"},
+		{"its environment asks for it", tenantWork, of("", "resourcequotas", "shop-prod", "limits"), "namespace shop-prod: ResourceQuota shop-prod/limits"},
+		{"all accounts of the cluster have their rights from it", RolesWorkName, of(rbac, "clusterroles", "", "fairlead-deployer"), "the deployer's roles: ClusterRole fairlead-deployer"},
+	} {
+		t.Run(test.id.Resource, func(t *testing.T) {
+			s := newSpoke(t)
+			wanted := equipped(limits)
+			s.settleTenant(t, wanted)
+			rights, err := s.rights(t.Context(), unit().Place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.lose(t, test.work, test.id)
+			s.writes = nil
+			got, err := s.EnsureTenant(t.Context(), wanted)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "applying: " + test.want + ": the cluster does not have it; its agent was asked to apply it again"
+			if diff := cmp.Diff([]string{want, "patch c1/" + test.work}, append([]string{said(got)}, s.writes...)); diff != "" {
+				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
+			}
+			s.answer(t)
+			if s.objects[test.id] == nil {
+				t.Fatalf("it is not back: %s", test.reason)
+			}
+			if got, _ := s.settleTenant(t, wanted); got.State != delivery.Delivered {
+				t.Errorf("%s, want it delivered", said(got))
+			}
+			if now, err := s.rights(t.Context(), unit().Place); err != nil || now == rights {
+				t.Errorf("rights %q, %v, want others than before: works that were refused are to be written again", now, err)
+			}
+			if got, written := s.settleTenant(t, wanted); got.State != delivery.Delivered || written > 0 {
+				t.Errorf("%s with %d writes, want nothing to be written any more", said(got), written)
+			}
+		})
+	}
+}
+
+// TestLostOrNotYetReported checks that a report from before a work was applied is not
+// taken for a loss, and holds nothing up.
+func TestLostOrNotYetReported(t *testing.T) {
+	s := newSpoke(t)
+	s.settleTenant(t, tenant)
+	name := TenantWorkName("shop-prod")
+	s.pass(time.Minute)
+	work := s.work(t, name)
+	s.setApplied(t, name, time.Second)
+	applied := s.work(t, name).Status
+	applied.ResourceStatus = work.Status.ResourceStatus
+	findByID(work, workv1.ResourceIdentifier{Resource: "namespaces", Name: "shop-prod"}).Conditions[0].Status = metav1.ConditionFalse
+	s.setStatus(t, name, applied)
+	s.writes = nil
+	got, err := s.EnsureTenant(t.Context(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := delivery.Observation{State: delivery.Delivered, RetryAfter: feedbackDelay - time.Second}
+	if diff := cmp.Diff(want, delivery.Observation{State: got.State, RetryAfter: got.RetryAfter}); diff != "" || len(s.writes) > 0 {
+		t.Errorf("writes %v (-want +got):\n%s", s.writes, diff)
+	}
+	s.pass(feedbackDelay)
+	if got, err = s.EnsureTenant(t.Context(), tenant); err != nil || got.State != delivery.Applying || len(s.writes) != 1 {
+		t.Errorf("%s, %v, writes %v, want its agent to be asked once it is believed", said(got), err, s.writes)
+	}
+}
