@@ -340,7 +340,7 @@ func (t *Target) failed(key objectKey, verb string, err error) (*unstructured.Un
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || undecodable(err) {
 		refused := &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed,
-			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), said(key, err))}
+			Message: fmt.Sprintf("%s: the API server refuses it: %s", describe(key), delivery.WithRemedy(said(key, err)))}
 		if !undecodable(err) {
 			// What it refuses may depend on others: on a port that is taken, on an admission policy.
 			refused.RetryAfter = forbiddenRetry
