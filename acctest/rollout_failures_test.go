@@ -407,6 +407,7 @@ func TestPain09FailedUpdates(t *testing.T) {
 			if diff := cmp.Diff(map[string]string{}, e.plan(t)); diff != "" {
 				t.Errorf("the plan after the fix (-want +got):\n%s", diff)
 			}
+			w.goesBack(t, e, place, limits)
 		})
 	}
 }
@@ -421,6 +422,24 @@ func (w failing) goesOn(t *testing.T, e *workspace, place string) {
 	}
 	if diff := cmp.Diff(map[string]string{rollout: "update"}, e.plan(t)); diff != "" {
 		t.Errorf("the plan after the warning (-want +got):\n%s", diff)
+	}
+}
+
+// goesBack takes back an update that failed: what was complete before it is there again when the apply ends.
+func (w failing) goesBack(t *testing.T, e *workspace, place, limits string) {
+	t.Helper()
+	e.write(t, w.web(place, "broken/image-pull:1", limits))
+	if code, found := e.apply(t); code != 1 {
+		t.Fatalf("the apply ended with %d, want 1: %s", code, jsonOf(found))
+	}
+	e.write(t, w.web(place, "nginx:2", limits))
+	e.mustApply(t)
+	live := w.fleet.get(t, failingPlaces()[place], deployments, w.name+"-"+place, "web-"+place)
+	if updated := nested[int64](live, "status", "updatedReplicas"); imageOf(live) != "nginx:2" || updated != 1 {
+		t.Errorf("the apply that went back ended with image %s and %d pods of it", imageOf(live), updated)
+	}
+	if diff := cmp.Diff(map[string]string{}, e.plan(t)); diff != "" {
+		t.Errorf("the plan after going back (-want +got):\n%s", diff)
 	}
 }
 

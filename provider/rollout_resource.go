@@ -29,8 +29,8 @@ var (
 const (
 	// defaultRolloutTimeout bounds the wait for a rollout.
 	defaultRolloutTimeout = 20 * time.Minute
-	// privatePending is where a rollout that was let pass with a warning keeps
-	// the revision that was complete before it.
+	// privatePending is where a rollout that has not succeeded keeps the revision
+	// that was complete before it.
 	privatePending = "pending"
 )
 
@@ -58,8 +58,11 @@ func (r *rolloutResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 	resp.Schema = rolloutSchema(ctx)
 }
 
-// ModifyPlan keeps the endpoints unless another revision is rolled out: how long
-// it is waited for has no say in them.
+// ModifyPlan keeps the endpoints unless another revision is rolled out, or the last
+// rollout has not succeeded: how long it is waited for has no say in them. A revision
+// is known when engines plan again during the apply, and one that goes back to what was
+// complete equals the state then. Without endpoints that are unknown they would take
+// that for no change, and nobody would wait for it.
 func (r *rolloutResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() || req.State.Raw.IsNull() {
 		return
@@ -71,7 +74,8 @@ func (r *rolloutResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		return
 	}
 	endpoints := state.Endpoints
-	if !plan.Application.Equal(state.Application) || !plan.Revision.Equal(state.Revision) {
+	pending, _ := loadPending(ctx, req.Private)
+	if pending || !plan.Application.Equal(state.Application) || !plan.Revision.Equal(state.Revision) {
 		endpoints = types.MapUnknown(endpointsType())
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("endpoints"), endpoints)...)
@@ -91,12 +95,16 @@ func (r *rolloutResource) Create(ctx context.Context, req resource.CreateRequest
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	resp.Diagnostics.Append(storePending(ctx, resp.Private, failed, "")...)
+	if failed {
+		resp.Diagnostics.Append(storePending(ctx, resp.Private, "")...)
+	}
 }
 
 // Read lowers the revision of a rollout that was let pass with a warning while it
 // is not complete, so that the plan shows it. A rollout that was complete once
 // stays so: an application that is unhealthy later is no change of configuration.
+// One that carries another revision by now has to be waited for when it goes back,
+// though nobody could keep that a wait failed, as when the provider was killed.
 func (r *rolloutResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state rolloutModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -129,10 +137,13 @@ func (r *rolloutResource) Read(ctx context.Context, req resource.ReadRequest, re
 	}
 	switch {
 	case progress.Outcome == rollout.Healthy:
-		resp.Diagnostics.Append(storePending(ctx, resp.Private, false, "")...)
+		resp.Diagnostics.Append(clearPending(ctx, resp.Private)...)
 		state.Endpoints = endpointsOf(ctx, progress, &resp.Diagnostics)
 	case pending:
 		state.Revision = types.StringValue(before)
+	case progress.Outcome == rollout.Superseded || progress.Outcome == rollout.Gone:
+		resp.Diagnostics.Append(storePending(ctx, resp.Private, state.Revision.ValueString())...)
+		return
 	default:
 		return
 	}
@@ -140,11 +151,15 @@ func (r *rolloutResource) Read(ctx context.Context, req resource.ReadRequest, re
 }
 
 // Update waits for the rollout. A failed one leaves the prior state, so that the
-// next plan shows the change again.
+// next plan shows the change again. It is pending until the wait has ended well:
+// engines keep the private state of an error too.
 func (r *rolloutResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state rolloutModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if pending, _ := loadPending(ctx, req.Private); !pending {
+		resp.Diagnostics.Append(storePending(ctx, resp.Private, state.Revision.ValueString())...)
+	}
 	timeout := timeLimit(ctx, "wait for the rollout", plan.Timeouts.Update, defaultRolloutTimeout, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -154,7 +169,9 @@ func (r *rolloutResource) Update(ctx context.Context, req resource.UpdateRequest
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	resp.Diagnostics.Append(storePending(ctx, resp.Private, failed, state.Revision.ValueString())...)
+	if !failed {
+		resp.Diagnostics.Append(clearPending(ctx, resp.Private)...)
+	}
 }
 
 // Delete only forgets: what was rolled out belongs to the application.
@@ -198,11 +215,8 @@ func targetOf(m *rolloutModel) rollout.Target {
 	return rollout.Target{Namespace: namespace, Name: name, Revision: m.Revision.ValueString()}
 }
 
-// storePending keeps that a rollout was let pass, with what was complete before it.
-func storePending(ctx context.Context, private privateWriter, failed bool, before string) diag.Diagnostics {
-	if !failed {
-		return private.SetKey(ctx, privatePending, nil)
-	}
+// storePending keeps that a rollout has not succeeded, with what was complete before it.
+func storePending(ctx context.Context, private privateWriter, before string) diag.Diagnostics {
 	encoded, err := json.Marshal(before)
 	if err != nil {
 		return diag.Diagnostics{diag.NewErrorDiagnostic("Private state not writable", err.Error())}
@@ -210,7 +224,12 @@ func storePending(ctx context.Context, private privateWriter, failed bool, befor
 	return private.SetKey(ctx, privatePending, encoded)
 }
 
-// loadPending says whether a rollout was let pass, and what was complete before it.
+// clearPending forgets that a rollout had not succeeded.
+func clearPending(ctx context.Context, private privateWriter) diag.Diagnostics {
+	return private.SetKey(ctx, privatePending, nil)
+}
+
+// loadPending says whether a rollout has not succeeded, and what was complete before it.
 func loadPending(ctx context.Context, private privateStore) (pending bool, before string) {
 	encoded, diags := private.GetKey(ctx, privatePending)
 	if diags.HasError() || len(encoded) == 0 {
