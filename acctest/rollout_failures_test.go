@@ -296,7 +296,11 @@ func (w failing) isToldSoon(t *testing.T, found map[string]diagnostic) {
 			t.Errorf("application %s: the engine does not say when its rollout failed", name)
 		}
 		since, ok := stalledSince(&list.Items[i])
-		if took := failed.Sub(since); ok && took > toldWithin {
+		if !ok {
+			t.Errorf("application %s: its rollout failed, and it is not Stalled any more: %s", name, jsonOf(nested[[]any](&list.Items[i], "status", "conditions")))
+			continue
+		}
+		if took := failed.Sub(since); took > toldWithin {
 			t.Errorf("application %s: the error came %s after its condition Stalled, want at most %s", name, took, toldWithin)
 		}
 	}
