@@ -237,7 +237,7 @@ func (o applicationObject) leftByUs(ctx context.Context, existing, desired *unst
 	if hub.ReasonOf(err) == hub.NoDryRun {
 		return includes(existing.Object, again.Object)
 	}
-	return err == nil && sameButForManagers(dry, existing)
+	return err == nil && sayTheSame(dry, existing)
 }
 
 // withSecretsOf puts the digests of the Secrets of an application, and the revision that
@@ -264,13 +264,13 @@ func secretNames(list string) []string {
 	return slices.Sorted(maps.Keys(digests))
 }
 
-// sameButForManagers says whether two objects are the same but for who manages
-// their fields. A dry run keeps the resource version, so that says nothing.
-func sameButForManagers(a, b *unstructured.Unstructured) bool {
-	a, b = a.DeepCopy(), b.DeepCopy()
-	a.SetManagedFields(nil)
-	b.SetManagedFields(nil)
-	return equality.Semantic.DeepEqual(a.Object, b.Object)
+// sayTheSame says whether two objects are the same in what is configured. The status,
+// the finalizers and the version are the addon's and the hub's, and change while the
+// application is looked at.
+func sayTheSame(a, b *unstructured.Unstructured) bool {
+	return equality.Semantic.DeepEqual(a.Object["spec"], b.Object["spec"]) &&
+		equality.Semantic.DeepEqual(a.GetLabels(), b.GetLabels()) &&
+		equality.Semantic.DeepEqual(a.GetAnnotations(), b.GetAnnotations())
 }
 
 // foreign says that an application exists and how to take it over.

@@ -18,7 +18,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	fwtypes "github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -133,10 +132,7 @@ func (o platformObject) leftByUs(ctx context.Context, existing, desired *unstruc
 	if hub.ReasonOf(err) == hub.NoDryRun {
 		return includes(existing.Object, again.Object)
 	}
-	return err == nil &&
-		equality.Semantic.DeepEqual(dry.Object["spec"], existing.Object["spec"]) &&
-		equality.Semantic.DeepEqual(dry.GetLabels(), existing.GetLabels()) &&
-		equality.Semantic.DeepEqual(dry.GetAnnotations(), existing.GetAnnotations())
+	return err == nil && sayTheSame(dry, existing)
 }
 
 // includes says whether one value has all of another: what the hub adds to an object by

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/fleet"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
@@ -120,6 +121,36 @@ func (h *oneObject) forget(annotation string) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	annotate(h.live, annotation, "")
+}
+
+// change changes the object, as somebody else does.
+func (h *oneObject) change(with func(live *unstructured.Unstructured)) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	with(h.live)
+}
+
+// engine is an engine whose provider has that hub.
+func (h *oneObject) engine(t *testing.T) *engine {
+	t.Helper()
+	server := httptest.NewTLSServer(h)
+	t.Cleanup(server.Close)
+	e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), map[string]tftypes.Value{
+		"host": text(server.URL), "token": text("t"), "insecure": tftypes.NewValue(tftypes.Bool, true)})})
+	return e
+}
+
+// tryCreate is create for what may be refused.
+func (e *engine) tryCreate(typeName string, config map[string]tftypes.Value) *tfprotov6.ApplyResourceChangeResponse {
+	e.t.Helper()
+	plan := e.plan(typeName, config)
+	resp, err := e.server.ApplyResourceChange(e.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: typeName, PriorState: e.null(typeName), PlannedState: plan.PlannedState, Config: e.dynamic(e.schema.ResourceSchemas[typeName], config), PlannedPrivate: plan.PlannedPrivate,
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return resp
 }
 
 // create plans and creates a resource.
@@ -226,16 +257,53 @@ func TestPlatformObjectWithoutDryRun(t *testing.T) {
 	e.create(typeName, config)
 	other := maps.Clone(config)
 	other["permissions"] = text("view")
-	plan := e.plan(typeName, other)
-	resp, err := e.server.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
-		TypeName: typeName, PriorState: e.null(typeName), PlannedState: plan.PlannedState, Config: e.dynamic(e.schema.ResourceSchemas[typeName], other), PlannedPrivate: plan.PlannedPrivate,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := e.tryCreate(typeName, other)
 	checkPrefix(t, "one of the name that was not made here", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "Environment exists already: ")
 	if made.NewState == nil || held.created != 1 {
 		t.Errorf("created %d times, want once", held.created)
+	}
+}
+
+// TestApplicationOfKilledCreate creates an application again that a killed create has left.
+// What the addon writes while it is looked at makes it nobody else's; what others
+// configured does.
+func TestApplicationOfKilledCreate(t *testing.T) {
+	const exists = "Application exists already: "
+	config := configOf(attributes(t, map[string]string{"components": someWeb}))
+	for _, test := range []struct {
+		reason string
+		change func(live *unstructured.Unstructured)
+		want   string
+	}{
+		{"it is as it was left", func(*unstructured.Unstructured) {}, ""},
+		{"the addon writes its status", func(live *unstructured.Unstructured) {
+			live.Object["status"] = map[string]any{"status": "rendering"}
+		}, ""},
+		{"the addon holds it", func(live *unstructured.Unstructured) {
+			live.SetFinalizers([]string{"fairlead.dev/delivery"})
+			live.SetResourceVersion("7")
+		}, ""},
+		{"its spec is another", func(live *unstructured.Unstructured) {
+			live.Object["spec"] = map[string]any{"components": []any{map[string]any{"name": "web", "type": "worker"}}}
+		}, exists},
+		{"it has labels that the hub would change", func(live *unstructured.Unstructured) {
+			live.SetLabels(map[string]string{"team": "others"})
+		}, exists},
+		{"it has annotations that the hub would change", func(live *unstructured.Unstructured) { annotate(live, "team", "others") }, exists},
+		{"it has another owner", func(live *unstructured.Unstructured) { annotate(live, v1alpha1.AnnotationOwner, "others") }, exists},
+		{"another field manager wrote it", func(live *unstructured.Unstructured) {
+			entries := live.GetManagedFields()
+			entries[0].Manager = "argocd-controller"
+			live.SetManagedFields(entries)
+		}, exists},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			held := &oneObject{kind: metav1.APIResource{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application", Name: "applications", Namespaced: true}}
+			e := held.engine(t)
+			e.create(applicationType, config)
+			held.change(test.change)
+			checkPrefix(t, "error", summaries(e.tryCreate(applicationType, config).Diagnostics, tfprotov6.DiagnosticSeverityError), test.want)
+		})
 	}
 }
 
