@@ -154,6 +154,7 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 	r.readResources(&state, &before, salt)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
+	resp.Diagnostics.Append(keepGoing(ctx, resp.Private, live)...)
 	if importing {
 		resp.Diagnostics.Append(storeImported(ctx, resp.Private, true)...)
 		resp.Diagnostics.Append(r.seeEnvironments(ctx, client, live, salt, resp.Private)...)
@@ -175,6 +176,7 @@ func (r *applicationResource) readGone(ctx context.Context, object applicationOb
 	resp.Diagnostics.AddWarning("Application is gone", fmt.Sprintf(
 		"The hub has no Application %q any more, and still has Secrets of it. An apply makes the application anew, a destroy removes the Secrets.", object.id()))
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateGoing, nil)...)
 }
 
 // Update writes the application. An error leaves the prior state, so that the
@@ -235,6 +237,7 @@ func (r *applicationResource) save(ctx context.Context, plan *applicationModel, 
 	diags.Append(storeInstance(ctx, private, w.instance)...)
 	diags.Append(storeImported(ctx, private, false)...)
 	diags.Append(private.SetKey(ctx, privateSeen, nil)...)
+	diags.Append(private.SetKey(ctx, privateGoing, nil)...)
 }
 
 // Delete deletes the application and waits until nothing of it is left.
@@ -246,7 +249,10 @@ func (r *applicationResource) Delete(ctx context.Context, req resource.DeleteReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if checkProtection(&state, &resp.Diagnostics); resp.Diagnostics.HasError() {
+	if !isGoing(ctx, req.Private) {
+		checkProtection(&state, &resp.Diagnostics)
+	}
+	if resp.Diagnostics.HasError() {
 		return
 	}
 	object := r.object(client, &state)

@@ -22,9 +22,7 @@ import (
 // alone, and the first plan after an import, are empty.
 func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
-		var state applicationModel
-		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-		checkProtection(&state, &resp.Diagnostics)
+		planDestroy(ctx, req, &resp.Diagnostics)
 		return
 	}
 	var plan, config applicationModel
@@ -50,7 +48,9 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 		if !plan.Namespace.Equal(state.Namespace) {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
-		r.checkPlace(&config, &plan, state, changed, &resp.Diagnostics)
+		if !isGoing(ctx, req.Private) {
+			r.checkPlace(&config, &plan, state, changed, &resp.Diagnostics)
+		}
 	}
 	if changed {
 		warnOfForeignTypes(&resp.Diagnostics, r.foreignToHub(ctx, &plan, spec.foreign))
@@ -63,10 +63,21 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
 	checkDropped(&config, &plan, state, wasImported(ctx, req.Private), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+	planAnew(ctx, req, resp)
 	// A replacement is planned a second time, as what is created in place of the first.
 	if plan.Revision.IsUnknown() && len(resp.RequiresReplace) == 0 {
 		force := takesOver(&plan) || (state != nil && wasImported(ctx, req.Private))
 		r.tryOnHub(ctx, trial{plan: &plan, spec: spec, creates: state == nil, force: force}, &resp.Diagnostics)
+	}
+}
+
+// planDestroy refuses to destroy a protected application, unless it is being deleted
+// already: nobody keeps it any more.
+func planDestroy(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
+	var state applicationModel
+	diags.Append(req.State.Get(ctx, &state)...)
+	if !isGoing(ctx, req.Private) {
+		checkProtection(&state, diags)
 	}
 }
 

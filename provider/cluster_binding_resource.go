@@ -103,6 +103,7 @@ func (r *clusterBindingResource) ModifyPlan(ctx context.Context, req resource.Mo
 	var name types.String
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
+	planAnew(ctx, req, resp)
 }
 
 // Create writes the binding. It does not wait for the addon.

@@ -171,6 +171,7 @@ func (r *definitionResource) ModifyPlan(ctx context.Context, req resource.Modify
 	plan.ID = plan.plannedID()
 	plan.Ref = plan.ref(ctx)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+	planAnew(ctx, req, resp)
 	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || !plan.known() {
 		return
 	}

@@ -123,6 +123,7 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after, defaults, constraints))...)
+	planAnew(ctx, req, resp)
 }
 
 // replacesName says whether the plan makes an object of another name.
@@ -150,8 +151,12 @@ func (r *environmentResource) warnOfDestroy(ctx context.Context, req resource.Mo
 	}
 }
 
-// refuseProtected fails the plan of a destroy while deletion.protection is set.
+// refuseProtected fails the plan of a destroy while deletion.protection is set. Nobody
+// keeps an environment that is being deleted already.
 func refuseProtected(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
+	if isGoing(ctx, req.Private) {
+		return
+	}
 	var deletion types.Object
 	diags.Append(req.State.GetAttribute(ctx, path.Root("deletion"), &deletion)...)
 	if diags.HasError() || deletion.IsNull() {
@@ -312,7 +317,7 @@ func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteReq
 	if client == nil {
 		return
 	}
-	if orZero(state.Deletion).Protection.ValueBool() {
+	if orZero(state.Deletion).Protection.ValueBool() && !isGoing(ctx, req.Private) {
 		resp.Diagnostics.AddError("Environment is protected", protectedDetail(state.Name.ValueString()))
 		return
 	}

@@ -69,6 +69,7 @@ func (r *managedClusterResource) ModifyPlan(ctx context.Context, req resource.Mo
 	if !req.Plan.Raw.IsNull() {
 		resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
+		planAnew(ctx, req, resp)
 	}
 	if req.State.Raw.IsNull() || (!req.Plan.Raw.IsNull() && !replacesName(ctx, req, &resp.Diagnostics)) {
 		return

@@ -367,13 +367,15 @@ func (o platformObject) keepWritten(ctx context.Context, private privateWriter, 
 	diags := storeUID(ctx, private, live.GetUID())
 	diags.Append(storeInstance(ctx, private, o.instance)...)
 	diags.Append(storeImported(ctx, private, false)...)
+	diags.Append(private.SetKey(ctx, privateGoing, nil)...)
 	return diags
 }
 
 // keepRead keeps what tells the object that was read from any other, and whether that
-// was an import. The instance that wrote it is kept where none was kept before.
+// was an import and it is being deleted. The instance that wrote it is kept where none was kept before.
 func keepRead(ctx context.Context, before privateStore, private privateWriter, live *unstructured.Unstructured, importing bool) diag.Diagnostics {
 	diags := storeUID(ctx, private, live.GetUID())
+	diags.Append(keepGoing(ctx, private, live)...)
 	if loadInstance(ctx, before) == "" {
 		diags.Append(storeInstance(ctx, private, live.GetAnnotations()[annotationInstance])...)
 	}

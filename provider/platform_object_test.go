@@ -194,19 +194,20 @@ func (e *engine) null(typeName string) *tfprotov6.DynamicValue {
 	return &encoded
 }
 
-// TestReplacedByItself replaces each object before its old instance is destroyed
-// (create_before_destroy): both are one object of the hub, and it must stay.
-func TestReplacedByItself(t *testing.T) {
-	schema := schemaOf(t)
+// platformConfig is a kind of a platform's resources, and how one may be configured.
+type platformConfig struct {
+	kind   metav1.APIResource
+	config map[string]tftypes.Value
+}
+
+// platformConfigs are those of a platform, by the type of the resource.
+func platformConfigs() map[string]platformConfig {
 	clusters := tftypes.Set{ElementType: tftypes.String}
 	no := tftypes.NewValue(tftypes.Bool, false)
 	kindOf := func(resource platformObject, plural string, namespaced bool) metav1.APIResource {
 		return metav1.APIResource{Group: resource.gvk.Group, Version: resource.gvk.Version, Kind: resource.gvk.Kind, Name: plural, Namespaced: namespaced}
 	}
-	tests := map[string]struct {
-		kind   metav1.APIResource
-		config map[string]tftypes.Value
-	}{
+	return map[string]platformConfig{
 		"fairlead_environment": {kindOf((&environmentResource{}).object(nil), "environments", false), map[string]tftypes.Value{"name": text("prod")}},
 		"fairlead_cluster_binding": {kindOf((&clusterBindingResource{}).object(nil), "clusterbindings", false), map[string]tftypes.Value{
 			"name": text("prod"), "environment": text("prod"), "clusters": tftypes.NewValue(clusters, []tftypes.Value{text("eu-1")})}},
@@ -214,14 +215,15 @@ func TestReplacedByItself(t *testing.T) {
 			"kind": text("trait"), "name": text("own"), "template": text("parameter: {}\npatch: {}"), "wait": no}},
 		"fairlead_managed_cluster": {kindOf(platformObject{gvk: fleet.Kind()}, "managedclusters", false), map[string]tftypes.Value{"name": text("eu-1")}},
 	}
-	for typeName, test := range tests {
+}
+
+// TestReplacedByItself replaces each object before its old instance is destroyed
+// (create_before_destroy): both are one object of the hub, and it must stay.
+func TestReplacedByItself(t *testing.T) {
+	for typeName, test := range platformConfigs() {
 		t.Run(typeName, func(t *testing.T) {
 			held := &oneObject{kind: test.kind}
-			server := httptest.NewTLSServer(held)
-			defer server.Close()
-			e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schema, map[string]tftypes.Value{
-				"host": text(server.URL), "token": text("t"), "insecure": tftypes.NewValue(tftypes.Bool, true)})})
-
+			e := held.engine(t)
 			first := e.create(typeName, test.config)
 			second := e.create(typeName, test.config)
 			e.destroy(typeName, first)

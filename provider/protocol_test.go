@@ -102,6 +102,16 @@ func (e *engine) read(typeName string, state map[string]tftypes.Value) *tfprotov
 // proposal, as an engine makes it.
 func (e *engine) plan(typeName string, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
 	e.t.Helper()
+	resp, err := e.server.PlanResourceChange(context.WithoutCancel(e.t.Context()), e.creation(typeName, config))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return resp
+}
+
+// creation asks for the plan of a creation.
+func (e *engine) creation(typeName string, config map[string]tftypes.Value) *tfprotov6.PlanResourceChangeRequest {
+	e.t.Helper()
 	schema := e.schema.ResourceSchemas[typeName]
 	null := tftypes.NewValue(schema.ValueType(), nil)
 	prior, err := tfprotov6.NewDynamicValue(schema.ValueType(), null)
@@ -117,16 +127,12 @@ func (e *engine) plan(typeName string, config map[string]tftypes.Value) *tfproto
 			proposed[attribute.Name] = tftypes.NewValue(attribute.ValueType(), tftypes.UnknownValue)
 		}
 	}
-	resp, err := e.server.PlanResourceChange(context.WithoutCancel(e.t.Context()), &tfprotov6.PlanResourceChangeRequest{
+	return &tfprotov6.PlanResourceChangeRequest{
 		TypeName:         typeName,
 		PriorState:       &prior,
 		ProposedNewState: e.dynamic(schema, proposed),
 		Config:           e.dynamic(schema, config),
-	})
-	if err != nil {
-		e.t.Fatal(err)
 	}
-	return resp
 }
 
 // identityOf decodes the name of an identity, empty if there is none.

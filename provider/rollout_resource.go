@@ -136,12 +136,15 @@ func (r *rolloutResource) Read(ctx context.Context, req resource.ReadRequest, re
 		return
 	}
 	switch {
+	case progress.Outcome == rollout.Gone: // being deleted: what is made anew is waited for
+		resp.State.RemoveResource(ctx)
+		return
 	case progress.Outcome == rollout.Healthy:
 		resp.Diagnostics.Append(clearPending(ctx, resp.Private)...)
 		state.Endpoints = endpointsOf(ctx, progress, &resp.Diagnostics)
 	case pending:
 		state.Revision = types.StringValue(before)
-	case progress.Outcome == rollout.Superseded || progress.Outcome == rollout.Gone:
+	case progress.Outcome == rollout.Superseded:
 		resp.Diagnostics.Append(storePending(ctx, resp.Private, state.Revision.ValueString())...)
 		return
 	default:

@@ -140,9 +140,6 @@ func TestRolloutThatGoesBack(t *testing.T) {
 		{"it is unhealthy later", func(h *rolloutHistory) { h.reads(stalledAt("a")) }, false},
 		{"a killed provider left another revision", func(h *rolloutHistory) { h.reads(stalledAt("b")) }, true},
 		{"another revision is healthy, and goes", func(h *rolloutHistory) { h.reads(healthyAt("b")) }, true},
-		{"it is being deleted, and made anew", func(h *rolloutHistory) {
-			h.reads(rolledOutApplication(`,"deletionTimestamp":"2026-03-04T05:06:07Z"`, "a", "running", "Ready"))
-		}, true},
 		{"an update failed, and nothing is read", fails, true},
 		{"an update failed, and the old one does not come up", func(h *rolloutHistory) { fails(h); h.reads(stalledAt("a")) }, true},
 		{"an update failed, and somebody went back", func(h *rolloutHistory) { fails(h); h.reads(healthyAt("a")) }, false},

@@ -54,12 +54,17 @@ func (s *server) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanReso
 
 // changesNothing says that ModifyPlan would change nothing of an application's proposed
 // state. Whatever that would look at beside the proposal is left to it: Secrets, a
-// namespace that the provider block gives, and a state that an apply has yet to complete.
+// namespace that the provider block gives, a state that an apply has yet to complete, and
+// an application that is being deleted.
 func (s *server) changesNothing(req *tfprotov6.PlanResourceChangeRequest) bool {
 	if req.TypeName != "fairlead_application" || req.PriorState == nil || req.ProposedNewState == nil || req.Config == nil {
 		return false
 	}
 	if req.ClientCapabilities != nil && req.ClientCapabilities.DeferralAllowed {
+		return false
+	}
+	// A key of the private state, whose values are encoded so that they have no quotes.
+	if bytes.Contains(req.PriorPrivate, []byte(`"`+privateGoing+`"`)) {
 		return false
 	}
 	prior := req.PriorState.MsgPack

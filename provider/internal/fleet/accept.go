@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	clusterv1 "open-cluster-management.io/api/cluster/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
 
@@ -109,8 +110,15 @@ func taintObject(taint clusterv1.Taint) map[string]any {
 }
 
 // Accept writes the ManagedCluster. A conflict over the taints is none, since the
-// list holds what everybody has set.
+// list holds what everybody has set. One that is being detached is not written.
 func Accept(ctx context.Context, client *hub.Client, desired *unstructured.Unstructured, adopt bool) (*unstructured.Unstructured, error) {
+	before, err := client.Get(ctx, Kind(), types.NamespacedName{Name: desired.GetName()})
+	if err == nil {
+		err = hub.Going(before)
+	}
+	if err != nil && !hub.IsNotFound(err) {
+		return nil, err
+	}
 	live, err := client.Apply(ctx, desired, hub.ApplyOptions{Force: adopt, TakeFromPeople: true})
 	if !hub.ConflictsOnly(err, "spec.taints") {
 		return live, err

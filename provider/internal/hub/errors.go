@@ -49,7 +49,7 @@ const (
 	Outdated Reason = "Outdated"
 	// Exhausted: a quota of the namespace is used up.
 	Exhausted Reason = "Exhausted"
-	// Terminating: the namespace is being deleted.
+	// Terminating: the namespace, or the object itself, is being deleted.
 	Terminating Reason = "Terminating"
 	// NoDryRun: a webhook cannot tell without a write what it would say.
 	NoDryRun Reason = "NoDryRun"

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,6 +52,25 @@ func (c *Client) ApplyExactly(ctx context.Context, obj *unstructured.Unstructure
 	return applied, nil
 }
 
+// Going refuses a write of an object that is being deleted: it would go with the object.
+func Going(live *unstructured.Unstructured) error {
+	since := live.GetDeletionTimestamp()
+	if since == nil {
+		return nil
+	}
+	return &Error{
+		Reason:  Terminating,
+		Summary: live.GetKind() + " is being deleted",
+		Detail: fmt.Sprintf("%s %q is being deleted since %s, and was left as it is. Plan and apply again: then it is made anew when it is gone.",
+			live.GetKind(), NameOf(live), since.UTC().Format(time.RFC3339)),
+	}
+}
+
+// NameOf names an object, with its namespace if it has one.
+func NameOf(object *unstructured.Unstructured) string {
+	return strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/")
+}
+
 // takeOver moves the ownership of spec fields to us, and says whether anybody
 // else keeps some.
 func (c *Client) takeOver(ctx context.Context, obj *unstructured.Unstructured, opts ApplyOptions) (bool, error) {
@@ -59,6 +80,9 @@ func (c *Client) takeOver(ctx context.Context, obj *unstructured.Unstructured, o
 		live, err := c.Get(ctx, gvk, key)
 		if IsNotFound(err) {
 			return false, nil
+		}
+		if err == nil {
+			err = Going(live)
 		}
 		if err != nil {
 			return false, err
