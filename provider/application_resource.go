@@ -131,6 +131,7 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 	object := r.object(client, &state)
 	live, err := client.Get(ctx, rollout.Kind(), object.key())
 	if hub.IsNotFound(err) {
+		appendDropped(&resp.Diagnostics, err, client.Host())
 		r.readGone(ctx, object, &state, resp)
 		return
 	}

@@ -41,6 +41,18 @@ func appendKept(diags *diag.Diagnostics, err error) {
 	diags.AddWarning(failure.Summary, failure.Detail+"\n\nThe state is kept as it is; the plan does not show what changed on the hub.")
 }
 
+// appendDropped warns, if that is why an object does not exist, that the hub does not serve
+// its kind: the address may be that of another cluster, and the next apply makes anew what
+// the state does not have any more. The summary is constant as in appendKept.
+func appendDropped(diags *diag.Diagnostics, err error, host string) {
+	var failure *hub.Error
+	if !errors.As(err, &failure) || failure.Reason != hub.KindMissing {
+		return
+	}
+	diags.AddWarning(failure.Summary, failure.Detail+"\n\nWhat is of a kind that does not exist on the hub does not exist either, so it is dropped from the state. "+
+		"Check that "+host+" is the right hub before you apply: what is dropped is planned to be made anew there.")
+}
+
 // appendConfigError adds a mistake in the provider block at its attribute.
 func appendConfigError(diags *diag.Diagnostics, err error) {
 	var config *hub.ConfigError

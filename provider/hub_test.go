@@ -164,6 +164,50 @@ func refusingHub(t *testing.T, code int, reason string) string {
 	return server.URL
 }
 
+// emptyHub answers the question for the version so, and any other with the 404 of a path
+// that there is not.
+func emptyHub(t *testing.T, code int, version string) string {
+	t.Helper()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/version" {
+			http.NotFound(w, r)
+			return
+		}
+		w.WriteHeader(code)
+		_, _ = fmt.Fprint(w, version)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// TestReadOfKindsThatAreMissing checks for each resource that its state is dropped with a
+// warning that names the hub, where a Kubernetes API server does not serve its kind: the
+// addon was removed, or the address is that of another cluster.
+func TestReadOfKindsThatAreMissing(t *testing.T) {
+	host := emptyHub(t, http.StatusOK, `{"gitVersion":"v1.36.0"}`)
+	for typeName, state := range states() {
+		if typeName == "fairlead_addon" {
+			continue // it has no kind of its own
+		}
+		t.Run(typeName, func(t *testing.T) {
+			e, _ := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), map[string]tftypes.Value{
+				"host": text(host), "token": text("t"), "insecure": tftypes.NewValue(tftypes.Bool, true)})})
+			resp := e.read(typeName, state)
+			checkPrefix(t, "error", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+			warnings := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning)
+			checkPrefix(t, "warning", warnings, "Kind not installed on the hub: ")
+			for _, part := range []string{"dropped from the state", host, "fairlead_addon"} {
+				if !strings.Contains(warnings, part) {
+					t.Errorf("the warning lacks %q: %s", part, warnings)
+				}
+			}
+			if e.decodeValue(typeName, resp.NewState) != nil {
+				t.Error("the state stays, though the hub does not serve the kind")
+			}
+		})
+	}
+}
+
 // states are states of each resource, as an apply left them.
 func states() map[string]map[string]tftypes.Value {
 	components := tftypes.NewValue(tftypes.Object{AttributeTypes: map[string]tftypes.Type{"web": tftypes.String}}, map[string]tftypes.Value{"web": text("x")})
@@ -189,6 +233,8 @@ func TestReadOfAHubThatIsAway(t *testing.T) {
 		{"the credential is not known", refusingHub(t, http.StatusUnauthorized, "Unauthorized"), "Hub refused the credential: "},
 		{"the credential may not read", refusingHub(t, http.StatusForbidden, "Forbidden"), "Not allowed on the hub: "},
 		{"the hub is overloaded", refusingHub(t, http.StatusServiceUnavailable, "ServiceUnavailable"), "Hub unreachable: "},
+		{"a load balancer without a backend", emptyHub(t, http.StatusNotFound, "default backend - 404"), "Hub unreachable: "},
+		{"a page for each path that there is not", emptyHub(t, http.StatusOK, "<html>not here</html>"), "Hub unreachable: "},
 	}
 	block, _ := schema.Provider.ValueType().(tftypes.Object)
 	planType, _ := block.AttributeTypes["plan"].(tftypes.Object)

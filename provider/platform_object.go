@@ -306,6 +306,7 @@ func readObject(ctx context.Context, configured *Hub, of func(*hub.Client) platf
 	case err == nil:
 		return live, true
 	case hub.IsNotFound(err):
+		appendDropped(diags, err, client.Host())
 		return nil, true
 	case hub.IsAway(err) && !importing:
 		appendKept(diags, err)

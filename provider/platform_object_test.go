@@ -45,13 +45,15 @@ func (h *oneObject) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.mutex.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	switch {
+	case r.URL.Path == "/version": // the kinds that it lacks are missing, as from an API server
+		answerWith(w, map[string]string{"gitVersion": "v1.36.0"})
 	case r.URL.Path == path.Join("/apis", h.kind.Group, h.kind.Version):
 		answerWith(w, &metav1.APIResourceList{GroupVersion: h.kind.Group + "/" + h.kind.Version, APIResources: []metav1.APIResource{h.kind}})
 	case r.Method == http.MethodPatch:
 		h.apply(w, r)
 	case h.live == nil || !strings.Contains(r.URL.Path, "/"+h.kind.Name+"/"):
 		w.WriteHeader(http.StatusNotFound)
-		answerWith(w, &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
+		answerWith(w, &metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
 			Details: &metav1.StatusDetails{Name: path.Base(r.URL.Path), Kind: h.kind.Name}})
 	case r.Method == http.MethodDelete:
 		h.remove(w, r)

@@ -119,6 +119,7 @@ func (r *rolloutResource) Read(ctx context.Context, req resource.ReadRequest, re
 	target := targetOf(&state)
 	object, err := client.Get(ctx, rollout.Kind(), k8stypes.NamespacedName{Namespace: target.Namespace, Name: target.Name})
 	if hub.IsNotFound(err) {
+		appendDropped(&resp.Diagnostics, err, client.Host())
 		resp.State.RemoveResource(ctx)
 		return
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -38,6 +40,7 @@ type Client struct {
 	dynamic    dynamic.Interface
 	discovery  discovery.DiscoveryInterfaceWithContext
 	kinds      *kinds
+	identity   *identity
 	silence    silence
 	patience   time.Duration
 	origin     string
@@ -74,6 +77,7 @@ func New(cfg Config) (*Client, error) {
 		dynamic:    objects,
 		discovery:  kindsClient,
 		kinds:      newKinds(kindsClient),
+		identity:   newIdentity(),
 		patience:   patience,
 		origin:     originOf(cfg.Settings),
 		credential: credentialName(cfg.Settings),
@@ -243,14 +247,22 @@ func (c *Client) objects(ctx context.Context, gvk schema.GroupVersionKind, names
 }
 
 // failed explains err and forgets how the kind is served if it is not any more. That
-// the caller's time is over says nothing of the hub.
+// the caller's time is over says nothing of the hub, and neither does a 404 of something
+// else that answers at its address.
 func (c *Client) failed(ctx context.Context, err error, what attempt) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return stopped(ctx, what)
 	}
 	explained := c.explain(err, what)
-	if IsNoMatch(explained) {
-		c.kinds.forget(what.kind)
+	if !IsNoMatch(explained) {
+		return explained
+	}
+	c.kinds.forget(what.kind)
+	if !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+		return explained
+	}
+	if impostor := c.impostor(ctx, what); impostor != nil {
+		return impostor
 	}
 	return explained
 }

@@ -193,7 +193,7 @@ func TestErrorTexts(t *testing.T) {
 		{"an unknown token", http.StatusUnauthorized, statusBody("401", "Unauthorized", "Unauthorized"), certificate, Unauthorized},
 		{"a role is missing", http.StatusForbidden, statusBody("403", "Forbidden", `configmaps "b" is forbidden: User \"jane\" cannot get`), certificate, Forbidden},
 		{"an overloaded server", http.StatusServiceUnavailable, statusBody("503", "ServiceUnavailable", "etcd has no leader"), certificate, Unreachable},
-		{"something that is no API server", http.StatusNotFound, "<html>not here</html>", certificate, KindMissing},
+		{"something that is no API server", http.StatusNotFound, "<html>not here</html>", certificate, Unreachable},
 		{"an authority that is not trusted", http.StatusOK, "", foreign, Untrusted},
 	}
 	var texts []string

@@ -320,6 +320,9 @@ func makerOf(namespace string) string {
 // unexpectedAnswer says whether the answer did not come from a handler of objects:
 // that is how the API server answers for a path that it does not serve.
 func unexpectedAnswer(status metav1.Status) bool {
+	if status.Details == nil {
+		return false
+	}
 	for _, cause := range status.Details.Causes {
 		if cause.Type == metav1.CauseTypeUnexpectedServerResponse {
 			return true
