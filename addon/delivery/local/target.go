@@ -360,11 +360,14 @@ func said(key objectKey, err error) string {
 	var fields []string
 	if errors.As(err, &status) && status.Status().Details != nil {
 		for _, cause := range status.Status().Details.Causes {
+			if cause.Field == "" { // what a policy says has none
+				continue
+			}
 			fields = append(fields, fmt.Sprintf("%s (%s)", cause.Field, cause.Type))
 		}
 	}
 	if len(fields) == 0 {
-		return "its answer is not shown, since it may hold values of the Secret: check type, data and stringData, and whether the Secret is immutable"
+		return refusal.OfSecretHidden
 	}
 	return delivery.Bounded(errors.New(strings.Join(fields, ", ")))
 }

@@ -295,7 +295,7 @@ func (t *Target) forbidden(key objectKey, verb string, err error) *delivery.Obse
 // lacksRight is forbidden with what is to be done about it.
 func (t *Target) lacksRight(key objectKey, verb string, err error, remedy string) *delivery.Observation {
 	message := fmt.Sprintf("%s: account %s/%s may not %s it: %s; %s",
-		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, delivery.Bounded(errors.New(refusal.WithoutValues(err.Error()))), remedy)
+		describe(key), key.key.Namespace, v1alpha1.DeployerAccount, verb, deniedText(key, err), remedy)
 	t.mu.Lock()
 	last, ok := t.tenants[delivery.TenantKey{Cluster: v1alpha1.LocalCluster, Namespace: key.key.Namespace}]
 	t.mu.Unlock()
@@ -303,6 +303,19 @@ func (t *Target) lacksRight(key objectKey, verb string, err error, remedy string
 		return &delivery.Observation{State: delivery.Waiting, RetryAfter: rightsRetry, Message: message}
 	}
 	return &delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, RetryAfter: forbiddenRetry, Message: message}
+}
+
+// deniedText is what the API server says of what is not allowed. Policies and webhooks answer so too and may quote
+// a Secret: of one only what holds no values is told.
+func deniedText(key objectKey, err error) string {
+	if !isSecret(key) {
+		return delivery.Bounded(errors.New(refusal.WithoutValues(err.Error())))
+	}
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && refusal.OfSecret(status.Status().Message) != refusal.OfSecretHidden {
+		return delivery.Bounded(errors.New(status.Status().Message))
+	}
+	return said(key, err)
 }
 
 // IdleTenants lists the tenants of a hub namespace that hold no delivered object.

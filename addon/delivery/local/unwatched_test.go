@@ -27,6 +27,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -558,6 +559,30 @@ func TestReferenced(t *testing.T) {
 		got, problem, err := h.Referenced(t.Context(), "shop", reference, nil)
 		if err != nil || problem != "" || got["data"].(object)["a"] != "b" {
 			t.Errorf("%+v: %v, %q, %v", reference, got, problem, err)
+		}
+	}
+}
+
+// TestForbiddenSecret checks that of a Secret that may not be written only a lack of rights is told in the API server's words.
+func TestForbiddenSecret(t *testing.T) {
+	const rights = `User "system:serviceaccount:shop:fairlead-deployer" cannot patch resource "secrets" in API group "" in the namespace "shop"`
+	policy := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "token", errors.New("ValidatingAdmissionPolicy 'p' denied request: S3CR3T"))
+	policy.ErrStatus.Details.Causes = []metav1.StatusCause{{Message: "S3CR3T"}}
+	field := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "token", errors.New("S3CR3T"))
+	field.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueInvalid, Field: "data.password", Message: "S3CR3T"}}
+	for reason, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a right is missing":     {apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "token", errors.New(rights)), rights},
+		"a policy quotes it":     {policy, refusal.OfSecretHidden},
+		"a policy names a field": {field, "data.password (FieldValueInvalid)"},
+	} {
+		h := newTenantHub(t)
+		h.tenant.PrependReactor("patch", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, test.err })
+		got := h.deliver(t, unitWith(named(secretKind(), "token", nil)))
+		if got.Reason != delivery.ReasonForbidden || strings.Contains(got.Message, "S3CR3T") || !strings.Contains(got.Message, test.want) {
+			t.Errorf("%s: %s %s", reason, got.Reason, got.Message)
 		}
 	}
 }

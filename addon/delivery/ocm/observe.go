@@ -56,7 +56,7 @@ func notApplied(work *workv1.ManifestWork, remedy remedy) delivery.Observation {
 			continue
 		}
 		message := fmt.Sprintf("%s %s: the cluster cannot apply it: %s", bounded(manifest.ResourceMeta.Kind),
-			bounded(manifest.ResourceMeta.Namespace+"/"+manifest.ResourceMeta.Name), bounded(refusal.WithoutValues(applied.Message)))
+			bounded(manifest.ResourceMeta.Namespace+"/"+manifest.ResourceMeta.Name), bounded(unquoted(manifest.ResourceMeta, applied.Message)))
 		if strings.Contains(applied.Message, lacksRight) {
 			namespace := bounded(work.Labels[LabelTargetNamespace])
 			return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, Message: fmt.Sprintf(
@@ -65,6 +65,14 @@ func notApplied(work *workv1.ManifestWork, remedy remedy) delivery.Observation {
 		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, Message: delivery.WithRemedy(message)}
 	}
 	return delivery.Observation{State: delivery.Applying, Message: "the cluster could not apply it yet"}
+}
+
+// unquoted is what a cluster says of an object that it cannot apply, without values: of a Secret only what holds none.
+func unquoted(object workv1.ManifestResourceMeta, message string) string {
+	if object.Group == "" && object.Kind == "Secret" {
+		return refusal.OfSecret(message)
+	}
+	return refusal.WithoutValues(message)
 }
 
 // lacksRight is what an agent says of an object that the account of its work may not apply.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/health"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -533,5 +534,28 @@ func TestRepairOfDrift(t *testing.T) {
 				t.Errorf("%s: writes %v and retry after %s, want %d and %s, since %s", said(got), h.writes, got.RetryAfter, test.writes, test.retry, test.reason)
 			}
 		})
+	}
+}
+
+// TestUnquoted checks that what a cluster says of a Secret is told without what may hold values of it.
+func TestUnquoted(t *testing.T) {
+	const quoting = `Failed to apply manifest: admission webhook "w" denied the request: C4N4RY`
+	for _, test := range []struct {
+		reason, group, kind, message, want string
+	}{
+		{"a webhook quotes a Secret", "", "Secret", quoting, refusal.OfSecretHidden},
+		{"a right is missing", "", "Secret", "not allowed to apply the resource  secrets, shop db", "not allowed to apply the resource  secrets, shop db"},
+		{"another kind of that name", "example.com", "Secret", quoting, quoting},
+		{"another kind", "", "ConfigMap", quoting, quoting},
+	} {
+		manifest := workv1.ManifestCondition{
+			ResourceMeta: workv1.ManifestResourceMeta{Group: test.group, Kind: test.kind, Namespace: "shop", Name: "db"},
+			Conditions:   []metav1.Condition{{Type: workv1.ManifestApplied, Status: metav1.ConditionFalse, Message: test.message}},
+		}
+		work := &workv1.ManifestWork{}
+		work.Status.ResourceStatus.Manifests = []workv1.ManifestCondition{manifest}
+		if got := notApplied(work, byPermissions).Message; !strings.Contains(got, "cannot apply it: "+test.want) {
+			t.Errorf("%s: %s", test.reason, got)
+		}
 	}
 }
