@@ -50,7 +50,9 @@ const (
 	lastGather  = 5 * time.Second
 	// startPace is how much longer it is not told of an application that it is under way for
 	// each other one that is: what runs the workloads takes as much longer.
-	startPace = 20 * time.Millisecond
+	startPace = 40 * time.Millisecond
+	// startGather is the most that a start is not told.
+	startGather = 40 * time.Second
 	// fleetGather is the most of applications in very many places: they take minutes,
 	// and a write tells of more of them.
 	fleetGather = 20 * time.Second
@@ -165,17 +167,17 @@ func (w *statusWriter) untilStarted(app *v1beta1.Application) time.Duration {
 		w.forgetStarts(began.at)
 		w.starts[app.UID] = began
 	}
-	gather := min(firstGather+time.Duration(len(w.starts)-1)*startPace, fleetGather)
+	gather := min(firstGather+time.Duration(len(w.starts)-1)*startPace, startGather)
 	return gather - w.clock.Since(began.at)
 }
 
 // forgetStarts drops, now and then, those of applications that went before they were told of.
 func (w *statusWriter) forgetStarts(now time.Time) {
-	if now.Sub(w.swept) < fleetGather {
+	if now.Sub(w.swept) < startGather {
 		return
 	}
 	w.swept = now
-	maps.DeleteFunc(w.starts, func(_ types.UID, s start) bool { return now.Sub(s.at) > 2*fleetGather })
+	maps.DeleteFunc(w.starts, func(_ types.UID, s start) bool { return now.Sub(s.at) > 2*startGather })
 }
 
 func (w *statusWriter) repeats(app *v1beta1.Application, wanted v1beta1.ApplicationStatus) bool {

@@ -189,8 +189,8 @@ func TestStartsAmongManyAreToldLater(t *testing.T) {
 		want   time.Duration
 	}{
 		{"it is alone", 0, firstGather},
-		{"what runs the workloads has as much more to do", 50, 2 * firstGather},
-		{"somebody waits for each of any number", 10000, fleetGather},
+		{"what runs the workloads has as much more to do", 50, 3 * firstGather},
+		{"somebody waits for each of any number", 10000, startGather},
 	} {
 		w := &statusWriter{clock: clocktesting.NewFakePassiveClock(time.Now()), starts: map[types.UID]start{}}
 		for i := range test.others {
@@ -211,7 +211,7 @@ func TestStartsOfGoneApplications(t *testing.T) {
 	for i := range 400 {
 		w.starts[types.UID(strconv.Itoa(i))] = start{at: clock.Now()}
 	}
-	clock.SetTime(clock.Now().Add(3 * fleetGather))
+	clock.SetTime(clock.Now().Add(3 * startGather))
 	app := &v1beta1.Application{ObjectMeta: metav1.ObjectMeta{UID: "u", Generation: 1}}
 	if got := w.early(app, v1beta1.ApplicationStatus{Phase: v1beta1.PhaseRunningWorkflow, ObservedGeneration: 1}, false); got != firstGather {
 		t.Errorf("told after %s, want %s", got, firstGather)

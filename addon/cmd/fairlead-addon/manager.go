@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -26,7 +27,10 @@ const (
 	// to be small rather than a little faster. A limit near to what is in use would
 	// take half of the processor for collections.
 	memoryLimit = 256 << 20
-	gcPercent   = 50
+	gcPercent   = 40
+	// returnEvery is how often memory that nothing uses is given back: a collection of
+	// what is in use takes some hundredths of a second of one core.
+	returnEvery = 30 * time.Second
 	// patience is how long a reconcile waits for foreign CUE before it lets others
 	// have its turn: longer than all but a few evaluations take.
 	patience = 300 * time.Millisecond
@@ -94,6 +98,7 @@ func runManager(command *cobra.Command, flags managerFlags) error {
 	if err != nil {
 		return err
 	}
+	go returnMemory(command.Context(), time.NewTicker(returnEvery))
 	logger.Info("starting", "version", version, "hub", config.Host)
 	if err := manager.Start(command.Context()); err != nil {
 		return fmt.Errorf("run the controllers against %s: %w", config.Host, err)
@@ -112,6 +117,20 @@ func newLogger(flags managerFlags) (hclog.Logger, error) {
 	return hclog.New(&hclog.LoggerOptions{
 		Name: "fairlead-addon", Level: level, Output: os.Stderr, JSONFormat: flags.logFormat == "json",
 	}), nil
+}
+
+// returnMemory gives back to the operating system what a burst of work took and
+// nothing uses any more. The runtime by itself keeps what it would need for the next one.
+func returnMemory(ctx context.Context, ticker *time.Ticker) {
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			debug.FreeOSMemory()
+		}
+	}
 }
 
 func limitMemory() {
