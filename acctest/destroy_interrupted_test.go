@@ -78,12 +78,12 @@ func (p heldPair) going(t *testing.T) error {
 	return nil
 }
 
-// waits returns when the engine waits for the end of both.
-func (p heldPair) waits(t *testing.T, run *engineRun) {
+// waits returns when the engine waits for the end of both, to destroy them or to make them anew.
+func (p heldPair) waits(t *testing.T, run *engineRun, todo string) {
 	t.Helper()
 	eventually(t, patience, "the engine to wait for the end of what goes", func() error {
 		for _, address := range []string{"fairlead_environment.this", "fairlead_application.this"} {
-			if !strings.Contains(run.String(), address+": Still destroying") {
+			if !strings.Contains(run.String(), address+": Still "+todo) {
 				return errors.New(run.String())
 			}
 		}
@@ -103,7 +103,7 @@ func TestApplyAfterInterruptedDestroy(t *testing.T) {
 	pair.hold(t, `["example.com/held"]`)
 
 	destroy := w.start(t, env, "destroy", "-auto-approve")
-	pair.waits(t, destroy)
+	pair.waits(t, destroy, "destroying")
 	if err := everybody.kill(destroy); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestApplyAfterInterruptedDestroy(t *testing.T) {
 		t.Errorf("without a refresh, want it said that both are being deleted:\n%s", told)
 	}
 	apply := w.start(t, env, "apply", "-auto-approve")
-	pair.waits(t, apply)
+	pair.waits(t, apply, "creating")
 	pair.hold(t, "null")
 	if err := apply.wait(t); err != nil {
 		t.Fatalf("apply: %v\n%s", err, apply)
@@ -133,7 +133,7 @@ func TestApplyAfterInterruptedDestroy(t *testing.T) {
 	pair.hold(t, `["example.com/held"]`)
 	interrupt(t, w.start(t, env, "destroy", "-auto-approve"), "Still destroying", func() error { return pair.going(t) })
 	destroy = w.start(t, env, "destroy", "-auto-approve")
-	pair.waits(t, destroy)
+	pair.waits(t, destroy, "destroying")
 	pair.hold(t, "null")
 	if err := destroy.wait(t); err != nil {
 		t.Fatalf("destroy: %v\n%s", err, destroy)
@@ -143,4 +143,44 @@ func TestApplyAfterInterruptedDestroy(t *testing.T) {
 			t.Errorf("left over: %v, %v", live, err)
 		}
 	}
+}
+
+// TestApplyChangesWhatHoldsADestroy applies a change of an environment while an application that depends on it is held on its way
+// out: what would let it go may be in that change, so that it must come first.
+func TestApplyChangesWhatHoldsADestroy(t *testing.T) {
+	plane := sharedHub(t)
+	env := []string{"KUBE_CONFIG_PATH=" + plane.KubeconfigPath}
+	config := func(word string) string {
+		return strings.Replace(fmt.Sprintf(goingPair, word), `name       = "going"`, `name       = "going"
+  depends_on = [fairlead_environment.this]`, 1)
+	}
+	pair := newHeldPair(t, plane)
+	w := newWorkspace(t, config("one"))
+	w.run(t, env, "apply", "-auto-approve")
+	old := pair.get(t)
+	application := pair[1:]
+	application.hold(t, `["example.com/held"]`)
+	interrupt(t, w.start(t, env, "destroy", "-auto-approve"), "Still destroying", func() error { return application.going(t) })
+
+	w.write(t, config("two"))
+	apply := w.start(t, env, "apply", "-auto-approve")
+	eventually(t, patience, "the environment to be changed while the application is held", func() error {
+		text, err := pair.get(t)[0].MarshalJSON()
+		if err == nil && !strings.Contains(string(text), `"two"`) {
+			err = fmt.Errorf("it is %s; the engine says %s", text, apply)
+		}
+		return err
+	})
+	if err := application.going(t); err != nil {
+		t.Fatal(err)
+	}
+	application.hold(t, "null")
+	if err := apply.wait(t); err != nil {
+		t.Fatalf("apply: %v\n%s", err, apply)
+	}
+	now := pair.get(t)
+	if now[0].GetUID() != old[0].GetUID() || now[1].GetUID() == old[1].GetUID() {
+		t.Error("want the environment to be the same, and the application to be made anew")
+	}
+	w.run(t, env, "destroy", "-auto-approve")
 }

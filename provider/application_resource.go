@@ -110,6 +110,7 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	r.save(ctx, &plan, object.written(live, desired), &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(storeSalt(ctx, resp.Private, salt)...)
+	r.hub.noteMade(plan.ID.ValueString())
 }
 
 // Read reads the application. While the hub cannot be asked the state stays.
@@ -131,8 +132,9 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 	object := r.object(client, &state)
 	live, err := client.Get(ctx, rollout.Kind(), object.key())
 	if hub.IsNotFound(err) {
-		appendDropped(&resp.Diagnostics, err, client.Host())
-		r.readGone(ctx, object, &state, resp)
+		if r.readGone(ctx, object, &state, resp) {
+			appendDropped(&resp.Diagnostics, err, client.Host())
+		}
 		return
 	}
 	if hub.IsAway(err) && !importing {
@@ -167,17 +169,19 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 
 // readGone forgets an application that is gone. While Secrets of it are left, as
 // when a destroy was killed, it stays in the state without a revision, so that a
-// destroy removes them and an apply makes the application anew.
-func (r *applicationResource) readGone(ctx context.Context, object applicationObject, state *applicationModel, resp *resource.ReadResponse) {
+// destroy removes them and an apply makes the application anew. It says whether the
+// state has it no more.
+func (r *applicationResource) readGone(ctx context.Context, object applicationObject, state *applicationModel, resp *resource.ReadResponse) bool {
 	if !object.leavesSecrets(ctx, digestsOf(state)) {
 		resp.State.RemoveResource(ctx)
-		return
+		return true
 	}
 	state.Revision = types.StringNull()
 	resp.Diagnostics.AddWarning("Application is gone", fmt.Sprintf(
 		"The hub has no Application %q any more, and still has Secrets of it. An apply makes the application anew, a destroy removes the Secrets.", object.id()))
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateGoing, nil)...)
+	return false
 }
 
 // Update writes the application. An error leaves the prior state, so that the
@@ -238,7 +242,7 @@ func (r *applicationResource) save(ctx context.Context, plan *applicationModel, 
 	diags.Append(storeInstance(ctx, private, w.instance)...)
 	diags.Append(storeImported(ctx, private, false)...)
 	diags.Append(private.SetKey(ctx, privateSeen, nil)...)
-	diags.Append(private.SetKey(ctx, privateGoing, nil)...)
+	diags.Append(forgetGoing(ctx, private)...)
 }
 
 // Delete deletes the application and waits until nothing of it is left.
@@ -258,6 +262,10 @@ func (r *applicationResource) Delete(ctx context.Context, req resource.DeleteReq
 	}
 	object := r.object(client, &state)
 	object.instance = loadInstance(ctx, req.Private)
+	if isAnew(ctx, req.Private) {
+		appendError(&resp.Diagnostics, object.removeSecrets(ctx, digestsOf(&state), nil))
+		return
+	}
 	if err := object.remove(ctx, loadUID(ctx, req.Private), digestsOf(&state)); err != nil {
 		appendError(&resp.Diagnostics, err)
 	}

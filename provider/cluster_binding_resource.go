@@ -211,7 +211,7 @@ func (r *clusterBindingResource) Delete(ctx context.Context, req resource.Delete
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	ctx, client, cancel := r.begin(ctx, "delete the binding", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
 	defer cancel()
-	if client == nil {
+	if client == nil || isAnew(ctx, req.Private) {
 		return
 	}
 	object, name := r.object(client).of(loadInstance(ctx, req.Private)), state.Name.ValueString()

@@ -437,7 +437,7 @@ func (r *definitionResource) Delete(ctx context.Context, req resource.DeleteRequ
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	ctx, client, cancel := r.begin(ctx, "delete the definition", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
 	defer cancel()
-	if client == nil {
+	if client == nil || isAnew(ctx, req.Private) {
 		return
 	}
 	object, name := r.object(client, &state).of(loadInstance(ctx, req.Private)), state.Name.ValueString()

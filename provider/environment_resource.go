@@ -314,7 +314,7 @@ func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteReq
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	ctx, client, cancel := r.begin(ctx, "delete the environment", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
 	defer cancel()
-	if client == nil {
+	if client == nil || isAnew(ctx, req.Private) {
 		return
 	}
 	if orZero(state.Deletion).Protection.ValueBool() && !isGoing(ctx, req.Private) {

@@ -22,6 +22,12 @@ import (
 // anything but a destroy makes it anew, which would be missing otherwise when it is gone.
 const privateGoing = "going"
 
+// privateAnew marks the plan of what is made in the place of an object that is being
+// deleted. Engines destroy what they replace before they update what it refers to, and an
+// object may be held by just that, as by an environment that waits for a cluster: so the
+// destroy does not wait for the end. The creation does, which comes after the update.
+const privateAnew = "anew"
+
 // keepGoing keeps whether the object is being deleted, and says so.
 func keepGoing(ctx context.Context, private privateWriter, live *unstructured.Unstructured) diag.Diagnostics {
 	since := live.GetDeletionTimestamp()
@@ -41,11 +47,28 @@ func isGoing(ctx context.Context, private privateStore) bool {
 	return !diags.HasError() && len(mark) > 0
 }
 
+// isAnew says whether what is destroyed is going already, and made anew by the same plan.
+func isAnew(ctx context.Context, private privateStore) bool {
+	mark, diags := private.GetKey(ctx, privateAnew)
+	return !diags.HasError() && len(mark) > 0
+}
+
+// forgetGoing forgets both marks of an object that was written.
+func forgetGoing(ctx context.Context, private privateWriter) diag.Diagnostics {
+	diags := private.SetKey(ctx, privateGoing, nil)
+	diags.Append(private.SetKey(ctx, privateAnew, nil)...)
+	return diags
+}
+
 // planAnew plans to replace an object that is being deleted. Engines replace what
 // changes, so the id is open in this plan; they plan a second time, as what is created in
 // place of the first, and there it is known: nothing that refers to it changes.
 func planAnew(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.State.Raw.IsNull() || !isGoing(ctx, req.Private) || resp.Diagnostics.HasError() {
+	if !isGoing(ctx, req.Private) || resp.Diagnostics.HasError() {
+		return
+	}
+	if req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateAnew, []byte("true"))...)
 		return
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), types.StringUnknown())...)

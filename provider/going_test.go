@@ -105,6 +105,9 @@ func TestObjectsThatGo(t *testing.T) {
 				t.Errorf("what is created in its place is replaced for %q", got)
 			}
 
+			if !held.isLeft(e, typeName, read, second.PlannedPrivate) {
+				t.Error("what is made anew is waited for by the destroy: an update of what holds it would come after that")
+			}
 			e.destroyAgain(typeName, read)
 			if held.holds() {
 				t.Error("a destroy leaves it")
@@ -178,6 +181,15 @@ func TestProtectedThatGoes(t *testing.T) {
 	}
 }
 
+// isLeft destroys what was read as a part of its replacement, and says whether it is there still.
+func (o *oneObject) isLeft(e *engine, typeName string, read *tfprotov6.ReadResourceResponse, planned []byte) bool {
+	e.t.Helper()
+	e.apply(&tfprotov6.ApplyResourceChangeRequest{
+		TypeName: typeName, PriorState: read.NewState, PlannedState: e.null(typeName), Config: e.null(typeName), PlannedPrivate: planned,
+	})
+	return o.holds()
+}
+
 // destroyAgain destroys what was read.
 func (e *engine) destroyAgain(typeName string, read *tfprotov6.ReadResourceResponse) {
 	e.t.Helper()
@@ -208,6 +220,38 @@ func TestRolloutOfWhatGoes(t *testing.T) {
 		checkPrefix(t, c.reason, summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
 		if gone := e.decodeValue(typeName, resp.NewState) == nil; gone != c.gone {
 			t.Errorf("%s: forgotten %t, want %t", c.reason, gone, c.gone)
+		}
+	}
+}
+
+// TestRolloutOfWhatIsMadeAnew plans the rollout of an application that this run has made with the same content as one before, as
+// `-replace` does: its revision is the same, and nothing of it runs yet.
+func TestRolloutOfWhatIsMadeAnew(t *testing.T) {
+	const typeName = "fairlead_rollout"
+	test := applicationConfig(t)
+	held := &oneObject{kind: test.kind}
+	maker := held.engine(t)
+	made := maker.decodeValue(applicationType, maker.create(applicationType, test.config).NewState)
+	state := map[string]tftypes.Value{
+		"application": made["id"], "revision": made["revision"], "on_failure": text("error"),
+		"endpoints": tftypes.NewValue(tftypes.Map{ElementType: tftypes.List{ElementType: tftypes.String}}, noEndpoints()),
+	}
+	for reason, c := range map[string]struct {
+		engine *engine
+		known  bool
+	}{
+		"this run has made it":      {maker, false},
+		"another one did, long ago": {held.engine(t), true},
+	} {
+		schema := c.engine.schema.ResourceSchemas[typeName]
+		resp, err := c.engine.server.PlanResourceChange(t.Context(), &tfprotov6.PlanResourceChangeRequest{
+			TypeName: typeName, PriorState: c.engine.dynamic(schema, state), ProposedNewState: c.engine.dynamic(schema, state), Config: c.engine.dynamic(schema, state),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known := c.engine.decodeValue(typeName, resp.PlannedState)["endpoints"].IsKnown(); known != c.known {
+			t.Errorf("%s: endpoints known %t, want %t", reason, known, c.known)
 		}
 	}
 }

@@ -37,6 +37,8 @@ type Hub struct {
 	platform platform
 	// noted are the summaries of what plans of this run have warned of already.
 	noted sync.Map
+	// made are the ids of the applications that this run has made.
+	made sync.Map
 
 	unknown bool
 	// namespaceUnknown says that DefaultNamespace is known only after apply.
@@ -88,6 +90,19 @@ func (h *Hub) require(ctx context.Context, action string) (*hub.Client, diag.Dia
 				"Apply what they come from first, or let this depend on it (depends_on).", action))
 	}
 	return client, diags
+}
+
+// noteMade remembers that this run has made an application.
+func (h *Hub) noteMade(application string) { h.made.Store(application, true) }
+
+// wasMade says whether this run has made the application, be it of the same content as
+// one before.
+func (h *Hub) wasMade(application string) bool {
+	if h == nil {
+		return false
+	}
+	_, made := h.made.Load(application)
+	return made
 }
 
 // notedBefore says whether a plan of this run has warned of that already, and

@@ -225,7 +225,7 @@ func (r *managedClusterResource) Delete(ctx context.Context, req resource.Delete
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	ctx, client, cancel := r.begin(ctx, "detach the cluster", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
 	defer cancel()
-	if client == nil {
+	if client == nil || isAnew(ctx, req.Private) {
 		return
 	}
 	name, uid := state.Name.ValueString(), loadUID(ctx, req.Private)

@@ -75,10 +75,28 @@ func (r *rolloutResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	}
 	endpoints := state.Endpoints
 	pending, _ := loadPending(ctx, req.Private)
-	if pending || !plan.Application.Equal(state.Application) || !plan.Revision.Equal(state.Revision) {
+	isChanged := !plan.Application.Equal(state.Application) || !plan.Revision.Equal(state.Revision)
+	if isChanged || r.hub.wasMade(plan.Application.ValueString()) || pending && !r.isAnothers(ctx, &state) {
 		endpoints = types.MapUnknown(endpointsType())
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("endpoints"), endpoints)...)
+}
+
+// isAnothers says whether the application carries another revision than the one that is
+// asked for and was complete: whoever changed it waits for that, and it is in vain to wait
+// here. A hub that cannot be asked tells nothing.
+func (r *rolloutResource) isAnothers(ctx context.Context, state *rolloutModel) bool {
+	client, _ := r.hub.Client(ctx)
+	if client == nil {
+		return false
+	}
+	target := targetOf(state)
+	live, err := client.Get(ctx, rollout.Kind(), k8stypes.NamespacedName{Namespace: target.Namespace, Name: target.Name})
+	if err != nil {
+		return false
+	}
+	progress, err := rollout.Judge(live, target.Revision)
+	return err == nil && progress.Outcome == rollout.Superseded
 }
 
 // Create waits for the rollout. A failed one leaves no state, so that the next

@@ -138,9 +138,10 @@ func TestRolloutThatGoesBack(t *testing.T) {
 	}{
 		{"it is healthy", func(h *rolloutHistory) { h.reads(healthyAt("a")) }, false},
 		{"it is unhealthy later", func(h *rolloutHistory) { h.reads(stalledAt("a")) }, false},
-		{"a killed provider left another revision", func(h *rolloutHistory) { h.reads(stalledAt("b")) }, true},
-		{"another revision is healthy, and goes", func(h *rolloutHistory) { h.reads(healthyAt("b")) }, true},
-		{"an update failed, and nothing is read", fails, true},
+		{"a killed provider left another revision, which goes", func(h *rolloutHistory) { h.reads(stalledAt("b")); h.hub.application = stalledAt("a") }, true},
+		{"another revision is healthy, and goes", func(h *rolloutHistory) { h.reads(healthyAt("b")); h.hub.application = healthyAt("a") }, true},
+		{"another workspace changes it, and waits for it", func(h *rolloutHistory) { h.reads(stalledAt("b")) }, false},
+		{"an update failed, nothing is read, and it goes back", func(h *rolloutHistory) { fails(h); h.hub.application = stalledAt("a") }, true},
 		{"an update failed, and the old one does not come up", func(h *rolloutHistory) { fails(h); h.reads(stalledAt("a")) }, true},
 		{"an update failed, and somebody went back", func(h *rolloutHistory) { fails(h); h.reads(healthyAt("a")) }, false},
 		{"it went back", func(h *rolloutHistory) {

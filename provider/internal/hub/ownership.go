@@ -61,7 +61,7 @@ func Going(live *unstructured.Unstructured) error {
 	return &Error{
 		Reason:  Terminating,
 		Summary: live.GetKind() + " is being deleted",
-		Detail: fmt.Sprintf("%s %q is being deleted since %s, and was left as it is. Plan and apply again: then it is made anew when it is gone.",
+		Detail: fmt.Sprintf("%s %q is being deleted since %s, and was left as it is. Apply again, without -refresh=false: then it is made anew when it is gone.",
 			live.GetKind(), NameOf(live), since.UTC().Format(time.RFC3339)),
 	}
 }
