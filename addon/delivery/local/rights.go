@@ -19,8 +19,8 @@ import (
 type trial struct {
 	known   bool // an object was made with them
 	running bool
-	refused time.Time // when an object was refused, and which one
-	object  objectKey
+	refused time.Time          // when an object was refused
+	objects map[objectKey]bool // those that were refused
 }
 
 // tryRights lets an object be made, or has it wait for another that tries rights
@@ -36,7 +36,7 @@ func (t *Target) tryRights(object objectKey) (time.Time, *delivery.Observation) 
 		return time.Time{}, nil
 	}
 	pause := rightsRetry
-	if last.rights.object == object {
+	if last.rights.objects[object] {
 		pause = 2 * rightsRetry
 	}
 	if last.rights.running || t.Clock.Since(last.rights.refused) < pause {
@@ -61,7 +61,11 @@ func (t *Target) triedRights(object objectKey, since time.Time, err error) {
 	last.rights.running = false
 	last.rights.known = err == nil || apierrors.IsConflict(err)
 	if apierrors.IsForbidden(err) {
-		last.rights.refused, last.rights.object = t.Clock.Now(), object
+		last.rights.refused = t.Clock.Now()
+		if last.rights.objects == nil {
+			last.rights.objects = map[objectKey]bool{}
+		}
+		last.rights.objects[object] = true
 	}
 	t.tenants[key] = last
 }

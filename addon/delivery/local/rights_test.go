@@ -43,7 +43,7 @@ func TestNewRightsAreTriedByOne(t *testing.T) {
 			{"the next one waits for what came of it", 0, "b", nil, delivery.Waiting, rightsRetry, 0},
 			{"another one tries when it is time", rightsRetry, "b", nil, delivery.Waiting, rightsRetry, 1},
 			{"the others wait again", rightsRetry / 2, "a", nil, delivery.Waiting, rightsRetry, 0},
-			{"they are known by now", rightsRetry / 2, "a", all, delivery.Delivered, 0, 1},
+			{"they are known by now", 2*rightsRetry - rightsRetry/2, "a", all, delivery.Delivered, 0, 1},
 			{"all go on at once", 0, "b", all, delivery.Delivered, 0, 1},
 			{"also the last one", 0, "c", all, delivery.Delivered, 0, 1},
 		}},
@@ -54,6 +54,12 @@ func TestNewRightsAreTriedByOne(t *testing.T) {
 			{"what is refused in a new namespace is tried again soon", 0, "a", []string{"b", "c"}, delivery.Waiting, rightsRetry, 1},
 			{"and holds up nobody", 0, "c", []string{"b", "c"}, delivery.Delivered, 0, 1},
 			{"until the rights are not new any more", newRights, "a", nil, delivery.Refused, forbiddenRetry, 1},
+		}},
+		{"that do not suffice for two objects", []step{
+			{"the first one is refused", 0, "a", []string{"c"}, delivery.Waiting, rightsRetry, 1},
+			{"so is the second one", rightsRetry, "b", []string{"c"}, delivery.Waiting, rightsRetry, 1},
+			{"both let others go first", rightsRetry, "a", []string{"c"}, delivery.Waiting, rightsRetry, 0},
+			{"which come a little later", rightsRetry / 2, "c", []string{"c"}, delivery.Delivered, 0, 1},
 		}},
 		{"of which there are none", []step{
 			{"they may be too new", 0, "a", nil, delivery.Waiting, rightsRetry, 1},

@@ -602,6 +602,12 @@ func TestFailed(t *testing.T) {
 	if got != nil || err == nil || !strings.HasPrefix(err.Error(), "apply Deployment.apps shop/web: ") {
 		t.Errorf("a timeout: got %v, %v, want an error that is tried again", got, err)
 	}
+	// A policy may answer with 401 or 413, and a webhook with any code.
+	secret := objectKey{gvk: secretKind(), key: types.NamespacedName{Namespace: "shop", Name: "login"}}
+	_, got, err = target.failed(secret, "apply", apierrors.NewUnauthorized("password canary is too short"))
+	if got != nil || err == nil || err.Error() != "apply Secret shop/login: Unauthorized" {
+		t.Errorf("of a Secret: got %v, %v, want an error without what a policy says", got, err)
+	}
 }
 
 func TestUsable(t *testing.T) {

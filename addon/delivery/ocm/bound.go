@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	workv1 "open-cluster-management.io/api/work/v1"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/refusal"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
@@ -17,6 +18,8 @@ import (
 const (
 	// maxText is how many bytes are kept of a text.
 	maxText = 512
+	// maxMessage is how many bytes of a message are searched for what it is about.
+	maxMessage = 16 << 10
 	// maxFeedback is how many values of one object are kept, each by a name that was asked for.
 	maxFeedback = 128
 	// maxConditions is how many conditions are kept of a work and of each manifest.
@@ -72,10 +75,19 @@ func ofName(asked map[manifestID]bool, id manifestID) manifestID {
 func boundedConditions(conditions []metav1.Condition) []metav1.Condition {
 	kept := make([]metav1.Condition, 0, min(len(conditions), maxConditions))
 	for _, condition := range conditions[:min(len(conditions), maxConditions)] {
-		condition.Message, condition.Reason = bounded(condition.Message), bounded(condition.Reason)
+		condition.Message, condition.Reason = boundedMessage(condition.Message), bounded(condition.Reason)
 		kept = append(kept, condition)
 	}
 	return kept
+}
+
+// boundedMessage is a message of a condition. A long one loses the values that it quotes
+// first: what is wrong with an object, such as "field is immutable", follows the object.
+func boundedMessage(message string) string {
+	if len(message) > maxText {
+		message = refusal.WithoutValues(strings.ToValidUTF8(message[:min(len(message), maxMessage)], ""))
+	}
+	return bounded(message)
 }
 
 // namedObject is by what configs name an object, without its resource, which each

@@ -143,3 +143,23 @@ func TestBoundedConditions(t *testing.T) {
 		t.Errorf("%d conditions are kept, want %d", got, maxConditions)
 	}
 }
+
+// TestBoundedMessage checks that what is wrong with an object is kept of a long message,
+// and that the object itself is not.
+func TestBoundedMessage(t *testing.T) {
+	spec := "core.PodTemplateSpec{Spec: core.PodSpec{" + strings.Repeat(`Containers: []core.Container{Name: "canary"}, `, 100) + "}}"
+	for reason, test := range map[string]struct{ message, want string }{
+		"the template of a Job cannot be changed": {
+			`Failed to apply manifest: Job.batch "migrate" is invalid: spec.template: Invalid value: ` + spec + `: field is immutable`,
+			`Failed to apply manifest: Job.batch "migrate" is invalid: spec.template: Invalid value: field is immutable`,
+		},
+		"a short one stays as it is, for who looks at it later": {`Invalid value: "x": must be short`, `Invalid value: "x": must be short`},
+	} {
+		if diff := cmp.Diff(test.want, boundedMessage(test.message)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", reason, diff)
+		}
+	}
+	if got := boundedMessage(strings.Repeat("x", 10<<20)); len(got) > maxText {
+		t.Errorf("%d bytes are kept of a long message", len(got))
+	}
+}

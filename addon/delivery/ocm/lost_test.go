@@ -40,21 +40,27 @@ func TestLostObjectsOfATenant(t *testing.T) {
 	}
 	const rbac = "rbac.authorization.k8s.io"
 	tenantWork := TenantWorkName("shop-prod")
+	waits := func(what string) string {
+		return "applying: " + what + ": the cluster does not have it; its agent was asked to apply it again"
+	}
 	for _, test := range []struct {
 		reason, work string
 		id           workv1.ResourceIdentifier
 		want         string
 	}{
-		{"nothing can be applied without the namespace", tenantWork, of("", "namespaces", "", "shop-prod"), "namespace shop-prod: Namespace shop-prod"},
-		{"works are applied as the account", tenantWork, of("", "serviceaccounts", "shop-prod", "fairlead-deployer"), "namespace shop-prod: ServiceAccount shop-prod/fairlead-deployer"},
-		{"it may do nothing without it", tenantWork, of(rbac, "rolebindings", "shop-prod", "fairlead-deployer"), "namespace shop-prod: RoleBinding shop-prod/fairlead-deployer"},
-		{"its environment asks for it", tenantWork, of("", "resourcequotas", "shop-prod", "limits"), "namespace shop-prod: ResourceQuota shop-prod/limits"},
-		{"all accounts of the cluster have their rights from it", RolesWorkName, of(rbac, "clusterroles", "", "fairlead-deployer"), "the deployer's roles: ClusterRole fairlead-deployer"},
+		{"nothing can be applied without the namespace", tenantWork, of("", "namespaces", "", "shop-prod"), waits("namespace shop-prod: Namespace shop-prod")},
+		{"works are applied as the account", tenantWork, of("", "serviceaccounts", "shop-prod", "fairlead-deployer"), waits("namespace shop-prod: ServiceAccount shop-prod/fairlead-deployer")},
+		{"it may do nothing without it", tenantWork, of(rbac, "rolebindings", "shop-prod", "fairlead-deployer"), waits("namespace shop-prod: RoleBinding shop-prod/fairlead-deployer")},
+		{"its environment asks for it, and nothing needs it to be applied", tenantWork, of("", "resourcequotas", "shop-prod", "limits"), "delivered"},
+		{"the account has its rights from it", RolesWorkName, of(rbac, "clusterroles", "", "fairlead-deployer"), waits("the deployer's roles: ClusterRole fairlead-deployer")},
+		{"another tenant has its rights from it", RolesWorkName, of(rbac, "clusterroles", "", "big"), "delivered"},
 	} {
-		t.Run(test.id.Resource, func(t *testing.T) {
-			s := newSpoke(t)
+		t.Run(test.id.Resource+" "+test.id.Name, func(t *testing.T) {
+			s := newSpoke(t, role("big", "secrets"))
 			wanted := equipped(limits)
-			s.settleTenant(t, wanted)
+			other := tenant
+			other.Namespace, other.Role = "blog-prod", "big"
+			s.settleTenant(t, other, wanted)
 			rights, err := s.rights(t.Context(), unit().Place)
 			if err != nil {
 				t.Fatal(err)
@@ -65,8 +71,10 @@ func TestLostObjectsOfATenant(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := "applying: " + test.want + ": the cluster does not have it; its agent was asked to apply it again"
-			if diff := cmp.Diff([]string{want, "patch c1/" + test.work}, append([]string{said(got)}, s.writes...)); diff != "" {
+			if got.RetryAfter == 0 {
+				t.Errorf("nobody looks again whether it is back, since %s", test.reason)
+			}
+			if diff := cmp.Diff([]string{test.want, "patch c1/" + test.work}, append([]string{said(got)}, s.writes...)); diff != "" {
 				t.Errorf("(-want +got), since %s:\n%s", test.reason, diff)
 			}
 			s.answer(t)
@@ -76,13 +84,36 @@ func TestLostObjectsOfATenant(t *testing.T) {
 			if got, _ := s.settleTenant(t, wanted); got.State != delivery.Delivered {
 				t.Errorf("%s, want it delivered", said(got))
 			}
-			if now, err := s.rights(t.Context(), unit().Place); err != nil || now == rights {
-				t.Errorf("rights %q, %v, want others than before: works that were refused are to be written again", now, err)
+			if now, err := s.rights(t.Context(), unit().Place); err != nil || (now == rights) != (test.work == RolesWorkName) {
+				t.Errorf("rights %q, were %q, %v: what was refused without the namespace is to be written again", now, rights, err)
 			}
 			if got, written := s.settleTenant(t, wanted); got.State != delivery.Delivered || written > 0 {
 				t.Errorf("%s with %d writes, want nothing to be written any more", said(got), written)
 			}
 		})
+	}
+}
+
+// TestNamespaceThatEnds checks that a namespace which takes long to end on its cluster is
+// waited for, and that the agent is asked again: by itself it waits longer after each failure.
+func TestNamespaceThatEnds(t *testing.T) {
+	s := newSpoke(t)
+	s.settleTenant(t, tenant)
+	name := TenantWorkName("shop-prod")
+	work := s.work(t, name)
+	account := findByID(work, workv1.ResourceIdentifier{Resource: "serviceaccounts", Namespace: "shop-prod", Name: "fairlead-deployer"})
+	account.Conditions[1].Status = metav1.ConditionFalse
+	account.Conditions[1].Message = `Failed to apply manifest: serviceaccounts "fairlead-deployer" is forbidden: unable to create new content in namespace shop-prod ` + isEnding
+	appliedCondition(work).Status = metav1.ConditionFalse
+	s.setStatus(t, name, work.Status)
+	s.writes = nil
+	got, err := s.EnsureTenant(t.Context(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"waiting: namespace shop-prod: the cluster deletes it: waiting for its end", "patch c1/" + name}
+	if diff := cmp.Diff(want, append([]string{said(got)}, s.writes...)); diff != "" || got.RetryAfter == 0 {
+		t.Errorf("asked again after %s (-want +got):\n%s", got.RetryAfter, diff)
 	}
 }
 

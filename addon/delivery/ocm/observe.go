@@ -41,6 +41,7 @@ func (t *Target) applied(ctx context.Context, work *workv1.ManifestWork) (delive
 	observation := delivery.Observation{State: delivery.Delivered}
 	if appliedCondition(work).Status != metav1.ConditionTrue {
 		observation = notApplied(work, byPermissions)
+		observation.Message = delivery.WithRemedy(observation.Message)
 	}
 	observation.Reported = lastReport(work)
 	return observation, nil
@@ -62,7 +63,7 @@ func notApplied(work *workv1.ManifestWork, remedy remedy) delivery.Observation {
 			return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonForbidden, Message: fmt.Sprintf(
 				"%s; account %s/%s of the cluster may not: %s", message, namespace, v1alpha1.DeployerAccount, remedy(namespace))}
 		}
-		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, Message: delivery.WithRemedy(message)}
+		return delivery.Observation{State: delivery.Refused, Reason: delivery.ReasonApplyFailed, Message: message}
 	}
 	return delivery.Observation{State: delivery.Applying, Message: "the cluster could not apply it yet"}
 }

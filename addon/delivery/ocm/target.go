@@ -182,6 +182,7 @@ func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 	if err != nil || observation.State != delivery.Delivered {
 		return observation, err
 	}
+	again := observation.RetryAfter
 	current, err := t.get(ctx, types.NamespacedName{Namespace: tenant.Cluster, Name: TenantWorkName(tenant.Namespace)})
 	if err != nil {
 		return delivery.Observation{}, err
@@ -197,7 +198,10 @@ func (t *Target) ensureTenant(ctx context.Context, tenant delivery.Tenant) (deli
 		return observation, err
 	}
 	if observation, err = t.unreadyTenant(ctx, tenant, current, found, observation); err == nil {
-		observation, err = t.restored(ctx, current, observation)
+		observation, err = t.restored(ctx, current, observation, neededByWorks)
+	}
+	if observation.State == delivery.Delivered {
+		observation.RetryAfter = sooner(observation.RetryAfter, again)
 	}
 	observation.Message = prefixed("namespace "+tenant.Namespace, observation)
 	return observation, err
@@ -246,19 +250,10 @@ func (t *Target) ensureRoles(ctx context.Context, tenant delivery.Tenant) (strin
 		observation, err = t.unreadyRoles(ctx, entries, current, observation)
 	}
 	if err == nil {
-		observation, err = t.restored(ctx, current, observation)
+		observation, err = t.restored(ctx, current, observation, isRoleNamed(tenant.Role))
 	}
 	observation.Message = prefixed("the deployer's roles", observation)
-	return madeAgain(digest, current), observation, err
-}
-
-// madeAgain is the digest of rights that were lost on a cluster and made again: what
-// was refused meanwhile can be applied now.
-func madeAgain(digest string, work *workv1.ManifestWork) string {
-	if work == nil || work.Labels[v1alpha1.LabelReapply] == "" || digest == "" {
-		return digest
-	}
-	return shortHash(digest, work.Labels[v1alpha1.LabelReapply])
+	return digest, observation, err
 }
 
 // digestOf is the digest of what the role of that name allows.
@@ -420,7 +415,11 @@ func (t *Target) rights(ctx context.Context, place delivery.Place) (string, erro
 	if err != nil || tenant == nil {
 		return "", err
 	}
-	return madeAgain(shortHash(tenant.Annotations[v1alpha1.AnnotationHash], tenant.Labels[labelRights]), tenant), nil
+	digest := shortHash(tenant.Annotations[v1alpha1.AnnotationHash], tenant.Labels[labelRights])
+	if again := tenant.Labels[v1alpha1.LabelReapply]; again != "" { // what was refused while something of it was lost can be applied now
+		digest = shortHash(digest, again)
+	}
+	return digest, nil
 }
 
 // asWritten is the unit with its objects as works are to have them now: without the
