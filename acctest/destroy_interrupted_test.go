@@ -115,7 +115,7 @@ func TestApplyAfterInterruptedDestroy(t *testing.T) {
 		t.Errorf("without a refresh, want it said that both are being deleted:\n%s", told)
 	}
 	apply := w.start(t, env, "apply", "-auto-approve")
-	pair.waits(t, apply, "creating")
+	pair.waits(t, apply, "modifying")
 	pair.hold(t, "null")
 	if err := apply.wait(t); err != nil {
 		t.Fatalf("apply: %v\n%s", err, apply)

@@ -191,7 +191,8 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	ctx, client, cancel := r.begin(ctx, "update the application", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	limit, preset := updateLimit(ctx, req.Private, plan.Timeouts)
+	ctx, client, cancel := r.begin(ctx, "update the application", limit, preset, &resp.Diagnostics)
 	defer cancel()
 	if resp.Diagnostics.HasError() {
 		return
@@ -199,6 +200,13 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	object := r.object(client, &plan)
 	if object.instance = loadInstance(ctx, req.Private); object.instance == "" {
 		object.instance = r.newInstance()
+	}
+	if isGoing(ctx, req.Private) {
+		appendError(&resp.Diagnostics, object.waitGone(ctx, loadUID(ctx, req.Private)))
+		r.hub.noteMade(plan.ID.ValueString())
+	}
+	if resp.Diagnostics.HasError() {
+		return
 	}
 	secrets, err := object.settleSecrets(ctx, &config, &plan, digestsOf(&state))
 	if err != nil {
@@ -242,7 +250,7 @@ func (r *applicationResource) save(ctx context.Context, plan *applicationModel, 
 	diags.Append(storeInstance(ctx, private, w.instance)...)
 	diags.Append(storeImported(ctx, private, false)...)
 	diags.Append(private.SetKey(ctx, privateSeen, nil)...)
-	diags.Append(forgetGoing(ctx, private)...)
+	diags.Append(private.SetKey(ctx, privateGoing, nil)...)
 }
 
 // Delete deletes the application and waits until nothing of it is left.
@@ -262,10 +270,6 @@ func (r *applicationResource) Delete(ctx context.Context, req resource.DeleteReq
 	}
 	object := r.object(client, &state)
 	object.instance = loadInstance(ctx, req.Private)
-	if isAnew(ctx, req.Private) {
-		appendError(&resp.Diagnostics, object.removeSecrets(ctx, digestsOf(&state), nil))
-		return
-	}
 	if err := object.remove(ctx, loadUID(ctx, req.Private), digestsOf(&state)); err != nil {
 		appendError(&resp.Diagnostics, err)
 	}

@@ -63,7 +63,7 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
 	checkDropped(&config, &plan, state, wasImported(ctx, req.Private), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
-	planAnew(ctx, req, resp)
+	planAnew(ctx, req, resp, "revision")
 	// A replacement is planned a second time, as what is created in place of the first.
 	if plan.Revision.IsUnknown() && len(resp.RequiresReplace) == 0 {
 		force := takesOver(&plan) || (state != nil && wasImported(ctx, req.Private))

@@ -103,7 +103,7 @@ func (r *clusterBindingResource) ModifyPlan(ctx context.Context, req resource.Mo
 	var name types.String
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
-	planAnew(ctx, req, resp)
+	planAnew(ctx, req, resp, "id")
 }
 
 // Create writes the binding. It does not wait for the addon.
@@ -178,7 +178,8 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 	defer r.hub.forgetPlatform()
 	var plan clusterBindingModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, client, cancel := r.begin(ctx, "update the binding", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	limit, preset := updateLimit(ctx, req.Private, plan.Timeouts)
+	ctx, client, cancel := r.begin(ctx, "update the binding", limit, preset, &resp.Diagnostics)
 	defer cancel()
 	if client == nil {
 		return
@@ -193,11 +194,16 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 		appendError(&resp.Diagnostics, err)
 		return
 	}
+	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private); err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
 	live, err := object.write(ctx, desired, plan.AdoptExisting.ValueBool() || wasImported(ctx, req.Private))
 	if err != nil {
 		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
+	plan.ID = plan.Name
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
@@ -211,7 +217,7 @@ func (r *clusterBindingResource) Delete(ctx context.Context, req resource.Delete
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	ctx, client, cancel := r.begin(ctx, "delete the binding", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
 	defer cancel()
-	if client == nil || isAnew(ctx, req.Private) {
+	if client == nil {
 		return
 	}
 	object, name := r.object(client).of(loadInstance(ctx, req.Private)), state.Name.ValueString()

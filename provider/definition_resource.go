@@ -171,7 +171,7 @@ func (r *definitionResource) ModifyPlan(ctx context.Context, req resource.Modify
 	plan.ID = plan.plannedID()
 	plan.Ref = plan.ref(ctx)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
-	planAnew(ctx, req, resp)
+	planAnew(ctx, req, resp, "ref")
 	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || !plan.known() {
 		return
 	}
@@ -402,7 +402,8 @@ func (r *definitionResource) Update(ctx context.Context, req resource.UpdateRequ
 	var plan, state definitionModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	ctx, client, cancel := r.begin(ctx, "update the definition", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	limit, preset := updateLimit(ctx, req.Private, plan.Timeouts)
+	ctx, client, cancel := r.begin(ctx, "update the definition", limit, preset, &resp.Diagnostics)
 	defer cancel()
 	if client == nil {
 		return
@@ -423,6 +424,10 @@ func (r *definitionResource) Update(ctx context.Context, req resource.UpdateRequ
 	if before == nil {
 		before = desired
 	}
+	if err := r.object(client, &plan).waitWhileGoing(ctx, desired.GetName(), req.Private); err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
 	how := writing{adopt: plan.AdoptExisting.ValueBool() || wasImported(ctx, req.Private), wait: plan.Wait.ValueBool()}
 	live := r.write(ctx, r.object(client, &plan), desired, before, how, &resp.Diagnostics)
 	if live == nil {
@@ -437,7 +442,7 @@ func (r *definitionResource) Delete(ctx context.Context, req resource.DeleteRequ
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	ctx, client, cancel := r.begin(ctx, "delete the definition", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
 	defer cancel()
-	if client == nil || isAnew(ctx, req.Private) {
+	if client == nil {
 		return
 	}
 	object, name := r.object(client, &state).of(loadInstance(ctx, req.Private)), state.Name.ValueString()

@@ -123,7 +123,7 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after, defaults, constraints))...)
-	planAnew(ctx, req, resp)
+	planAnew(ctx, req, resp, "ref")
 }
 
 // replacesName says whether the plan makes an object of another name.
@@ -276,7 +276,8 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	defer r.hub.forgetPlatform()
 	var plan environmentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, client, cancel := r.begin(ctx, "update the environment", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	limit, preset := updateLimit(ctx, req.Private, plan.Timeouts)
+	ctx, client, cancel := r.begin(ctx, "update the environment", limit, preset, &resp.Diagnostics)
 	defer cancel()
 	if client == nil {
 		return
@@ -288,6 +289,10 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	}
 	desired, err := object.desired(environment)
 	if err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private); err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}
@@ -314,7 +319,7 @@ func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteReq
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	ctx, client, cancel := r.begin(ctx, "delete the environment", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
 	defer cancel()
-	if client == nil || isAnew(ctx, req.Private) {
+	if client == nil {
 		return
 	}
 	if orZero(state.Deletion).Protection.ValueBool() && !isGoing(ctx, req.Private) {

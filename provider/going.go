@@ -8,25 +8,20 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
 // privateGoing marks an object that was being deleted when it was read, as when a
-// destroy was killed. It stays in the state, so that another destroy waits for its end;
-// anything but a destroy makes it anew, which would be missing otherwise when it is gone.
+// destroy was killed. It stays in the state, so that another destroy waits for its end. An
+// update waits for that too and makes it anew, since it would be missing otherwise.
 const privateGoing = "going"
-
-// privateAnew marks the plan of what is made in the place of an object that is being
-// deleted. Engines destroy what they replace before they update what it refers to, and an
-// object may be held by just that, as by an environment that waits for a cluster: so the
-// destroy does not wait for the end. The creation does, which comes after the update.
-const privateAnew = "anew"
 
 // keepGoing keeps whether the object is being deleted, and says so.
 func keepGoing(ctx context.Context, private privateWriter, live *unstructured.Unstructured) diag.Diagnostics {
@@ -47,30 +42,41 @@ func isGoing(ctx context.Context, private privateStore) bool {
 	return !diags.HasError() && len(mark) > 0
 }
 
-// isAnew says whether what is destroyed is going already, and made anew by the same plan.
-func isAnew(ctx context.Context, private privateStore) bool {
-	mark, diags := private.GetKey(ctx, privateAnew)
-	return !diags.HasError() && len(mark) > 0
-}
-
-// forgetGoing forgets both marks of an object that was written.
-func forgetGoing(ctx context.Context, private privateWriter) diag.Diagnostics {
-	diags := private.SetKey(ctx, privateGoing, nil)
-	diags.Append(private.SetKey(ctx, privateAnew, nil)...)
-	return diags
-}
-
-// planAnew plans to replace an object that is being deleted. Engines replace what
-// changes, so the id is open in this plan; they plan a second time, as what is created in
-// place of the first, and there it is known: nothing that refers to it changes.
-func planAnew(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if !isGoing(ctx, req.Private) || resp.Diagnostics.HasError() {
+// planAnew plans an update of an object that is being deleted, by a computed attribute that
+// is known again when the update has made it anew. It is no replacement: engines destroy
+// what they replace before they change what it refers to, and the object may be held by
+// just that, as by an environment that waits for a cluster.
+func planAnew(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, computed string) {
+	if req.State.Raw.IsNull() || !isGoing(ctx, req.Private) || resp.Diagnostics.HasError() {
 		return
 	}
-	if req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateAnew, []byte("true"))...)
+	kind, diags := resp.Plan.Schema.TypeAtPath(ctx, path.Root(computed))
+	resp.Diagnostics.Append(diags...)
+	if diags.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), types.StringUnknown())...)
-	resp.RequiresReplace = append(resp.RequiresReplace, path.Root("id"))
+	unknown, err := kind.ValueFromTerraform(ctx, tftypes.NewValue(kind.TerraformType(ctx), tftypes.UnknownValue))
+	if err != nil {
+		resp.Diagnostics.AddAttributeError(path.Root(computed), "Plan not writable", err.Error())
+		return
+	}
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root(computed), unknown)...)
+}
+
+// updateLimit is how long an update may take: as long as a deletion where it waits for the
+// end of what is being deleted.
+func updateLimit(ctx context.Context, private privateStore, limits timeouts.Value) (timeoutOf, time.Duration) {
+	if isGoing(ctx, private) {
+		return limits.Delete, defaultDeleteTimeout
+	}
+	return limits.Update, defaultWriteTimeout
+}
+
+// waitWhileGoing waits for the end of an object that was being deleted when it was read, so
+// that the write that follows makes it anew.
+func (o platformObject) waitWhileGoing(ctx context.Context, name string, private privateStore) error {
+	if !isGoing(ctx, private) {
+		return nil
+	}
+	return o.waitGone(ctx, name, loadUID(ctx, private))
 }

@@ -63,7 +63,7 @@ func replaced(plan *tfprotov6.PlanResourceChangeResponse) []string {
 }
 
 // TestObjectsThatGo has objects that are being deleted, as after a destroy that was killed.
-// They stay in the state, and a plan replaces them; what would write them is refused.
+// They stay in the state, and an update makes them anew when they are gone.
 func TestObjectsThatGo(t *testing.T) {
 	configs := platformConfigs()
 	configs[applicationType] = applicationConfig(t)
@@ -88,35 +88,27 @@ func TestObjectsThatGo(t *testing.T) {
 			}
 			plan := e.planAgain(typeName, read, read.NewState, config)
 			checkPrefix(t, "error", summaries(plan.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
-			if diff := cmp.Diff([]string{`AttributeName("id")`}, replaced(plan)); diff != "" {
-				t.Errorf("replaced for (-want +got):\n%s", diff)
+			if got := replaced(plan); got != nil {
+				t.Errorf("it is replaced for %q: what may let it go would be changed after that", got)
 			}
-			if e.decodeValue(typeName, plan.PlannedState)["id"].IsKnown() {
-				t.Error("engines replace nothing whose plan is what it was")
+			if cmp.Equal(e.decodeValue(typeName, plan.PlannedState), e.decodeValue(typeName, read.NewState)) {
+				t.Error("engines do nothing about what is planned as it was")
 			}
-			creation := e.creation(typeName, test.config)
-			creation.PriorPrivate = plan.PlannedPrivate
-			second, err := e.server.PlanResourceChange(t.Context(), creation)
-			if err != nil {
-				t.Fatal(err)
+			held.ends()
+			anew := e.apply(&tfprotov6.ApplyResourceChangeRequest{
+				TypeName: typeName, PriorState: read.NewState, PlannedState: plan.PlannedState, Config: config, PlannedPrivate: plan.PlannedPrivate, PlannedIdentity: plan.PlannedIdentity,
+			})
+			if diff := cmp.Diff(e.decodeValue(typeName, made.NewState), e.decodeValue(typeName, anew.NewState)); diff != "" || held.created != 2 {
+				t.Errorf("made %d times, want twice (-before +anew):\n%s", held.created, diff)
 			}
-			checkPrefix(t, "error", summaries(second.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
-			if got := replaced(second); got != nil {
-				t.Errorf("what is created in its place is replaced for %q", got)
-			}
+			read = e.readAgain(typeName, anew.NewState, anew.Private)
+			checkPrefix(t, "warning of what was made anew", summaries(read.Diagnostics, tfprotov6.DiagnosticSeverityWarning), "")
 
-			if !held.isLeft(e, typeName, read, second.PlannedPrivate) {
-				t.Error("what is made anew is waited for by the destroy: an update of what holds it would come after that")
-			}
+			held.change(goes)
+			read = e.readAgain(typeName, anew.NewState, anew.Private)
 			e.destroyAgain(typeName, read)
 			if held.holds() {
 				t.Error("a destroy leaves it")
-			}
-			again := e.create(typeName, test.config)
-			read = e.readAgain(typeName, again.NewState, again.Private)
-			checkPrefix(t, "warning of what was made anew", summaries(read.Diagnostics, tfprotov6.DiagnosticSeverityWarning), "")
-			if held.created != 2 {
-				t.Errorf("made %d times, want twice", held.created)
 			}
 		})
 	}
@@ -171,23 +163,14 @@ func TestProtectedThatGoes(t *testing.T) {
 			read = e.readAgain(typeName, made.NewState, made.Private)
 			destroy := e.planAgain(typeName, read, e.null(typeName), e.null(typeName))
 			checkPrefix(t, "a destroy", summaries(destroy.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
-			replace := e.planAgain(typeName, read, read.NewState, e.dynamic(schema, config))
-			checkPrefix(t, "a replacement", summaries(replace.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+			anew := e.planAgain(typeName, read, read.NewState, e.dynamic(schema, config))
+			checkPrefix(t, "an update that makes it anew", summaries(anew.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
 			e.destroyAgain(typeName, read)
 			if held.holds() {
 				t.Error("it is left")
 			}
 		})
 	}
-}
-
-// isLeft destroys what was read as a part of its replacement, and says whether it is there still.
-func (o *oneObject) isLeft(e *engine, typeName string, read *tfprotov6.ReadResourceResponse, planned []byte) bool {
-	e.t.Helper()
-	e.apply(&tfprotov6.ApplyResourceChangeRequest{
-		TypeName: typeName, PriorState: read.NewState, PlannedState: e.null(typeName), Config: e.null(typeName), PlannedPrivate: planned,
-	})
-	return o.holds()
 }
 
 // destroyAgain destroys what was read.

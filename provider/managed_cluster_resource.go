@@ -69,7 +69,7 @@ func (r *managedClusterResource) ModifyPlan(ctx context.Context, req resource.Mo
 	if !req.Plan.Raw.IsNull() {
 		resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
-		planAnew(ctx, req, resp)
+		planAnew(ctx, req, resp, "id")
 	}
 	if req.State.Raw.IsNull() || (!req.Plan.Raw.IsNull() && !replacesName(ctx, req, &resp.Diagnostics)) {
 		return
@@ -198,12 +198,17 @@ func (r *managedClusterResource) Read(ctx context.Context, req resource.ReadRequ
 func (r *managedClusterResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan managedClusterModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, client, cancel := r.begin(ctx, "change the cluster", plan.Timeouts.Update, defaultWriteTimeout, &resp.Diagnostics)
+	limit, preset := updateLimit(ctx, req.Private, plan.Timeouts)
+	ctx, client, cancel := r.begin(ctx, "change the cluster", limit, preset, &resp.Diagnostics)
 	defer cancel()
 	if client == nil {
 		return
 	}
 	object := r.object(client).of(instanceOf(ctx, req.Private))
+	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private); err != nil {
+		appendError(&resp.Diagnostics, err)
+		return
+	}
 	desired := r.desired(ctx, object, &plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -213,6 +218,7 @@ func (r *managedClusterResource) Update(ctx context.Context, req resource.Update
 		appendObjectError(&resp.Diagnostics, err, desired)
 		return
 	}
+	plan.ID = plan.Name
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
@@ -225,7 +231,7 @@ func (r *managedClusterResource) Delete(ctx context.Context, req resource.Delete
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	ctx, client, cancel := r.begin(ctx, "detach the cluster", state.Timeouts.Delete, defaultDeleteTimeout, &resp.Diagnostics)
 	defer cancel()
-	if client == nil || isAnew(ctx, req.Private) {
+	if client == nil {
 		return
 	}
 	name, uid := state.Name.ValueString(), loadUID(ctx, req.Private)

@@ -368,7 +368,7 @@ func (o platformObject) keepWritten(ctx context.Context, private privateWriter, 
 	diags := storeUID(ctx, private, live.GetUID())
 	diags.Append(storeInstance(ctx, private, o.instance)...)
 	diags.Append(storeImported(ctx, private, false)...)
-	diags.Append(forgetGoing(ctx, private)...)
+	diags.Append(private.SetKey(ctx, privateGoing, nil)...)
 	return diags
 }
 

@@ -125,6 +125,13 @@ func (h *oneObject) forget(annotation string) {
 	annotate(h.live, annotation, "")
 }
 
+// ends removes the object, as the last finalizer does.
+func (h *oneObject) ends() {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.live = nil
+}
+
 // change changes the object, as somebody else does.
 func (h *oneObject) change(with func(live *unstructured.Unstructured)) {
 	h.mutex.Lock()

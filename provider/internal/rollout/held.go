@@ -31,9 +31,9 @@ func Held(object *unstructured.Unstructured, early bool) string {
 		lines = append(lines, placeLines(app)...)
 		lines = append(lines, helpLines(app)...)
 	}
-	again := "Then destroy again, if need be with a longer timeouts.delete."
+	again := "Then run it again, if need be with a longer timeouts.delete."
 	if early {
-		again = "Stopped waiting before timeouts.delete is over: nobody removes what holds it. The deletion goes on; destroy again when that is mended."
+		again = "Stopped waiting before timeouts.delete is over: nobody removes what holds it. The deletion goes on; run it again when that is mended."
 	}
 	return strings.Join(append(lines, "",
 		"  Check that the addon runs: kubectl -n "+v1alpha1.SystemNamespace+" get pods.",
