@@ -60,14 +60,14 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 		plan.Resources = eitherOf(plan.Resources, state.Resources)
 	}
 	// After the rest, since it asks whether the revision stays.
-	r.planSecrets(ctx, &config, &plan, state, &resp.Diagnostics)
+	r.planSecrets(ctx, &config, &plan, state, isGoing(ctx, req.Private), &resp.Diagnostics)
 	checkDropped(&config, &plan, state, wasImported(ctx, req.Private), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 	planAnew(ctx, req, resp, "revision")
 	// A replacement is planned a second time, as what is created in place of the first.
 	if plan.Revision.IsUnknown() && len(resp.RequiresReplace) == 0 {
 		force := takesOver(&plan) || (state != nil && wasImported(ctx, req.Private))
-		r.tryOnHub(ctx, trial{plan: &plan, spec: spec, creates: state == nil, force: force}, &resp.Diagnostics)
+		r.tryOnHub(ctx, trial{plan: &plan, spec: spec, creates: state == nil || isGoing(ctx, req.Private), force: force}, &resp.Diagnostics)
 	}
 }
 

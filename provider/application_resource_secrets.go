@@ -145,14 +145,15 @@ func (w *wantedSecrets) check() {
 // nothing changes. Where something else of the application changes on the hub they are
 // known after apply, since until then an ephemeral value may be another one, or somebody
 // may change a Secret there. A change makes a new revision of the application.
-func (r *applicationResource) planSecrets(ctx context.Context, config, plan, state *applicationModel, diags *diag.Diagnostics) {
+func (r *applicationResource) planSecrets(ctx context.Context, config, plan, state *applicationModel, going bool, diags *diag.Diagnostics) {
 	wanted := newWantedSecrets(config)
 	plan.Secrets = types.MapNull(types.StringType)
 	switch {
 	case wanted.unknown:
 		plan.Secrets = types.MapUnknown(types.StringType)
 	case len(wanted.list) > 0:
-		elements := r.plannedDigests(ctx, wanted.list, plan, state, diags)
+		anew := going || state != nil && state.Revision.IsNull()
+		elements := r.plannedDigests(ctx, wanted.list, plan, state, anew, diags)
 		digests, d := types.MapValue(types.StringType, elements)
 		diags.Append(d...)
 		plan.Secrets = digests
@@ -162,15 +163,16 @@ func (r *applicationResource) planSecrets(ctx context.Context, config, plan, sta
 	}
 }
 
-// plannedDigests are the digests by key.
-func (r *applicationResource) plannedDigests(ctx context.Context, wanted []wantedSecret, plan, state *applicationModel, diags *diag.Diagnostics) map[string]attr.Value {
+// plannedDigests are the digests by key. Of an application that is made anew the Secrets
+// may be gone too: the apply looks at all, whatever their version.
+func (r *applicationResource) plannedDigests(ctx context.Context, wanted []wantedSecret, plan, state *applicationModel, anew bool, diags *diag.Diagnostics) map[string]attr.Value {
 	elements := map[string]attr.Value{}
 	var prior map[string]attr.Value
 	if state != nil {
 		prior = state.Secrets.Elements()
 	}
-	writes := isWritten(plan, state) || len(wanted) != len(prior)
-	versioned := !plan.SecretsWOVersion.IsNull() && state != nil && plan.SecretsWOVersion.Equal(state.SecretsWOVersion)
+	writes := anew || isWritten(plan, state) || len(wanted) != len(prior)
+	versioned := !anew && !plan.SecretsWOVersion.IsNull() && state != nil && plan.SecretsWOVersion.Equal(state.SecretsWOVersion)
 	for _, secret := range wanted {
 		elements[secret.key] = types.StringUnknown()
 		digest, had := prior[secret.key].(types.String)

@@ -146,7 +146,7 @@ func TestSecretsPlanWithoutHub(t *testing.T) {
 			plan.SecretsWOVersion, plan.Revision = test.version, test.revision
 			state.SecretsWOVersion, state.Revision, state.Secrets = test.before, types.StringValue("r"), test.state
 			var diags diag.Diagnostics
-			r.planSecrets(t.Context(), &applicationModel{SecretsWO: password}, plan, state, &diags)
+			r.planSecrets(t.Context(), &applicationModel{SecretsWO: password}, plan, state, false, &diags)
 			if diff := cmp.Diff(test.want.String()+test.planned.String(), plan.Secrets.String()+plan.Revision.String()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
@@ -154,6 +154,35 @@ func TestSecretsPlanWithoutHub(t *testing.T) {
 				t.Errorf("diagnostics %v, want %d warnings", diags, test.warnings)
 			}
 		})
+	}
+}
+
+// TestSecretsOfWhatIsMadeAnew plans an application that is going, or gone but for some of its Secrets: the others may be gone too,
+// though their version says that they are the same.
+func TestSecretsOfWhatIsMadeAnew(t *testing.T) {
+	password := types.MapValueMust(types.MapType{ElemType: types.StringType}, map[string]attr.Value{
+		"db": types.MapValueMust(types.StringType, map[string]attr.Value{"password": types.StringValue("x")}),
+	})
+	for _, test := range []struct {
+		reason string
+		before types.String
+		going  bool
+		known  bool
+	}{
+		{"it stays", types.StringValue("r"), false, true},
+		{"it is being deleted", types.StringValue("r"), true, false},
+		{"it is gone", types.StringNull(), false, false},
+	} {
+		r := &applicationResource{hubResource: hubResource{hub: unknownHub()}}
+		plan, state := nullModel(), nullModel()
+		plan.SecretsWOVersion, plan.Revision = types.StringValue("1"), types.StringUnknown()
+		state.SecretsWOVersion, state.Revision = types.StringValue("1"), test.before
+		state.Secrets = types.MapValueMust(types.StringType, map[string]attr.Value{"db": types.StringValue("d")})
+		var diags diag.Diagnostics
+		r.planSecrets(t.Context(), &applicationModel{SecretsWO: password}, plan, state, test.going, &diags)
+		if known := !plan.Secrets.Elements()["db"].IsUnknown(); known != test.known || len(diags) > 0 {
+			t.Errorf("%s: the digest is known: %t, want %t; %v", test.reason, known, test.known, diags)
+		}
 	}
 }
 

@@ -194,7 +194,7 @@ func (r *clusterBindingResource) Update(ctx context.Context, req resource.Update
 		appendError(&resp.Diagnostics, err)
 		return
 	}
-	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private); err != nil {
+	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private, resp.Private); err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}

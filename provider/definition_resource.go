@@ -424,7 +424,7 @@ func (r *definitionResource) Update(ctx context.Context, req resource.UpdateRequ
 	if before == nil {
 		before = desired
 	}
-	if err := r.object(client, &plan).waitWhileGoing(ctx, desired.GetName(), req.Private); err != nil {
+	if err := r.object(client, &plan).waitWhileGoing(ctx, desired.GetName(), req.Private, resp.Private); err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}

@@ -292,7 +292,7 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 		appendError(&resp.Diagnostics, err)
 		return
 	}
-	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private); err != nil {
+	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private, resp.Private); err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}

@@ -74,9 +74,23 @@ func updateLimit(ctx context.Context, private privateStore, limits timeouts.Valu
 
 // waitWhileGoing waits for the end of an object that was being deleted when it was read, so
 // that the write that follows makes it anew.
-func (o platformObject) waitWhileGoing(ctx context.Context, name string, private privateStore) error {
-	if !isGoing(ctx, private) {
+func (o platformObject) waitWhileGoing(ctx context.Context, name string, before privateStore, private privateWriter) error {
+	if !isGoing(ctx, before) {
 		return nil
 	}
-	return o.waitGone(ctx, name, loadUID(ctx, private))
+	if err := o.waitGone(ctx, name, loadUID(ctx, before)); err != nil {
+		return err
+	}
+	return forgetGone(ctx, private)
+}
+
+// forgetGone forgets the object that is gone: an error from here on keeps what is in the
+// private state, and a destroy has to remove the object that may have been made since.
+func forgetGone(ctx context.Context, private privateWriter) error {
+	for _, key := range []string{privateGoing, privateUID} {
+		if diags := private.SetKey(ctx, key, nil); diags.HasError() {
+			return fmt.Errorf("forget the object that is gone: %s", diags.Errors()[0].Detail())
+		}
+	}
+	return nil
 }

@@ -205,7 +205,7 @@ func (r *managedClusterResource) Update(ctx context.Context, req resource.Update
 		return
 	}
 	object := r.object(client).of(instanceOf(ctx, req.Private))
-	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private); err != nil {
+	if err := object.waitWhileGoing(ctx, plan.Name.ValueString(), req.Private, resp.Private); err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
 	}
