@@ -360,7 +360,16 @@ func emptyPlan() resource.ConfigPlanChecks {
 func create(t *testing.T, objects dynamic.Interface, kind schema.GroupVersionResource, namespace string, object *unstructured.Unstructured) {
 	t.Helper()
 	client := objects.Resource(kind).Namespace(namespace)
-	if _, err := client.Create(t.Context(), object, metav1.CreateOptions{FieldManager: "kubectl-create"}); err != nil {
+	var err error
+	// An API server with admission policies that change objects is not available for a kind right after its definition was made.
+	eventually(t, patience, "the hub to take "+kind.Resource, func() error {
+		_, err = client.Create(t.Context(), object, metav1.CreateOptions{FieldManager: "kubectl-create"})
+		if apierrors.IsServiceUnavailable(err) {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
 		t.Fatalf("create %s %s: %v", kind.Resource, object.GetName(), err)
 	}
 	t.Cleanup(func() {
