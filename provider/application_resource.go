@@ -201,9 +201,13 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	if object.instance = loadInstance(ctx, req.Private); object.instance == "" {
 		object.instance = r.newInstance()
 	}
-	if err := r.waitWhileGoing(ctx, object, req.Private, resp.Private); err != nil {
+	anew, err := waitWhileGoing(ctx, req.Private, resp.Private, object.waitGone)
+	if err != nil {
 		appendError(&resp.Diagnostics, err)
 		return
+	}
+	if anew {
+		r.hub.noteMade(object.id())
 	}
 	secrets, err := object.settleSecrets(ctx, &config, &plan, digestsOf(&state))
 	if err != nil {
@@ -235,19 +239,6 @@ func (r *applicationResource) Update(ctx context.Context, req resource.UpdateReq
 	object.warnPaused(live, desired, &resp.Diagnostics)
 	r.save(ctx, &plan, object.written(live, desired), &resp.State, resp.Identity, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(storeSalt(ctx, resp.Private, salt)...)
-}
-
-// waitWhileGoing waits for the end of an application that was being deleted when it was
-// read, so that the write that follows makes it anew.
-func (r *applicationResource) waitWhileGoing(ctx context.Context, object applicationObject, before privateStore, private privateWriter) error {
-	if !isGoing(ctx, before) {
-		return nil
-	}
-	if err := object.waitGone(ctx, loadUID(ctx, before)); err != nil {
-		return err
-	}
-	r.hub.noteMade(object.id())
-	return forgetGone(ctx, private)
 }
 
 // save stores what was written.

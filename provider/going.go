@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	k8stypes "k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
@@ -73,15 +74,21 @@ func updateLimit(ctx context.Context, private privateStore, limits timeouts.Valu
 }
 
 // waitWhileGoing waits for the end of an object that was being deleted when it was read, so
-// that the write that follows makes it anew.
-func (o platformObject) waitWhileGoing(ctx context.Context, name string, before privateStore, private privateWriter) error {
+// that the write that follows makes it anew. It says whether it was.
+func waitWhileGoing(ctx context.Context, before privateStore, private privateWriter, waitGone func(context.Context, k8stypes.UID) error) (anew bool, err error) {
 	if !isGoing(ctx, before) {
-		return nil
+		return false, nil
 	}
-	if err := o.waitGone(ctx, name, loadUID(ctx, before)); err != nil {
-		return err
+	if err := waitGone(ctx, loadUID(ctx, before)); err != nil {
+		return false, err
 	}
-	return forgetGone(ctx, private)
+	return true, forgetGone(ctx, private)
+}
+
+// waitWhileGoing waits for the end of an object of that name.
+func (o platformObject) waitWhileGoing(ctx context.Context, name string, before privateStore, private privateWriter) error {
+	_, err := waitWhileGoing(ctx, before, private, func(ctx context.Context, uid k8stypes.UID) error { return o.waitGone(ctx, name, uid) })
+	return err
 }
 
 // forgetGone forgets the object that is gone: an error from here on keeps what is in the

@@ -30,6 +30,14 @@ func applicationConfig(t *testing.T) platformConfig {
 	return platformConfig{metav1.APIResource{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application", Name: "applications", Namespaced: true}, config}
 }
 
+// writtenConfigs are those of all resources that are one object of the hub.
+func writtenConfigs(t *testing.T) map[string]platformConfig {
+	t.Helper()
+	configs := platformConfigs()
+	configs[applicationType] = applicationConfig(t)
+	return configs
+}
+
 // readAgain reads what was made.
 func (e *engine) readAgain(typeName string, state *tfprotov6.DynamicValue, private []byte) *tfprotov6.ReadResourceResponse {
 	e.t.Helper()
@@ -65,9 +73,7 @@ func replaced(plan *tfprotov6.PlanResourceChangeResponse) []string {
 // TestObjectsThatGo has objects that are being deleted, as after a destroy that was killed.
 // They stay in the state, and an update makes them anew when they are gone.
 func TestObjectsThatGo(t *testing.T) {
-	configs := platformConfigs()
-	configs[applicationType] = applicationConfig(t)
-	for typeName, test := range configs {
+	for typeName, test := range writtenConfigs(t) {
 		t.Run(typeName, func(t *testing.T) {
 			held := &oneObject{kind: test.kind}
 			e := held.engine(t)
@@ -117,9 +123,7 @@ func TestObjectsThatGo(t *testing.T) {
 // TestUpdateOfWhatGoes updates objects that began to go after they were read: what was
 // written would go with them, and the state would say that it is there.
 func TestUpdateOfWhatGoes(t *testing.T) {
-	configs := platformConfigs()
-	configs[applicationType] = applicationConfig(t)
-	for typeName, test := range configs {
+	for typeName, test := range writtenConfigs(t) {
 		t.Run(typeName, func(t *testing.T) {
 			held := &oneObject{kind: test.kind}
 			e := held.engine(t)

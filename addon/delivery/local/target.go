@@ -348,7 +348,7 @@ func (t *Target) failed(key objectKey, verb string, err error) (*unstructured.Un
 		return nil, refused, nil
 	}
 	var answered apierrors.APIStatus
-	if key.gvk == secretKind() && errors.As(err, &answered) {
+	if isSecret(key) && errors.As(err, &answered) {
 		// Policies and webhooks answer with any code, and may quote what they refuse.
 		return nil, nil, fmt.Errorf("%s %s: %s", verb, describe(key), cmp.Or(string(apierrors.ReasonForError(err)), refusal.OfSecretHidden))
 	}

@@ -312,10 +312,14 @@ func deniedText(key objectKey, err error) string {
 		return delivery.Bounded(errors.New(refusal.WithoutValues(err.Error())))
 	}
 	var status apierrors.APIStatus
-	if errors.As(err, &status) && refusal.OfSecret(status.Status().Message) != refusal.OfSecretHidden {
-		return delivery.Bounded(errors.New(status.Status().Message))
+	if !errors.As(err, &status) {
+		return said(key, err)
 	}
-	return said(key, err)
+	told := refusal.OfSecret(status.Status().Message)
+	if told == refusal.OfSecretHidden {
+		return said(key, err)
+	}
+	return delivery.Bounded(errors.New(told))
 }
 
 // IdleTenants lists the tenants of a hub namespace that hold no delivered object.
