@@ -99,6 +99,21 @@ func (f *fleet) agents(name string) []*cluster.Process {
 	return []*cluster.Process{f.env.Process(name + "/registration-agent"), f.env.Process(name + "/work-agent")}
 }
 
+// holdWork stops the agent that applies works to a cluster until the result is called, or the test ends.
+func (f *fleet) holdWork(t *testing.T, name string) (release func() error) {
+	t.Helper()
+	agent := f.env.Process(name + "/work-agent")
+	if err := agent.Stop(); err != nil {
+		t.Fatalf("stop the work agent of %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		if err := agent.Continue(); err != nil {
+			t.Errorf("continue the work agent of %s: %v", name, err)
+		}
+	})
+	return agent.Continue
+}
+
 // leave stops the agents of a cluster and returns when OCM has noticed. They go on with the end of the test at the latest.
 func (f *fleet) leave(t *testing.T, name string) {
 	t.Helper()

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,8 +28,6 @@ import (
 )
 
 const (
-	// crashes is at how many writes the manager is killed, of each part of a delivery's life, unless the test is to be long.
-	crashes = 6
 	// crashSettling is how long the last reports of state may take to be written, and crashQuiet how long nothing may be
 	// written after that.
 	crashSettling = 2 * time.Second
@@ -40,7 +37,8 @@ const (
 )
 
 // TestCrash kills the manager after the k-th write of a delivery to the hub and to a managed cluster, of a change of it and of
-// its removal, and starts it again: always the same comes of it, nothing is there twice, and nothing is written any more.
+// its removal, for all k, and starts it again: always the same comes of it, nothing is there twice, and nothing is written any
+// more.
 func TestCrash(t *testing.T) {
 	env := cluster.ForTest(t, cluster.Options{Clusters: []string{crashCluster}})
 	installAddon(t, env.Hub(), "exclusive")
@@ -54,26 +52,10 @@ func TestCrash(t *testing.T) {
 	})
 	s.platform(t)
 	s.reference(t)
-	for _, part := range s.parts() {
-		writes := s.writes[part.name]
-		t.Logf("%s: %d writes", part.name, writes)
-		for _, k := range chosen(writes, os.Getenv("FAIRLEAD_TEST_LONG") != "") {
-			t.Run(fmt.Sprintf("%s/%d", part.name, k), func(t *testing.T) { s.crashAt(t, part, k) })
-		}
+	t.Logf("writes of each part: %v", s.writes)
+	for k := 1; k <= slices.Max(slices.Collect(maps.Values(s.writes))); k++ {
+		t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { s.crashAt(t, k) })
 	}
-}
-
-// chosen are the writes at which the manager is killed: all, or some at even distances, with the first and the last.
-func chosen(writes int, all bool) []int {
-	count := crashes
-	if all || count > writes {
-		count = writes
-	}
-	var list []int
-	for i := range count {
-		list = append(list, 1+i*(writes-1)/max(count-1, 1))
-	}
-	return slices.Compact(list)
 }
 
 // sweep kills one manager again and again.
@@ -151,26 +133,31 @@ func (s *sweep) reference(t *testing.T) {
 	}
 }
 
-// crashAt goes through the parts up to the one in which the manager is killed at the k-th write, and through the rest.
-func (s *sweep) crashAt(t *testing.T, at crashPart, k int) {
+// crashAt goes through all parts, and kills the manager at the k-th write of each that has as many.
+func (s *sweep) crashAt(t *testing.T, k int) {
 	namespace := s.namespace(t)
 	for _, part := range s.parts() {
-		killed := make(chan struct{})
-		if part.name == at.name {
-			s.proxy.arm(k, func() { s.kill(t); close(killed) })
-		}
-		part.do(t, namespace)
-		if part.name == at.name {
-			s.restart(t, part, namespace, killed)
-		}
-		s.follows(t, part, namespace)
-		if part.name == at.name {
-			s.isQuiet(t, part)
-		}
+		s.goThrough(t, part, namespace, k)
 		if diff := cmp.Diff(s.state[part.name], s.stateOf(t, namespace)); diff != "" {
-			t.Fatalf("after the %s, of which write %d killed the manager (-undisturbed +got):\n%s", part.name, k, diff)
+			t.Fatalf("after the %s, at write %d of which the manager was killed if it has as many (-undisturbed +got):\n%s", part.name, k, diff)
 		}
 	}
+}
+
+// goThrough does a part, and kills the manager at the k-th write if the part has as many.
+func (s *sweep) goThrough(t *testing.T, part crashPart, namespace string, k int) {
+	t.Helper()
+	if k > s.writes[part.name] {
+		part.do(t, namespace)
+		s.follows(t, part, namespace)
+		return
+	}
+	killed := make(chan struct{})
+	s.proxy.arm(k, func() { s.kill(t); close(killed) })
+	part.do(t, namespace)
+	s.restart(t, part, namespace, killed)
+	s.follows(t, part, namespace)
+	s.isQuiet(t, part)
 }
 
 // kill ends the manager at once. It is called within a request of the manager.

@@ -133,15 +133,7 @@ func (w *team) workOn(t *testing.T, application, cluster string) *unstructured.U
 func TestForgedFeedback(t *testing.T) {
 	f := measuredFleet(t)
 	w := besieged(t, f, "forged")
-	agent := f.env.Process("cluster1/work-agent")
-	if err := agent.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := agent.Continue(); err != nil {
-			t.Errorf("continue the agent of cluster1: %v", err)
-		}
-	})
+	release := f.holdWork(t, "cluster1")
 	stays := f.staysSmall(t)
 	before := w.others(t)
 	from := f.manager.logSize()
@@ -155,7 +147,7 @@ func TestForgedFeedback(t *testing.T) {
 	if text := printable(f.manager.log(from)); text != "" {
 		t.Errorf("the log has control characters: %q", text)
 	}
-	if err := agent.Continue(); err != nil {
+	if err := release(); err != nil {
 		t.Fatal(err)
 	}
 	// The agent has no reason to report again what nobody changed.
