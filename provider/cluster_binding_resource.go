@@ -93,7 +93,7 @@ func (r *clusterBindingResource) warnOfDestroy(ctx context.Context, req resource
 }
 
 // ModifyPlan makes id known, keeps overrides that mean the same as they were, and
-// says what a destroy takes along.
+// says what a destroy takes along, and whom a change concerns.
 func (r *clusterBindingResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		r.warnOfDestroy(ctx, req, &resp.Diagnostics)
@@ -104,6 +104,9 @@ func (r *clusterBindingResource) ModifyPlan(ctx context.Context, req resource.Mo
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
 	planAnew(ctx, req, resp, "id")
+	if len(resp.RequiresReplace) == 0 {
+		r.warnOfChange(ctx, req, resp.Plan, &resp.Diagnostics)
+	}
 }
 
 // Create writes the binding. It does not wait for the addon.

@@ -36,7 +36,7 @@ func warnOfEnvironment(environment *v1alpha1.Environment, diags *diag.Diagnostic
 	if deletion := environment.Spec.Deletion; deletion != nil && deletion.Policy == "Orphan" {
 		end = "What was delivered there stays, and nothing manages it any more (deletion.policy = \"Orphan\")."
 	}
-	diags.AddWarning("An environment in use is destroyed", fmt.Sprintf("The environment %q has %s on %s. %s",
+	diags.AddWarning(inUse("environment", environment.Name, "destroyed"), fmt.Sprintf("The environment %q has %s on %s. %s",
 		environment.Name, count(status.Applications, "application"), count(status.Clusters, "cluster"), end))
 }
 
@@ -45,9 +45,15 @@ func warnOfBinding(binding *v1alpha1.ClusterBinding, environment *v1alpha1.Envir
 	if binding.Status.Decisions == 0 || environment.Status.Applications == 0 {
 		return
 	}
-	diags.AddWarning("A cluster binding in use is destroyed", fmt.Sprintf(
+	diags.AddWarning(inUse("cluster binding", binding.Name, "destroyed"), fmt.Sprintf(
 		"The binding %q gives %s to the environment %q, which has %s. They leave the clusters that no other binding of it has.",
 		binding.Name, count(binding.Status.Decisions, "cluster"), environment.Name, count(environment.Status.Applications, "application")))
+}
+
+// inUse is the summary of a warning of what happens to something in use. It has the name, since engines
+// show the details of only one of several warnings with one summary.
+func inUse(kind, name, happens string) string {
+	return fmt.Sprintf("The %s %q is in use and %s", kind, name, happens)
 }
 
 // count writes a number with its noun.

@@ -96,7 +96,7 @@ func (r *environmentResource) ValidateConfig(ctx context.Context, req resource.V
 
 // ModifyPlan makes id and ref, which follow from the configuration, known, keeps
 // defaults that mean the same as they were, refuses to destroy what is protected,
-// and says what goes together with what is not.
+// and says what goes together with what is not, and whom a change concerns.
 func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		refuseProtected(ctx, req, &resp.Diagnostics)
@@ -124,6 +124,9 @@ func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.Modif
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), name)...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("ref"), environmentRef(name, target, after, defaults, constraints))...)
 	planAnew(ctx, req, resp, "ref")
+	if len(resp.RequiresReplace) == 0 {
+		r.warnOfChange(ctx, req, resp.Plan, &resp.Diagnostics)
+	}
 }
 
 // replacesName says whether the plan makes an object of another name.

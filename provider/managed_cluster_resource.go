@@ -83,13 +83,13 @@ func (r *managedClusterResource) ModifyPlan(ctx context.Context, req resource.Mo
 	if err != nil || works.Total == 0 {
 		return
 	}
-	resp.Diagnostics.AddWarning("A cluster in use is destroyed", fmt.Sprintf(
+	resp.Diagnostics.AddWarning(inUse("cluster", name.ValueString(), "destroyed"), fmt.Sprintf(
 		"The cluster %q has %s. A destroy waits until they are gone, and fails if they stay. %s",
-		name.ValueString(), inUse(works), toEmpty(name.ValueString(), works)))
+		name.ValueString(), holding(works), toEmpty(name.ValueString(), works)))
 }
 
-// inUse says what is delivered to a cluster.
-func inUse(works fleet.Works) string {
+// holding says what is delivered to a cluster.
+func holding(works fleet.Works) string {
 	total := count(int32(min(works.Total, 1<<30)), "work")
 	switch {
 	case len(works.Applications) > 0:
@@ -288,6 +288,6 @@ func stillUsed(name string, works fleet.Works) error {
 	return &hub.ConfigError{
 		Summary: "Cluster in use",
 		Detail: fmt.Sprintf("The cluster %q was not detached, since that would delete what is delivered to it: it has %s. "+
-			"%s Then destroy it again; works of an agent that is away go when it is back.", name, inUse(works), toEmpty(name, works)),
+			"%s Then destroy it again; works of an agent that is away go when it is back.", name, holding(works), toEmpty(name, works)),
 	}
 }
