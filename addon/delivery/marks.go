@@ -3,13 +3,7 @@
 
 package delivery
 
-import (
-	"strings"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
-)
+import "strings"
 
 // Marks of delivered objects. What is known of an object when its application
 // has it no longer, or is gone, is what it carries.
@@ -39,14 +33,4 @@ const (
 // SplitNeeds is the reverse of how components are listed in AnnotationDependsOn.
 func SplitNeeds(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
-}
-
-// UsualRemoval is when an object of a kind goes of which no policy says it: one
-// that holds data or the objects of others is never removed.
-func UsualRemoval(kind schema.GroupKind) string {
-	switch kind.String() {
-	case "PersistentVolumeClaim", "Namespace":
-		return policy.RemoveNever
-	}
-	return policy.RemoveOnUpdate
 }

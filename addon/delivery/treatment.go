@@ -18,7 +18,7 @@ func (u Unit) Treatment(i int) policy.Treatment {
 	if i < len(u.Treatments) {
 		return u.Treatments[i]
 	}
-	return policy.Treatment{Removal: UsualRemoval(u.Result.Objects[i].GroupVersionKind().GroupKind())}
+	return policy.Treatment{Removal: policy.UsualRemoval(u.Result.Objects[i].GroupVersionKind().GroupKind())}
 }
 
 // treat says of each object of the plan how it is treated. Autoscalers are looked for
@@ -49,7 +49,7 @@ func treatment(object render.Object, policies func(policy.Resource) policy.Treat
 		t = policies(policy.ResourceOf(object))
 	}
 	if t.Removal == "" {
-		t.Removal = UsualRemoval(object.GroupVersionKind().GroupKind())
+		t.Removal = policy.UsualRemoval(object.GroupVersionKind().GroupKind())
 	}
 	isScaled := slices.ContainsFunc(scaled, func(target scaleTarget) bool { return target.is(object) })
 	if !isScaled || t.ReadOnly || t.Once {

@@ -188,7 +188,7 @@ func TestMatch(t *testing.T) {
 	deployment := policy.ResourceOf(render.Object{Content: object{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": object{"name": "web", "labels": object{
 		"app.oam.dev/component": "web", "workload.oam.dev/type": "webservice", "app.oam.dev/resourceType": "WORKLOAD",
 	}}}})
-	if diff := cmp.Diff(policy.Resource{Component: "web", ComponentType: "webservice", OAMType: "WORKLOAD", Kind: "Deployment", Name: "web"}, deployment); diff != "" {
+	if diff := cmp.Diff(policy.Resource{Component: "web", ComponentType: "webservice", OAMType: "WORKLOAD", Group: "apps", Kind: "Deployment", Name: "web"}, deployment); diff != "" {
 		t.Fatalf("what rules know of an object, -want +got:\n%s", diff)
 	}
 	cases := map[string]struct {

@@ -21,6 +21,8 @@ type Resource struct {
 	OAMType string
 	// TraitType is the type of the trait that made the object.
 	TraitType string
+	// Group of the object's kind; empty for the core group.
+	Group string
 	// Kind of the object.
 	Kind string
 	// Name of the object.
@@ -35,7 +37,7 @@ func ResourceOf(o render.Object) Resource {
 	return Resource{
 		Component: label(v1beta1.LabelAppComponent), ComponentType: label(v1beta1.LabelWorkloadType),
 		OAMType: label(v1beta1.LabelResourceType), TraitType: label(v1beta1.LabelTraitType),
-		Kind: o.GroupVersionKind().Kind, Name: o.Name(),
+		Group: o.GroupVersionKind().Group, Kind: o.GroupVersionKind().Kind, Name: o.Name(),
 	}
 }
 

@@ -3,7 +3,11 @@
 
 package policy
 
-import "slices"
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
 
 // Treatment is what the policies of an application say of how one object is
 // written, kept and removed. The zero value is the usual: server-side apply,
@@ -115,6 +119,25 @@ func (t *Treatment) addGarbageCollect(p *GarbageCollect, r Resource) {
 		return
 	}
 	if p.KeepLegacyResource {
-		t.Removal = RemoveOnDelete
+		t.Removal = keepLonger(UsualRemoval(schema.GroupKind{Group: r.Group, Kind: r.Kind}))
 	}
+}
+
+// UsualRemoval is when an object of a kind goes of which no policy says it: one
+// that holds data or the objects of others is never removed.
+func UsualRemoval(kind schema.GroupKind) string {
+	switch kind.String() {
+	case "PersistentVolumeClaim", "Namespace":
+		return RemoveNever
+	}
+	return RemoveOnUpdate
+}
+
+// keepLonger is when an object goes that is kept until its application is deleted:
+// what would stay without that stays with it.
+func keepLonger(usual string) string {
+	if usual == RemoveNever {
+		return RemoveNever
+	}
+	return RemoveOnDelete
 }

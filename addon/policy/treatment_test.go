@@ -63,6 +63,14 @@ func TestTreat(t *testing.T) {
 			resource: web, want: Treatment{Removal: RemoveOnDelete},
 		},
 		{
+			reason: "keepLegacyResource keeps no claim for a shorter time than without it", policies: [][2]string{{"garbage-collect", `{"keepLegacyResource": true}`}},
+			resource: Resource{Component: "web", Kind: "PersistentVolumeClaim", Name: "data"}, want: Treatment{Removal: RemoveNever},
+		},
+		{
+			reason: "a kind of another group that has the name of one which is never removed is like others", policies: [][2]string{{"garbage-collect", `{"keepLegacyResource": true}`}},
+			resource: Resource{Component: "web", Group: "example.com", Kind: "Namespace", Name: "data"}, want: Treatment{Removal: RemoveOnDelete},
+		},
+		{
 			reason:   "resource-update",
 			policies: [][2]string{{"resource-update", `{"rules": [{` + selector + `, "strategy": {"op": "replace", "recreateFields": ["spec.selector"]}}]}`}},
 			resource: web, want: Treatment{Replace: true, RecreateFields: []string{"spec.selector"}},

@@ -77,7 +77,7 @@ func fateOf(record delivery.Record, live *unstructured.Unstructured, options del
 	}
 	removal := live.GetAnnotations()[delivery.AnnotationRemoval]
 	if removal == "" {
-		removal = delivery.UsualRemoval(live.GroupVersionKind().GroupKind())
+		removal = policy.UsualRemoval(live.GroupVersionKind().GroupKind())
 	}
 	switch {
 	case options.Leave || removal == policy.RemoveNever:

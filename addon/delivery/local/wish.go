@@ -166,7 +166,7 @@ func (w wish) marks(content map[string]any) map[string]string {
 		delivery.AnnotationHeld:        heldMark(w.held, false),
 		delivery.AnnotationDependsOn:   strings.Join(w.unit.Needs, ","),
 	}
-	if w.treatment.Removal != delivery.UsualRemoval(w.object.GroupVersionKind().GroupKind()) {
+	if w.treatment.Removal != policy.UsualRemoval(w.object.GroupVersionKind().GroupKind()) {
 		marks[delivery.AnnotationRemoval] = w.treatment.Removal
 	}
 	fields := map[string]string{}
