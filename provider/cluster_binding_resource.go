@@ -73,7 +73,9 @@ func (r *clusterBindingResource) ValidateConfig(ctx context.Context, req resourc
 	}
 	if _, err := expandOverrides(overrides); err != nil {
 		resp.Diagnostics.AddAttributeError(path.Root("overrides"), "Invalid overrides", err.Error()+".")
+		return
 	}
+	checkOverrides(overrides, &resp.Diagnostics)
 }
 
 // warnOfDestroy says what leaves the clusters together with the binding, as far as

@@ -42,7 +42,8 @@ func jsonWithNulls(value types.Dynamic) (any, error) {
 }
 
 // expandDefaults converts an environment's defaults, an object keyed by
-// component type, into the list of the API, sorted by type.
+// component type, into the list of the API, sorted by type. What is not known yet,
+// as all input variables are while a configuration is validated, is left out.
 func expandDefaults(value types.Dynamic) ([]v1alpha1.ComponentDefaults, error) {
 	content, err := jsonWithNulls(value)
 	if err != nil {
@@ -86,7 +87,8 @@ func expandDefault(name string, content any) (v1alpha1.ComponentDefaults, error)
 	return item, err
 }
 
-// expandOverrides converts a binding's overrides, a list of objects.
+// expandOverrides converts a binding's overrides, a list of objects. What is null, or not
+// known yet, is left out.
 func expandOverrides(value types.Dynamic) ([]v1alpha1.ClusterOverride, error) {
 	content, err := jsonWithNulls(value)
 	if err != nil || content == nil {
@@ -98,6 +100,9 @@ func expandOverrides(value types.Dynamic) ([]v1alpha1.ClusterOverride, error) {
 	}
 	var list []v1alpha1.ClusterOverride
 	for i, item := range items {
+		if item == nil {
+			continue
+		}
 		override, err := expandOverride(hclvalue.Index("overrides", i), coercedOverride(item))
 		if err != nil {
 			return nil, err
@@ -276,7 +281,7 @@ func removes(properties any) bool {
 
 // expandProperties converts the properties of what stands at that path.
 func expandProperties(at string, content any) (*runtime.RawExtension, error) {
-	if content == nil {
+	if content == nil || notKnown(content) {
 		return nil, nil
 	}
 	if _, ok := content.(map[string]any); !ok {
@@ -294,7 +299,7 @@ func expandProperties(at string, content any) (*runtime.RawExtension, error) {
 func expandTraits(at string, content any) ([]v1alpha1.TraitPatch, error) {
 	at = hclvalue.Key(at, "traits")
 	switch traits := content.(type) {
-	case nil:
+	case nil, definition.Unknown:
 		return nil, nil
 	case map[string]any:
 		return expandTraitObject(at, traits)
@@ -309,6 +314,9 @@ func expandTraits(at string, content any) ([]v1alpha1.TraitPatch, error) {
 func expandTraitObject(at string, traits map[string]any) ([]v1alpha1.TraitPatch, error) {
 	var list []v1alpha1.TraitPatch
 	for _, name := range sortedKeys(traits) {
+		if notKnown(traits[name]) {
+			continue
+		}
 		properties, ok := traits[name].(map[string]any)
 		if !ok {
 			return nil, fmt.Errorf("%s must be an object with the properties of the trait, not %s", hclvalue.Key(at, name), kindOf(traits[name]))
@@ -333,6 +341,9 @@ func expandTraitObject(at string, traits map[string]any) ([]v1alpha1.TraitPatch,
 func expandTraitList(at string, traits []any) ([]v1alpha1.TraitPatch, error) {
 	var list []v1alpha1.TraitPatch
 	for i, item := range traits {
+		if item == nil {
+			continue
+		}
 		here := hclvalue.Index(at, i)
 		fields, err := fieldsOf(here, item, "type", "properties", "disable")
 		if err != nil {
@@ -342,7 +353,7 @@ func expandTraitList(at string, traits []any) ([]v1alpha1.TraitPatch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if name == "" {
+		if name == "" && !notKnown(item) && !notKnown(fields["type"]) {
 			return nil, fmt.Errorf("%s needs a type", here)
 		}
 		patch := v1alpha1.TraitPatch{Type: name, Disable: fields["disable"] == true}
@@ -569,8 +580,12 @@ func canonical(value any) (any, error) {
 	return content, json.Unmarshal(raw, &content)
 }
 
-// fieldsOf returns the fields of an object that may hold only the known ones.
+// fieldsOf returns the fields of an object that may hold only the known ones; none while
+// the object is not known yet.
 func fieldsOf(at string, content any, known ...string) (map[string]any, error) {
+	if notKnown(content) {
+		return nil, nil
+	}
 	fields, ok := content.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("%s must be an object, not %s", at, kindOf(content))
@@ -594,9 +609,9 @@ func suggestion(name string, known []string) string {
 	return ""
 }
 
-// textOf returns text, empty when absent.
+// textOf returns text, empty when absent or not known yet.
 func textOf(at string, content any) (string, error) {
-	if content == nil {
+	if content == nil || notKnown(content) {
 		return "", nil
 	}
 	text, ok := content.(string)

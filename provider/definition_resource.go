@@ -96,7 +96,8 @@ func (m *definitionModel) sourcePath() path.Path {
 	return path.Root("cue")
 }
 
-// validateForm checks that the definition is given in one form.
+// validateForm checks that the definition is given in one form. What is not known yet may
+// turn out not to be given.
 func (m *definitionModel) validateForm(diags *diag.Diagnostics) {
 	if m.CUE.IsNull() {
 		for name, value := range map[string]types.String{"kind": m.Kind, "name": m.Name} {
@@ -106,7 +107,13 @@ func (m *definitionModel) validateForm(diags *diag.Diagnostics) {
 		}
 		return
 	}
-	given := map[string]interface{ IsNull() bool }{
+	if m.CUE.IsUnknown() {
+		return
+	}
+	given := map[string]interface {
+		IsNull() bool
+		IsUnknown() bool
+	}{
 		"description": m.Description, "version": m.Version, "labels": m.Labels, "workload": m.Workload,
 		"applies_to": m.AppliesTo, "conflicts_with": m.ConflictsWith, "stage": m.Stage, "pod_disruptive": m.PodDisruptive,
 		"manage_workload": m.ManageWorkload, "manage_health_check": m.ManageHealthCheck, "workload_ref_path": m.WorkloadRefPath,
@@ -114,7 +121,7 @@ func (m *definitionModel) validateForm(diags *diag.Diagnostics) {
 	}
 	var names []string
 	for name, value := range given {
-		if !value.IsNull() {
+		if !value.IsNull() && !value.IsUnknown() {
 			names = append(names, name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -91,6 +92,22 @@ func (r *environmentResource) ValidateConfig(ctx context.Context, req resource.V
 	}
 	if _, err := expandDefaults(defaults); err != nil {
 		resp.Diagnostics.AddAttributeError(path.Root("defaults"), "Invalid defaults", err.Error()+".")
+		return
+	}
+	checkDefaults(defaults, &resp.Diagnostics)
+	validateObjects(ctx, req.Config, &resp.Diagnostics)
+}
+
+// validateObjects checks the form of the objects of a namespace.
+func validateObjects(ctx context.Context, config tfsdk.Config, diags *diag.Diagnostics) {
+	at := path.Root("namespace_options").AtName("objects")
+	var objects types.Dynamic
+	diags.Append(config.GetAttribute(ctx, at, &objects)...)
+	if diags.HasError() {
+		return
+	}
+	if _, err := expandObjects(objects); err != nil {
+		diags.AddAttributeError(at, "Invalid objects", err.Error()+".")
 	}
 }
 

@@ -192,7 +192,8 @@ func (m *namespaceOptionsModel) expand(ctx context.Context, diags *diag.Diagnost
 	}
 }
 
-// expandObjects converts a Dynamic list of Kubernetes objects.
+// expandObjects converts a Dynamic list of Kubernetes objects. What is null, or not known
+// yet, is left out.
 func expandObjects(value types.Dynamic) ([]runtime.RawExtension, error) {
 	content, err := jsonOf(value)
 	if err != nil || content == nil {
@@ -204,6 +205,9 @@ func expandObjects(value types.Dynamic) ([]runtime.RawExtension, error) {
 	}
 	var objects []runtime.RawExtension
 	for i, item := range items {
+		if item == nil || notKnown(item) {
+			continue
+		}
 		if _, ok := item.(map[string]any); !ok {
 			return nil, fmt.Errorf("namespace_options.objects[%d] must be an object with apiVersion and kind, not %s", i, kindOf(item))
 		}

@@ -145,6 +145,7 @@ func (e *engine) checkOdd(typeName string, odd oddOne, state tftypes.Value) {
 			e.t.Errorf("%s: panic: %v\n%s", odd.what, cause, debug.Stack())
 		}
 	}()
+	e.checkUnknown(typeName, odd)
 	for _, prior := range []tftypes.Value{tftypes.NewValue(state.Type(), nil), state} {
 		planned, problems := e.propose(typeName, prior, odd.value)
 		for _, problem := range problems {
@@ -166,6 +167,29 @@ func (e *engine) checkOdd(typeName string, odd oddOne, state tftypes.Value) {
 		for _, problem := range unhelpful(resp.Diagnostics) {
 			e.t.Errorf("%s: while it is made: %s", odd.what, problem)
 		}
+	}
+}
+
+// checkUnknown checks that nothing is refused for not being known yet, as each input
+// variable is while a configuration is validated.
+func (e *engine) checkUnknown(typeName string, odd oddOne) {
+	e.t.Helper()
+	if odd.value.IsFullyKnown() {
+		return
+	}
+	validated, err := e.server.ValidateResourceConfig(e.t.Context(), &tfprotov6.ValidateResourceConfigRequest{
+		TypeName: typeName, Config: e.wire(odd.value),
+		ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true},
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	// What nobody can configure may be refused.
+	ours := slices.DeleteFunc(validated.Diagnostics, func(d *tfprotov6.Diagnostic) bool {
+		return d.Summary == "Invalid Configuration for Read-Only Attribute"
+	})
+	if refused := summaries(ours, tfprotov6.DiagnosticSeverityError); refused != "" {
+		e.t.Errorf("%s is refused while it is not known: %s", odd.what, refused)
 	}
 }
 

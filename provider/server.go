@@ -6,9 +6,11 @@ package provider
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
@@ -16,9 +18,11 @@ import (
 // Server is the provider as an engine speaks to it. What the provider block leaves out
 // is read by getenv.
 //
-// It is the framework's server, but for plans of applications in which nothing changes:
-// the framework decodes the application several times for such a plan and copies it once
-// for each attribute, which was half of the provider's time where hundreds are planned.
+// It is the framework's server, but for two things. Of an application in which nothing
+// changes it plans that by itself: the framework decodes the application several times for
+// such a plan and copies it once for each attribute, which was half of the provider's time
+// where hundreds are planned. And it does not say that an object which is not known yet
+// lacks what it must have.
 func Server(version string, getenv func(string) string) tfprotov6.ProviderServer {
 	p := &fairleadProvider{version: version, getenv: getenv}
 	framework := providerserver.NewProtocol6(p)()
@@ -42,6 +46,48 @@ type frameworkServer interface {
 type server struct {
 	frameworkServer
 	provider *fairleadProvider
+}
+
+// missingAttribute is how the framework sums up that a configuration lacks an attribute.
+const missingAttribute = "Missing Configuration for Required Attribute"
+
+// ValidateResourceConfig validates a configuration. To the framework an object in a list
+// that is not known yet, as each input variable while a configuration is validated, lacks
+// all that is required in it: such a configuration could not be used.
+func (s *server) ValidateResourceConfig(ctx context.Context, req *tfprotov6.ValidateResourceConfigRequest) (*tfprotov6.ValidateResourceConfigResponse, error) {
+	resp, err := s.frameworkServer.ValidateResourceConfig(ctx, req)
+	if err != nil || !slices.ContainsFunc(resp.Diagnostics, isOfMissing) {
+		return resp, err
+	}
+	schemas, err := s.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		return nil, err
+	}
+	schema, ok := schemas.ResourceSchemas[req.TypeName]
+	if !ok {
+		return resp, nil
+	}
+	config, err := req.Config.Unmarshal(schema.ValueType())
+	if err != nil {
+		return nil, err
+	}
+	resp.Diagnostics = slices.DeleteFunc(resp.Diagnostics, func(d *tfprotov6.Diagnostic) bool {
+		return isOfMissing(d) && isWithinUnknown(config, d.Attribute)
+	})
+	return resp, nil
+}
+
+func isOfMissing(d *tfprotov6.Diagnostic) bool { return d.Summary == missingAttribute }
+
+// isWithinUnknown says whether a path leads into something that is not known yet.
+func isWithinUnknown(config tftypes.Value, at *tftypes.AttributePath) bool {
+	for at = at.WithoutLastStep(); len(at.Steps()) > 0; at = at.WithoutLastStep() {
+		found, _, err := tftypes.WalkAttributePath(config, at)
+		if value, ok := found.(tftypes.Value); err == nil && ok && !value.IsKnown() {
+			return true
+		}
+	}
+	return false
 }
 
 // PlanResourceChange plans what is proposed where that is what the state says.
