@@ -319,7 +319,7 @@ func (t *Target) observed(ctx context.Context, w wish) (*unstructured.Unstructur
 	}
 	interval := nextInterval(last, known, live)
 	if live.GetLabels()[v1alpha1.LabelApplicationUID] == string(w.unit.Owner.UID) && w.identified(live) {
-		if err := t.leave(ctx, w.key, live); err != nil {
+		if err := t.leave(ctx, w.key, live, w.unit.Owner); err != nil {
 			return t.failed(w.key, "let go of", err)
 		}
 	}

@@ -139,10 +139,10 @@ func (t *Target) adopt(ctx context.Context, w wish, live *unstructured.Unstructu
 
 // leave lets go of an object that stays: it is no longer managed, and the same
 // application made again knows it by its other labels.
-func (t *Target) leave(ctx context.Context, key objectKey, live *unstructured.Unstructured) error {
+func (t *Target) leave(ctx context.Context, key objectKey, live *unstructured.Unstructured, owner delivery.Owner) error {
 	_, err := t.mark(ctx, key, live, map[string]any{
 		v1alpha1.LabelApplicationUID: nil, v1alpha1.LabelManagedBy: nil,
-		delivery.LabelLeft: live.GetLabels()[v1alpha1.LabelApplicationUID],
+		delivery.LabelLeft: string(owner.UID),
 	}, nil)
 	if err != nil {
 		return err

@@ -70,9 +70,10 @@ const (
 )
 
 // fateOf decides by what an object carries. What it carries can only keep more:
-// nothing is deleted that does not carry the application's UID as well.
+// nothing is deleted that does not carry the application's UID as well, or was
+// handed on to the application.
 func fateOf(record delivery.Record, live *unstructured.Unstructured, options delivery.RemoveOptions) fate {
-	if live == nil || !standsFor(record, live) {
+	if live == nil || !falls(record, live) {
 		return notOurs
 	}
 	removal := live.GetAnnotations()[delivery.AnnotationRemoval]
@@ -147,7 +148,7 @@ func (t *Target) remove(ctx context.Context, key objectKey, record delivery.Reco
 	}
 	switch fateOf(record, live, options) {
 	case left:
-		if err := t.leave(ctx, key, live); err != nil {
+		if err := t.leave(ctx, key, live, record.Owner); err != nil {
 			return false, "", lettingGo{err}
 		}
 		return true, "", nil
@@ -180,7 +181,7 @@ func (t *Target) deleteObject(ctx context.Context, key objectKey, record deliver
 		return false, waitingForItsEnd, nil // an event tells
 	}
 	live, err = t.read(ctx, key)
-	if err != nil || live == nil || !standsFor(record, live) {
+	if err != nil || live == nil || !falls(record, live) {
 		return true, "", err
 	}
 	return false, waitingForItsEnd + heldBy(live), nil
@@ -230,6 +231,12 @@ func standsFor(record delivery.Record, live *unstructured.Unstructured) bool {
 	labels := live.GetLabels()
 	return labels[v1alpha1.LabelApplicationUID] == string(record.Owner.UID) &&
 		labels[v1alpha1.LabelEnvironment] == record.Place.Environment && delivery.UnitOf(labels) == record.Component
+}
+
+// falls says that an object is its application's to remove. One that was handed on to
+// the application carries the component and the environment of the one before.
+func falls(record delivery.Record, live *unstructured.Unstructured) bool {
+	return standsFor(record, live) || handedOn(live, record.Owner)
 }
 
 func (t *Target) delete(ctx context.Context, key objectKey, uid types.UID, propagation metav1.DeletionPropagation) error {

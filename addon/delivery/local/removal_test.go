@@ -10,8 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
@@ -209,6 +212,122 @@ func TestShared(t *testing.T) {
 	h.removeSettings(t, two.Owner, delivery.RemoveOptions{Final: true})
 	if h.stored(t) != nil {
 		t.Error("it is still there when the last is gone")
+	}
+}
+
+// share lets applications share the ConfigMap, the first of which writes it.
+func (h *hub) share(t *testing.T, units ...delivery.Unit) {
+	t.Helper()
+	for _, u := range units {
+		if got := h.deliver(t, u); got.State != delivery.Delivered {
+			t.Fatalf("%s: %+v", u.Owner, got)
+		}
+		h.later()
+	}
+}
+
+// TestSharedAllGo checks what becomes of an object whose writer is gone when the
+// next application goes, or drops it, before it has written it.
+func TestSharedAllGo(t *testing.T) {
+	final := delivery.RemoveOptions{Final: true}
+	tests := []struct {
+		name, reason string
+		// removal that the one which wrote the object asks for
+		removal string
+		// change of the object when it was handed on
+		change  func(*unstructured.Unstructured)
+		options []delivery.RemoveOptions
+		stays   bool
+		// left is whose the object was that stays for ever.
+		left string
+	}{
+		{"the next goes", "nobody else has it", "", nil, []delivery.RemoveOptions{final}, false, ""},
+		{"the next drops it", "nobody else has it", "", nil, []delivery.RemoveOptions{{}}, false, ""},
+		{"a policy keeps it", "its mark says so", policy.RemoveNever, nil, []delivery.RemoveOptions{final}, true, "uid-two"},
+		{"the environment lets go of all", "it stays for ever", "", nil, []delivery.RemoveOptions{{Final: true, Leave: true}}, true, "uid-two"},
+		{"it stays with its application", "that one has only dropped it", policy.RemoveOnDelete, nil, []delivery.RemoveOptions{{}}, true, ""},
+		{"and goes with it", "the application is gone", policy.RemoveOnDelete, nil, []delivery.RemoveOptions{{}, final}, false, ""},
+		{"let go of by hand", "nothing holds what lost its label", "", func(o *unstructured.Unstructured) {
+			labels := o.GetLabels()
+			delete(labels, v1alpha1.LabelApplicationUID)
+			o.SetLabels(labels)
+		}, []delivery.RemoveOptions{final}, true, ""},
+		{"another object of its name", "it was never handed on", "", func(o *unstructured.Unstructured) {
+			o.SetAnnotations(nil)
+		}, []delivery.RemoveOptions{final}, true, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTenantHub(t)
+			one, two := sharing("one", "1"), sharing("two", "2")
+			if test.removal != "" {
+				one.Treatments[0].Removal = test.removal
+			}
+			h.share(t, one, two)
+			h.removeSettings(t, one.Owner, final)
+			if test.change != nil {
+				h.edit(t, test.change)
+			}
+			for _, options := range test.options {
+				if got := h.removeSettings(t, two.Owner, options); got.State != delivery.Delivered {
+					t.Errorf("got %+v, want that nothing is waited for", got)
+				}
+				h.later()
+			}
+			live := h.stored(t)
+			if (live != nil) != test.stays {
+				t.Fatalf("it stays %t, want %t, since %s", live != nil, test.stays, test.reason)
+			}
+			if live != nil && live.GetLabels()[delivery.LabelLeft] != test.left {
+				t.Errorf("labels %v, want %s %q, since %s", live.GetLabels(), delivery.LabelLeft, test.left, test.reason)
+			}
+		})
+	}
+}
+
+// TestSharedInTurn checks that an object goes on to those who still share it when
+// nobody has written it meanwhile, and never to one of another namespace.
+func TestSharedInTurn(t *testing.T) {
+	final := delivery.RemoveOptions{Final: true}
+	h := newTenantHub(t)
+	one, two, three := sharing("one", "1"), sharing("two", "2"), sharing("three", "3")
+	h.share(t, one, two, three)
+	h.edit(t, func(o *unstructured.Unstructured) {
+		o.SetAnnotations(map[string]string{delivery.AnnotationSharedBy: "shop/one,blog/other,shop/two,shop/three"})
+	})
+	for _, step := range []struct {
+		goes delivery.Unit
+		next string
+	}{{one, "two"}, {two, "three"}} {
+		h.removeSettings(t, step.goes.Owner, final)
+		if owner, ok := h.OwnerOf(t.Context(), h.stored(t)); !ok || owner.Name != step.next {
+			t.Errorf("after %s an event wakes %s, %t, want %s", step.goes.Owner, owner, ok, step.next)
+		}
+	}
+	h.removeSettings(t, three.Owner, final)
+	if h.stored(t) != nil {
+		t.Error("it is still there when the last is gone")
+	}
+}
+
+// TestSharedAllGoHeld checks that the end of an object is waited for that is
+// removed before the next application has written it.
+func TestSharedAllGoHeld(t *testing.T) {
+	h := newTenantHub(t)
+	one, two := sharing("one", "1"), sharing("two", "2")
+	h.share(t, one, two)
+	h.removeSettings(t, one.Owner, delivery.RemoveOptions{Final: true})
+	h.tenant.PrependReactor("delete", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+		held := h.stored(t).DeepCopy()
+		held.SetFinalizers([]string{"example.com/hold"})
+		held.SetDeletionTimestamp(ptr.To(metav1.NewTime(now)))
+		return true, nil, h.tenant.Tracker().Update(configMaps, held, "shop")
+	})
+	for range 2 {
+		got := h.removeSettings(t, two.Owner, delivery.RemoveOptions{Final: true})
+		if want := "ConfigMap shop/settings: waiting for its end: finalizer example.com/hold"; got.Message != want {
+			t.Errorf("got %+v, want %q", got, want)
+		}
 	}
 }
 

@@ -25,18 +25,29 @@ func sharersOf(live *unstructured.Unstructured) []string {
 }
 
 // sharedByOthers says that an object is written by another application that
-// lets it be shared. One that was handed on to this application is its own.
+// lets it be shared. One that nobody has written since it was this application's
+// turn is not.
 func (w wish) sharedByOthers(live *unstructured.Unstructured) bool {
 	sharers := sharersOf(live)
-	return w.treatment.Shared && len(sharers) > 0 && !w.identified(live) && !w.inherits(live)
+	if !w.treatment.Shared || len(sharers) == 0 || w.identified(live) {
+		return false
+	}
+	return sharers[0] != w.unit.Owner.String() || live.GetLabels()[v1alpha1.LabelApplicationUID] != "" || byAgent(live)
 }
 
 // inherits says that the application that wrote an object is gone, and that it
 // is this one's turn.
 func (w wish) inherits(live *unstructured.Unstructured) bool {
+	return w.treatment.Shared && handedOn(live, w.unit.Owner)
+}
+
+// handedOn says that an object was handed on to an application, which has not
+// written it yet. Its label of the owner's UID is empty then. Where somebody took
+// that label off, the object is let go of, and nobody's.
+func handedOn(live *unstructured.Unstructured, owner delivery.Owner) bool {
+	uid, labelled := live.GetLabels()[v1alpha1.LabelApplicationUID]
 	sharers := sharersOf(live)
-	return w.treatment.Shared && len(sharers) > 0 && sharers[0] == w.unit.Owner.String() &&
-		live.GetLabels()[v1alpha1.LabelApplicationUID] == "" && !byAgent(live)
+	return labelled && uid == "" && len(sharers) > 0 && sharers[0] == owner.String() && !byAgent(live)
 }
 
 // share adds the application to those that share an object.
@@ -71,12 +82,15 @@ func (t *Target) markSharers(ctx context.Context, key objectKey, live *unstructu
 }
 
 // handOn takes an application off those that share an object, and says whether
-// the object stays for the others. When it was the one that wrote the object the
-// next one is named by the labels, so that it learns of it.
+// the object stays for the others. When it was the one that wrote the object, or
+// was to write it, the next one is named by the labels, so that it learns of it.
 func (t *Target) handOn(ctx context.Context, key objectKey, live *unstructured.Unstructured, owner delivery.Owner) (stays bool, err error) {
 	sharers := sharersOf(live)
 	rest := without(sharers, owner.String())
-	writes := live.GetLabels()[v1alpha1.LabelApplicationUID] == string(owner.UID)
+	writes := live.GetLabels()[v1alpha1.LabelApplicationUID] == string(owner.UID) || handedOn(live, owner)
+	if writes { // tenants share nothing
+		rest = slices.DeleteFunc(rest, func(s string) bool { return !strings.HasPrefix(s, owner.Namespace+"/") })
+	}
 	switch {
 	case len(rest) == len(sharers) && !writes:
 		return true, nil // it is none of the application's
@@ -88,7 +102,7 @@ func (t *Target) handOn(ctx context.Context, key objectKey, live *unstructured.U
 	}
 	namespace, name, _ := strings.Cut(rest[0], "/")
 	_, err = t.markSharers(ctx, key, live, map[string]any{
-		v1alpha1.LabelApplicationUID: nil, v1beta1.LabelAppNamespace: namespace, v1beta1.LabelAppName: name,
+		v1alpha1.LabelApplicationUID: "", v1beta1.LabelAppNamespace: namespace, v1beta1.LabelAppName: name,
 	}, rest)
 	return true, err
 }
