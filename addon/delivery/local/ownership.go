@@ -39,9 +39,10 @@ func byAgent(live *unstructured.Unstructured) bool {
 }
 
 // foreign says whose object it is, when it is not the unit's. What is left of
-// the unit from earlier, such as a claim that was kept, is the unit's.
+// the unit from earlier, such as a claim that was kept, is the unit's, and so is
+// what another application handed on, which carries that one's other labels.
 func (w wish) foreign(live *unstructured.Unstructured) *delivery.Observation {
-	if w.identified(live) {
+	if w.identified(live) || w.inherits(live) {
 		return nil
 	}
 	labels := live.GetLabels()

@@ -331,6 +331,60 @@ func TestSharedAllGoHeld(t *testing.T) {
 	}
 }
 
+// TestSharedByOtherUnits hands an object on to a component of another name or in
+// another environment: it is written by that one, and goes with it.
+func TestSharedByOtherUnits(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		// next changes the unit that comes next, and change the object when it was handed on.
+		next    func(*delivery.Unit)
+		change  func(*unstructured.Unstructured)
+		problem string
+	}{
+		{"another component", "it was handed on", func(u *delivery.Unit) { u.Component = "api" }, nil, ""},
+		{"another environment", "it was handed on", func(u *delivery.Unit) { u.Place.Environment = "dev" }, nil, ""},
+		{"the policy dropped meanwhile", "it asked for it when it was shared", func(u *delivery.Unit) {
+			u.Component = "api"
+			u.Treatments = []policy.Treatment{{Removal: policy.RemoveOnUpdate}}
+		}, nil, ""},
+		{"let go of by hand", "nothing tells that it was delivered", func(u *delivery.Unit) { u.Component = "api" }, func(o *unstructured.Unstructured) {
+			labels := o.GetLabels()
+			delete(labels, v1alpha1.LabelApplicationUID)
+			o.SetLabels(labels)
+		}, delivery.ReasonForeignObject},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTenantHub(t)
+			one, two := sharing("one", "1"), sharing("two", "2")
+			next := two
+			test.next(&next)
+			labels := two.Result.Objects[0].Content["metadata"].(object)["labels"].(object)
+			labels[v1beta1.LabelAppComponent], labels[v1alpha1.LabelEnvironment] = next.Component, next.Place.Environment
+			two.Component, two.Place = next.Component, next.Place
+			h.share(t, one, two)
+			h.removeSettings(t, one.Owner, delivery.RemoveOptions{Final: true})
+			if test.change != nil {
+				h.edit(t, test.change)
+			}
+			h.later()
+			if got := h.deliver(t, next); got.Reason != test.problem {
+				t.Fatalf("got %+v, want reason %q, since %s", got, test.problem, test.reason)
+			}
+			if test.problem != "" {
+				return
+			}
+			if live := h.stored(t); live.Object["data"].(object)["a"] != "2" || !wishOf(next, 0).ours(live) {
+				t.Errorf("got %v, want it written by the next", live.Object)
+			}
+			h.removeSettings(t, two.Owner, delivery.RemoveOptions{Final: true})
+			if h.stored(t) != nil {
+				t.Error("it is still there when the last is gone")
+			}
+		})
+	}
+}
+
 // TestSharedOfWatchedKind checks that an application finds what it shares and does not write.
 func TestSharedOfWatchedKind(t *testing.T) {
 	theirs := deployedIn("shop", "web")

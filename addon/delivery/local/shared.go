@@ -36,9 +36,10 @@ func (w wish) sharedByOthers(live *unstructured.Unstructured) bool {
 }
 
 // inherits says that the application that wrote an object is gone, and that it
-// is this one's turn.
+// is this one's turn. It asked for the object when it was shared, whether it does
+// so still or not.
 func (w wish) inherits(live *unstructured.Unstructured) bool {
-	return w.treatment.Shared && handedOn(live, w.unit.Owner)
+	return handedOn(live, w.unit.Owner)
 }
 
 // handedOn says that an object was handed on to an application, which has not

@@ -93,7 +93,7 @@ func (t *Target) compare(ctx context.Context, w wish) (listedObject, *delivery.O
 		_, problem, err := t.failed(w.key, "get", err)
 		return listedObject{}, problem, err
 	}
-	if live != nil && !w.sharedByOthers(live) && !w.inherits(live) {
+	if live != nil && !w.sharedByOthers(live) {
 		if problem := w.foreign(live); problem != nil {
 			return listedObject{}, problem, nil
 		}
