@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
 )
@@ -318,10 +317,8 @@ func (t *Target) observed(ctx context.Context, w wish) (*unstructured.Unstructur
 			"%s does not exist, and a policy of type \"read-only\" keeps it from being made: waiting for somebody to create it", describe(w.key))}, nil
 	}
 	interval := nextInterval(last, known, live)
-	if live.GetLabels()[v1alpha1.LabelApplicationUID] == string(w.unit.Owner.UID) && w.identified(live) {
-		if err := t.leave(ctx, w.key, live, w.unit.Owner); err != nil {
-			return t.failed(w.key, "let go of", err)
-		}
+	if err := t.letGo(ctx, w, live); err != nil {
+		return t.failed(w.key, "let go of", err)
 	}
 	return t.saw(w, live, interval), nil, nil
 }

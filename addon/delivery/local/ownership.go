@@ -135,6 +135,9 @@ func (t *Target) adopt(ctx context.Context, w wish, live *unstructured.Unstructu
 			annotations[name] = value
 		}
 	}
+	if w.treatment.Shared && isLeft(live) {
+		annotations[delivery.AnnotationSharedBy] = w.unit.Owner.String() // who left it shares it no longer
+	}
 	return t.mark(ctx, w.key, live, labels, annotations)
 }
 

@@ -385,6 +385,90 @@ func TestSharedByOtherUnits(t *testing.T) {
 	}
 }
 
+// TestSharedLetGo checks that one of the others has a shared object of which an
+// application lets go that stays itself, or that is kept for ever.
+func TestSharedLetGo(t *testing.T) {
+	readOnly := func(u delivery.Unit) delivery.Unit {
+		u.Treatments = []policy.Treatment{{Shared: true, ReadOnly: true, Removal: policy.RemoveOnUpdate}}
+		return u
+	}
+	keeping := sharing("one", "1")
+	keeping.Treatments[0].Removal = policy.RemoveNever
+	one, two, three := sharing("one", "1"), sharing("two", "2"), sharing("three", "3")
+	api := sharing("two", "2")
+	api.Component = "api"
+	api.Result.Objects[0].Content["metadata"].(object)["labels"].(object)[v1beta1.LabelAppComponent] = "api"
+	final := delivery.RemoveOptions{Final: true}
+	tests := []struct {
+		name, reason string
+		next         func(*testing.T, *hub)
+		// value, writer and sharers afterwards
+		want []string
+	}{
+		{"kept, and the next comes later", "it was shared when it was left", func(t *testing.T, h *hub) {
+			h.share(t, keeping)
+			h.removeSettings(t, keeping.Owner, final)
+			h.share(t, api, three)
+		}, []string{"2", "uid-two", "shop/two,shop/three"}},
+		{"kept, and made again", "it is what is left of the same application", func(t *testing.T, h *hub) {
+			h.share(t, keeping)
+			h.removeSettings(t, keeping.Owner, final)
+			again := sharing("one", "1")
+			again.Owner.UID = "uid-again"
+			h.share(t, again, two)
+		}, []string{"1", "uid-again", "shop/one,shop/two"}},
+		{"the first only reads it from now on", "it is the next one's turn", func(t *testing.T, h *hub) {
+			h.share(t, one, two, three, readOnly(one), two, readOnly(one), three)
+		}, []string{"2", "uid-two", "shop/two,shop/three"}},
+		{"the first only reads it, and the next comes later", "it was shared when it was let go of", func(t *testing.T, h *hub) {
+			h.share(t, one, readOnly(one), two, readOnly(one))
+		}, []string{"2", "uid-two", "shop/two"}},
+		{"the second only reads it from now on", "it waits for nothing", func(t *testing.T, h *hub) {
+			h.share(t, one, two, three, readOnly(two), one)
+			h.removeSettings(t, one.Owner, final)
+			h.share(t, readOnly(two), three)
+		}, []string{"3", "uid-three", "shop/three"}},
+		{"it was handed on to one that only reads it", "it is the next one's turn", func(t *testing.T, h *hub) {
+			h.share(t, one, two, three)
+			h.removeSettings(t, one.Owner, final)
+			h.share(t, readOnly(two), three)
+		}, []string{"3", "uid-three", "shop/three"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTenantHub(t)
+			test.next(t, h)
+			live := h.stored(t)
+			got := []string{live.Object["data"].(object)["a"].(string), live.GetLabels()[v1alpha1.LabelApplicationUID], live.GetAnnotations()[delivery.AnnotationSharedBy]}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("value, writer, sharers (-want +got), since %s:\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+// TestSharedLeftBehind checks that what an application left behind which shared
+// nothing, or one of another namespace, is not taken by one that would.
+func TestSharedLeftBehind(t *testing.T) {
+	for reason, change := range map[string]func(*unstructured.Unstructured){
+		"it shared nothing": func(o *unstructured.Unstructured) { o.SetAnnotations(nil) },
+		"tenants share nothing": func(o *unstructured.Unstructured) {
+			identity(map[string]string{v1beta1.LabelAppNamespace: "blog", v1beta1.LabelAppName: "one", delivery.LabelLeft: "uid-one"})(o)
+			o.SetAnnotations(map[string]string{delivery.AnnotationSharedBy: "blog/one"})
+		},
+	} {
+		h := newTenantHub(t)
+		one := sharing("one", "1")
+		one.Treatments[0].Removal = policy.RemoveNever
+		h.share(t, one)
+		h.removeSettings(t, one.Owner, delivery.RemoveOptions{Final: true})
+		h.edit(t, change)
+		if got := h.deliver(t, sharing("two", "2")); got.Reason != delivery.ReasonForeignObject {
+			t.Errorf("got %+v, want it refused, since %s", got, reason)
+		}
+	}
+}
+
 // TestSharedOfWatchedKind checks that an application finds what it shares and does not write.
 func TestSharedOfWatchedKind(t *testing.T) {
 	theirs := deployedIn("shop", "web")

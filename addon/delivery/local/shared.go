@@ -26,10 +26,10 @@ func sharersOf(live *unstructured.Unstructured) []string {
 
 // sharedByOthers says that an object is written by another application that
 // lets it be shared. One that nobody has written since it was this application's
-// turn is not.
+// turn, or that was left where it is, is not.
 func (w wish) sharedByOthers(live *unstructured.Unstructured) bool {
 	sharers := sharersOf(live)
-	if !w.treatment.Shared || len(sharers) == 0 || w.identified(live) {
+	if !w.treatment.Shared || len(sharers) == 0 || w.identified(live) || isLeft(live) {
 		return false
 	}
 	return sharers[0] != w.unit.Owner.String() || live.GetLabels()[v1alpha1.LabelApplicationUID] != "" || byAgent(live)
@@ -37,9 +37,23 @@ func (w wish) sharedByOthers(live *unstructured.Unstructured) bool {
 
 // inherits says that the application that wrote an object is gone, and that it
 // is this one's turn. It asked for the object when it was shared, whether it does
-// so still or not.
+// so still or not. What one left that shared it is there for whoever comes next.
 func (w wish) inherits(live *unstructured.Unstructured) bool {
-	return handedOn(live, w.unit.Owner)
+	return handedOn(live, w.unit.Owner) || w.treatment.Shared && leftShared(live, w.unit.Owner.Namespace)
+}
+
+// isLeft says that an object was left where it is, and that nobody has it.
+func isLeft(live *unstructured.Unstructured) bool {
+	labels := live.GetLabels()
+	return labels[delivery.LabelLeft] != "" && labels[v1alpha1.LabelApplicationUID] == "" && !byAgent(live)
+}
+
+// leftShared says that an application of a namespace left an object that it shared:
+// tenants share nothing.
+func leftShared(live *unstructured.Unstructured, namespace string) bool {
+	labels, sharers := live.GetLabels(), sharersOf(live)
+	return isLeft(live) && len(sharers) > 0 && labels[v1beta1.LabelAppNamespace] == namespace &&
+		sharers[0] == namespace+"/"+labels[v1beta1.LabelAppName]
 }
 
 // handedOn says that an object was handed on to an application, which has not
@@ -80,6 +94,21 @@ func (t *Target) markSharers(ctx context.Context, key objectKey, live *unstructu
 		value = strings.Join(sharers, ",")
 	}
 	return t.mark(ctx, key, live, labels, map[string]any{delivery.AnnotationSharedBy: value})
+}
+
+// letGo lets go of an object that the application only reads, so that it is not
+// removed with it either: others that share it have it from then on.
+func (t *Target) letGo(ctx context.Context, w wish, live *unstructured.Unstructured) error {
+	owner := w.unit.Owner
+	waits := live.GetLabels()[v1alpha1.LabelApplicationUID] != string(owner.UID) && slices.Contains(sharersOf(live), owner.String())
+	if !w.ours(live) && !waits {
+		return nil
+	}
+	stays, err := t.handOn(ctx, w.key, live, owner)
+	if stays || err != nil {
+		return err
+	}
+	return t.leave(ctx, w.key, live, owner)
 }
 
 // handOn takes an application off those that share an object, and says whether
