@@ -164,6 +164,7 @@ func (t *Target) Deliver(ctx context.Context, unit delivery.Unit) (delivery.Obse
 }
 
 func (t *Target) deliverObject(ctx context.Context, w wish, found map[objectKey]listedObject) (*unstructured.Unstructured, *delivery.Observation, error) {
+	t.forgetOther(w)
 	if w.treatment.ReadOnly {
 		return t.observed(ctx, w)
 	}

@@ -367,3 +367,70 @@ func TestHeldItems(t *testing.T) {
 		}
 	}
 }
+
+// TestTreatmentAlone checks that a change of the policies alone is followed at once,
+// long before an object is looked at again that nothing watches.
+func TestTreatmentAlone(t *testing.T) {
+	const get, patch = "get configmaps settings", "patch configmaps settings"
+	readOnly, usual := policy.Treatment{ReadOnly: true}, policy.Treatment{}
+	delivered, foreign := func(*testing.T, *hub) {}, func(t *testing.T, h *hub) { h.standsAs(t, nil) }
+	edited := func(t *testing.T, h *hub) {
+		h.deliver(t, treated("ours", policy.Treatment{Once: true}))
+		h.edit(t, setValue("edited"))
+	}
+	tests := []struct {
+		name, reason string
+		stands       func(*testing.T, *hub)
+		// treatments before, and the last one.
+		before []policy.Treatment
+		then   policy.Treatment
+		want   []string
+		value  string
+		uid    string
+		reply  string
+	}{
+		{"read only", "it is let go, lest it goes with the application", delivered, []policy.Treatment{usual}, readOnly, []string{get, patch}, "ours", "", ""},
+		{"read only no longer", "it is written as everything is", delivered, []policy.Treatment{usual, readOnly}, usual, []string{get, patch}, "ours", "u1", ""},
+		{"read only no longer, and foreign", "that is told", foreign, []policy.Treatment{readOnly}, usual, []string{get}, "theirs", "", delivery.ReasonForeignObject},
+		{"taken over", "the policy asks for it", foreign, []policy.Treatment{readOnly}, policy.Treatment{TakeOver: true}, []string{get, patch}, "ours", "u1", ""},
+		{"once no longer", "what others changed is put back", edited, []policy.Treatment{{Once: true}}, usual, []string{get, patch}, "ours", "u1", ""},
+		{"drift left alone no longer", "what others changed is put back", edited, []policy.Treatment{{LeaveDrift: true}}, usual, []string{get, patch}, "ours", "u1", ""},
+		{"shared", "the others are to see who shares it", delivered, []policy.Treatment{usual}, policy.Treatment{Shared: true}, []string{get, patch}, "ours", "u1", ""},
+		{"the same", "nothing changed", delivered, []policy.Treatment{usual}, usual, nil, "ours", "u1", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTenantHub(t)
+			test.stands(t, h)
+			for _, treatment := range test.before {
+				h.deliver(t, treated("ours", treatment))
+			}
+			h.requests()
+			got := h.deliver(t, treated("ours", test.then))
+			h.want(t, test.reason, test.want...)
+			live := h.stored(t)
+			value, uid := live.Object["data"].(object)["a"], live.GetLabels()[v1alpha1.LabelApplicationUID]
+			if value != test.value || uid != test.uid || got.Reason != test.reply {
+				t.Errorf("value %v, UID %q, reason %q (%s): want %q, %q, %q, since %s", value, uid, got.Reason, got.Message, test.value, test.uid, test.reply, test.reason)
+			}
+		})
+	}
+}
+
+// TestReadOnlyAgain checks that an object of a kind that is watched is let go also
+// where it was only read a while ago, and delivered in between.
+func TestReadOnlyAgain(t *testing.T) {
+	h := newTenantHub(t)
+	web := func(treatment policy.Treatment) delivery.Unit {
+		made := unitWith(named(webKey.gvk, "web", object{"spec": object{"replicas": int64(1)}}))
+		treatment.Removal = policy.RemoveOnUpdate
+		made.Treatments = []policy.Treatment{treatment}
+		return made
+	}
+	h.deliver(t, web(policy.Treatment{}))
+	h.deliver(t, web(policy.Treatment{ReadOnly: true}))
+	h.deliver(t, web(policy.Treatment{}))
+	h.requests()
+	h.deliver(t, web(policy.Treatment{ReadOnly: true}))
+	h.want(t, "only to be read again", "get deployments web", "patch deployments web")
+}

@@ -255,6 +255,16 @@ func (t *Target) lastLook(key objectKey) (look, bool) {
 	return last, ok
 }
 
+// forgetOther drops a look at an object that something else was wanted of: it would
+// count again as soon as that is wanted once more, whatever happened in between.
+func (t *Target) forgetOther(w wish) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last, ok := t.looks[w.key]; ok && !last.of(w) {
+		delete(t.looks, w.key)
+	}
+}
+
 // forgetObject drops what is known of an object that is not watched.
 func (t *Target) forgetObject(key objectKey) {
 	t.mu.Lock()

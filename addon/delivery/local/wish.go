@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -200,11 +201,23 @@ func marked(content map[string]any, marks map[string]string) *unstructured.Unstr
 }
 
 func (w wish) versionOf() string {
-	parts := []string{w.revision()}
+	parts := []string{w.revision(), ways(w.treatment)}
 	for _, name := range markNames() {
 		parts = append(parts, w.wanted.GetAnnotations()[name])
 	}
 	return strings.Join(parts, " ")
+}
+
+// ways stands for what a treatment says that no mark of the object tells. It is
+// short, since it is kept for every object.
+func ways(t policy.Treatment) string {
+	said := 0
+	for i, way := range []bool{t.ReadOnly, t.TakeOver, t.Shared, t.Once, t.LeaveDrift, t.Replace} {
+		if way {
+			said |= 1 << i
+		}
+	}
+	return strconv.Itoa(said)
 }
 
 func (w wish) revision() string { return revisionOf(w.wanted) }
