@@ -179,4 +179,22 @@ func TestForeignObjects(t *testing.T) {
 	if _, err := objects.Get(t.Context(), "theirs", metav1.GetOptions{}); err == nil {
 		t.Error("what was taken over stays after the application")
 	}
+
+	// What another policy leaves to others stays as it was when it is taken over.
+	for path, want := range map[string]map[string]any{"*": {"a": "0"}, "data.a": {"a": "0", "b": "2"}} {
+		if _, err := objects.Create(t.Context(), object(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"theirs"},"data":{"a":"0"}}`), metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		s.put(t, configMap("first", `{"a":"1"}`)+","+configMap("theirs", `{"a":"1","b":"2"}`), fmt.Sprintf(
+			`,{"name":"take","type":"take-over","properties":{"rules":[{"selector":{"resourceTypes":["ConfigMap"]}}]}}
+			,{"name":"once","type":"apply-once","properties":{"enable":true,"rules":[{"selector":{"resourceTypes":["ConfigMap"]},"strategy":{"path":[%q]}}]}}`, path))
+		s.ready(t)
+		if err := equal("data", want, f.get(t, "cluster1", configMaps, name, "theirs").Object["data"]); err != nil {
+			t.Errorf("%s is left to others: %v", path, err)
+		}
+		s.drop(t)
+		if _, err := objects.Get(t.Context(), "theirs", metav1.GetOptions{}); err == nil {
+			t.Errorf("%s is left to others: what was taken over stays after the application", path)
+		}
+	}
 }

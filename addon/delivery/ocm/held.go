@@ -129,8 +129,9 @@ func (t *Target) withheld(ctx context.Context, object render.Object, treatment p
 	work := holding(works, id)
 	held := heldObject{object: object, whole: object.Content}
 	names := map[string]bool{}
+	met := treatment.TakeOver && isMet(work, id)
 	for _, field := range treatment.Held {
-		h, at, err := t.standing(ctx, object, field, work)
+		h, at, err := t.standing(ctx, object, field, work, met)
 		if err != nil {
 			return held, fmt.Errorf("field of %s that is left to others: %w", describe(object.Content), err)
 		}
@@ -146,7 +147,7 @@ func (t *Target) withheld(ctx context.Context, object render.Object, treatment p
 			held.pending = append(held.pending, h)
 		}
 	}
-	held.resting(phases(work)[id] == phaseKeep)
+	held.resting(phases(work)[id] == phaseKeep || met)
 	held.returning(marksOf(noteOf(work, id, delivery.AnnotationHeld)), names, treatment)
 	if remakes(treatment) && isLeaving(entry{content: object.Content}, works) {
 		held.pending = nil // what is to be made anew goes without
@@ -203,8 +204,8 @@ const (
 )
 
 // standing is how far the hand-over of a field has come, by what is noted on the
-// object in its work.
-func (t *Target) standing(ctx context.Context, object render.Object, field policy.HeldField, work *workv1.ManifestWork) (handover, standing, error) {
+// object in its work. met says that the object is being taken over as it was found.
+func (t *Target) standing(ctx context.Context, object render.Object, field policy.HeldField, work *workv1.ManifestWork, met bool) (handover, standing, error) {
 	path, err := policy.ParseFieldPath(field.Path)
 	if err != nil {
 		return handover{}, isWritten, err
@@ -217,8 +218,10 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 	if !hasItems(object.Content, path) {
 		return h, isGone, nil
 	}
+	// What an item of a list is to have is not left to others before it is known that there is the item.
+	asFound := met && !field.Renew && !path.Indexed()
 	if phases(work)[id] == phaseObserve {
-		return h, standingOf(field, h, found, findByID(work, id)), nil
+		return h, standingOf(field, h, found, asFound, findByID(work, id)), nil
 	}
 	before := marksOf(noteOf(work, id, delivery.AnnotationHeld))
 	if slices.Contains(before, h.mark) {
@@ -228,20 +231,26 @@ func (t *Target) standing(ctx context.Context, object render.Object, field polic
 		return h, isWritten, nil // the object is made again as it was made at first
 	}
 	switch {
-	case work == nil && field.Omit:
+	case work == nil && field.Omit, asFound && nobodys(findByID(work, id)):
 		return h, isLet, nil
 	case work == nil || hasName(before, name) && found:
 		return h, isWritten, nil
-	case found && field.Renew:
-		earlier, had, err := t.written(ctx, work, object.Content, h.path)
-		h.stands = had && mark(field, name, earlier, true) == h.mark
-		return h, isPending, err
 	}
-	return t.asBefore(ctx, work, object, h, found)
+	return t.toHandOver(ctx, work, object, h, found)
+}
+
+// toHandOver is a field that is to be handed over; found says that the application has it still.
+func (t *Target) toHandOver(ctx context.Context, work *workv1.ManifestWork, object render.Object, h handover, found bool) (handover, standing, error) {
+	if !found || !h.renew {
+		return t.asBefore(ctx, work, object, h, found)
+	}
+	earlier, had, err := t.written(ctx, work, object.Content, h.path)
+	h.stands = had && mark(policy.HeldField{Renew: true}, h.name, earlier, true) == h.mark
+	return h, isPending, err
 }
 
 // asBefore is a field that is to be handed over as it was written before, so that
-// others find what was there; found says that the application has it still.
+// others find what was there.
 func (t *Target) asBefore(ctx context.Context, work *workv1.ManifestWork, object render.Object, h handover, found bool) (handover, standing, error) {
 	earlier, had, err := t.written(ctx, work, object.Content, h.path)
 	if err != nil || !had && !found {
@@ -276,8 +285,9 @@ func observedPaths() []health.Path { return []health.Path{uidPath, heldPath} }
 // standingOf is how far the hand-over of a field has come of an object that was
 // only read so far. What its writer did not let go of is written once more, since
 // it would be removed with the writer's other fields. Of an object that no work
-// wrote nothing is, so that what others set may stay from the start.
-func standingOf(field policy.HeldField, h handover, found bool, manifest *workv1.ManifestCondition) standing {
+// wrote nothing is, so that what others set may stay from the start, as it does where
+// the object is taken over asFound.
+func standingOf(field policy.HeldField, h handover, found, asFound bool, manifest *workv1.ManifestCondition) standing {
 	if manifest == nil || !available(manifest) {
 		if field.Omit {
 			return isLet
@@ -286,7 +296,7 @@ func standingOf(field policy.HeldField, h handover, found bool, manifest *workv1
 	}
 	values := feedbackValues(manifest)
 	held, _ := values[heldPath.JSONPath()].(string)
-	if !found || hasName(marksOf(held), h.name) || field.Omit && neverWritten(values) {
+	if !found || hasName(marksOf(held), h.name) || (field.Omit || asFound) && neverWritten(values) {
 		return isLet
 	}
 	return isWritten

@@ -486,6 +486,97 @@ func TestReplicasAfterReadOnly(t *testing.T) {
 	}
 }
 
+// TestTakenOverAsItIs checks that what others set in an object stays where a policy of
+// type apply-once leaves it to them, when another policy takes the object over.
+func TestTakenOverAsItIs(t *testing.T) {
+	const image = "spec.template.spec.containers[0].image"
+	held := func(fields ...policy.HeldField) policy.Treatment {
+		return policy.Treatment{TakeOver: true, Held: fields}
+	}
+	theirs, anothers := labelled(deployment("web", "theirs"), nil), labelled(deployment("web", "theirs"), identity("blog", "web", "prod"))
+	tests := []struct {
+		name, reason string
+		// there is what the cluster has before, with 5 replicas; nil for nothing.
+		there *render.Object
+		// before is how the unit treated the object at first; nil when it did not.
+		before    *policy.Treatment
+		treatment policy.Treatment
+		// what the cluster has of nginx:1 with 2 replicas, and then of nginx:2.
+		image, replicas, later string
+	}{
+		{"all", "it becomes the application's, and is not written", &theirs, nil, policy.Treatment{TakeOver: true, Once: true}, "theirs", "5", "theirs"},
+		{"all, and missing", "it is made", nil, nil, policy.Treatment{TakeOver: true, Once: true}, "nginx:1", "2", "nginx:1"},
+		{
+			"all, refused before", "the policies came later", &theirs, &policy.Treatment{},
+			policy.Treatment{TakeOver: true, Once: true}, "theirs", "5", "theirs",
+		},
+		{"a field", "it has a value already", &theirs, nil, held(policy.HeldField{Path: "spec.replicas"}), "nginx:1", "5", "nginx:2"},
+		{"a field, and missing", "it starts with the application's", nil, nil, held(policy.HeldField{Path: "spec.replicas"}), "nginx:1", "2", "nginx:2"},
+		{
+			"a field, refused before", "the policies came later", &theirs, &policy.Treatment{},
+			held(policy.HeldField{Path: "spec.replicas"}), "nginx:1", "5", "nginx:2",
+		},
+		{
+			"a field, read before", "nobody wrote it but others", &theirs, &policy.Treatment{ReadOnly: true},
+			held(policy.HeldField{Path: "spec.replicas"}), "nginx:1", "5", "nginx:2",
+		},
+		{
+			"a field of what an application left", "its work may be who has the field", &anothers, nil,
+			held(policy.HeldField{Path: "spec.replicas"}), "nginx:1", "5", "nginx:2",
+		},
+		{"a field of an item", "the item has it already", &theirs, nil, held(policy.HeldField{Path: image}), "theirs", "2", "theirs"},
+		{
+			"a field of another item", "there is no such item yet", ptrTo(podOf("theirs", []string{"other"})), nil,
+			held(policy.HeldField{Path: image}), "nginx:1", "2", "nginx:1",
+		},
+		{
+			"a field that is written when it changes", "the application's value counts", &theirs, nil,
+			held(policy.HeldField{Path: "spec.replicas", Renew: true}), "nginx:1", "2", "nginx:2",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			if test.there != nil {
+				s.create(*test.there)
+				s.scale(5)
+			}
+			if test.before != nil {
+				s.settleWaiting(t, version("nginx:1", *test.before))
+			}
+			if diff := cmp.Diff("delivered", said(s.settle(t, version("nginx:1", test.treatment)))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got := s.imageOfWeb(); got != test.image || s.replicas() != test.replicas || len(s.objects[web].owners) != 1 {
+				t.Errorf("image %q and %s replicas, owned %v, want %q and %s: %s", got, s.replicas(), s.objects[web].owners, test.image, test.replicas, test.reason)
+			}
+			if test.there == nil && s.objects[web].fields[fieldManager] == nil {
+				t.Error("what is made is not the work's, so that it would keep what the application drops")
+			}
+			s.settle(t, version("nginx:2", test.treatment))
+			if got := s.imageOfWeb(); got != test.later || s.replicas() != test.replicas || s.keeps(t) > 0 {
+				t.Errorf("later image %q and %s replicas, want %q and %s: %s", got, s.replicas(), test.later, test.replicas, test.reason)
+			}
+			s.removeAll(t)
+			if len(s.objects) > 0 {
+				t.Error("it does not go with the application")
+			}
+		})
+	}
+}
+
+// imageOfWeb is the image of the container web of the Deployment.
+func (s *spoke) imageOfWeb() string {
+	value, _ := policy.FieldPath{"spec", "template", "spec", "containers"}.Value(s.objects[web].content())
+	containers, _ := value.([]any)
+	for _, container := range containers {
+		if fields := container.(map[string]any); fields["name"] == "web" {
+			return fmt.Sprint(fields["image"])
+		}
+	}
+	return ""
+}
+
 // TestLeftJustBeforeTheEnd checks that an object which is to stay since a moment
 // ago stays: its work goes only when the agent has let go of it.
 func TestLeftJustBeforeTheEnd(t *testing.T) {

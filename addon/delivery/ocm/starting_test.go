@@ -66,7 +66,7 @@ func TestScaledAsItStarts(t *testing.T) {
 	drifting := startsWith()
 	drifting.LeaveDrift = true
 	for name, treatment := range map[string]policy.Treatment{
-		"once": startsWith(), "until it changes": renewed, "written at once": taken, "drift left": drifting,
+		"once": startsWith(), "until it changes": renewed, "taken over": taken, "drift left": drifting,
 		"two fields": startsWith("spec.template.spec.containers[0].name"),
 	} {
 		for looks := range 4 {

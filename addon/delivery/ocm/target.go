@@ -505,7 +505,7 @@ func phaseOf(unit delivery.Unit, e entry, treatment policy.Treatment, works map[
 		return phaseKeep // until it is let go of, which needs no write of what is only read from now on
 	case treatment.ReadOnly:
 		return phaseObserve
-	case !treatment.TakeOver && !isKnown(id, works, owns(unit, e.shared)):
+	case !takesOver(treatment, work, id) && !isKnown(id, works, owns(unit, e.shared)):
 		return phaseProbe
 	case treatment.Once && work != nil:
 		return phaseKeep
