@@ -84,7 +84,9 @@ func (b *breaches) text() string {
 // without concluding anything of what is delivered there.
 func (p *Plan) exclude(environment string) {
 	p.unresolved[environment] = true
-	p.Units = slices.DeleteFunc(p.Units, func(u Unit) bool { return u.Place.Environment == environment })
+	isExcluded := func(u Unit) bool { return u.Place.Environment == environment }
+	p.noteScaled(slices.DeleteFunc(slices.Clone(p.Units), func(u Unit) bool { return !isExcluded(u) }))
+	p.Units = slices.DeleteFunc(p.Units, isExcluded)
 	needed := map[TenantKey]bool{}
 	for _, unit := range p.Units {
 		needed[unit.Place.Tenant()] = true

@@ -97,6 +97,8 @@ type Plan struct {
 	final bool
 	// deletions say how environments want what leaves them to go.
 	deletions map[string]v1alpha1.DeletionPolicy
+	// mayBeScaled are the workloads of autoscalers that are left as they are, by namespace.
+	mayBeScaled map[TenantKey][]scaleTarget
 }
 
 type unitKey struct {

@@ -25,8 +25,32 @@ func (u Unit) Treatment(i int) policy.Treatment {
 // in all units of a namespace: theirs may be a component of its own, and of another
 // environment that delivers there too.
 func (p *Plan) treat(policies func(policy.Resource) policy.Treatment) {
+	scaled := scaledBy(p.Units)
+	for i := range p.Units {
+		unit := &p.Units[i]
+		unit.Treatments = make([]policy.Treatment, len(unit.Result.Objects))
+		for j, object := range unit.Result.Objects {
+			tenant := unit.Place.Tenant()
+			unit.Treatments[j] = treatment(object, policies, scaled[tenant], p.mayBeScaled[tenant])
+		}
+	}
+}
+
+// noteScaled notes what autoscalers scale whose units are taken out of the plan: they
+// stay where they are.
+func (p *Plan) noteScaled(excluded []Unit) {
+	for tenant, targets := range scaledBy(excluded) {
+		if p.mayBeScaled == nil {
+			p.mayBeScaled = map[TenantKey][]scaleTarget{}
+		}
+		p.mayBeScaled[tenant] = append(p.mayBeScaled[tenant], targets...)
+	}
+}
+
+// scaledBy is what the autoscalers among the objects of units scale, by namespace.
+func scaledBy(units []Unit) map[TenantKey][]scaleTarget {
 	scaled := map[TenantKey][]scaleTarget{}
-	for _, unit := range p.Units {
+	for _, unit := range units {
 		for _, object := range unit.Result.Objects {
 			if target, ok := scaleTargetOf(object); ok {
 				key := unit.Place.Tenant()
@@ -34,16 +58,12 @@ func (p *Plan) treat(policies func(policy.Resource) policy.Treatment) {
 			}
 		}
 	}
-	for i := range p.Units {
-		unit := &p.Units[i]
-		unit.Treatments = make([]policy.Treatment, len(unit.Result.Objects))
-		for j, object := range unit.Result.Objects {
-			unit.Treatments[j] = treatment(object, policies, scaled[unit.Place.Tenant()])
-		}
-	}
+	return scaled
 }
 
-func treatment(object render.Object, policies func(policy.Resource) policy.Treatment, scaled []scaleTarget) policy.Treatment {
+// treatment is how an object is treated, where autoscalers scale some and others may be
+// scaled by ones that were there before.
+func treatment(object render.Object, policies func(policy.Resource) policy.Treatment, scaled, mayBeScaled []scaleTarget) policy.Treatment {
 	var t policy.Treatment
 	if policies != nil {
 		t = policies(policy.ResourceOf(object))
@@ -51,15 +71,31 @@ func treatment(object render.Object, policies func(policy.Resource) policy.Treat
 	if t.Removal == "" {
 		t.Removal = policy.UsualRemoval(object.GroupVersionKind().GroupKind())
 	}
-	isScaled := slices.ContainsFunc(scaled, func(target scaleTarget) bool { return target.is(object) })
-	if !isScaled || t.ReadOnly || t.Once {
-		return t
+	isTarget := func(target scaleTarget) bool { return target.is(object) }
+	switch {
+	case t.ReadOnly || t.Once:
+	case slices.ContainsFunc(scaled, isTarget):
+		// An autoscaler that is there from the start finds one replica; one that comes
+		// later finds what was there: nothing else may write the number.
+		t.Held = withReplicas(t.Held, policy.HeldField{Path: replicasPath, Omit: true})
+	case slices.ContainsFunc(mayBeScaled, isTarget):
+		t = LeftToScaler(t)
 	}
-	// An autoscaler that is there from the start finds one replica; one that comes
-	// later finds what was there: nothing else may write the number.
-	t.Held = slices.DeleteFunc(slices.Clone(t.Held), func(h policy.HeldField) bool { return h.Path == replicasPath })
-	t.Held = append(t.Held, policy.HeldField{Path: replicasPath, Omit: true})
 	return t
+}
+
+// LeftToScaler is how an object is treated that an autoscaler may scale which is not in
+// the plan: what there is of replicas stays, and an object that is made starts with the
+// application's number, since there may be nothing else to scale it.
+func LeftToScaler(t policy.Treatment) policy.Treatment {
+	t.Held = withReplicas(t.Held, policy.HeldField{Path: replicasPath})
+	return t
+}
+
+// withReplicas are fields that are left to others, and the replicas as they are to be.
+func withReplicas(held []policy.HeldField, replicas policy.HeldField) []policy.HeldField {
+	held = slices.DeleteFunc(slices.Clone(held), func(h policy.HeldField) bool { return h.Path == replicasPath })
+	return append(held, replicas)
 }
 
 // replicasPath is the field that an autoscaler writes.

@@ -36,7 +36,9 @@ func TestPlanTreat(t *testing.T) {
 		// scaler is an object of another component, at the place.
 		scaler render.Object
 		place  Place
-		want   policy.Treatment
+		// excluded is an environment that turns out to be of no use.
+		excluded string
+		want     policy.Treatment
 	}{
 		{reason: "an object goes when the application no longer has it", object: web, want: usual},
 		{reason: "a claim holds data and stays", object: rendered("v1", "PersistentVolumeClaim", "data", nil), want: policy.Treatment{Removal: policy.RemoveNever}},
@@ -74,11 +76,32 @@ func TestPlanTreat(t *testing.T) {
 			scaler: scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: here,
 			want: policy.Treatment{Removal: policy.RemoveOnUpdate, Held: []policy.HeldField{{Path: "spec.paused"}, {Path: "spec.replicas", Omit: true}}},
 		},
+		{
+			reason: "an autoscaler of an environment of no use stays where it is, and may not be there yet", object: web,
+			scaler: scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: beside, excluded: "scaling",
+			want: policy.Treatment{Removal: policy.RemoveOnUpdate, Held: []policy.HeldField{{Path: "spec.replicas"}}},
+		},
+		{
+			reason: "one on another cluster says nothing, of use or not", object: web,
+			scaler: scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: Place{Environment: "scaling", Cluster: "c2", Namespace: "shop"},
+			excluded: "scaling", want: usual,
+		},
+		{
+			reason: "what may be there is left alone whatever apply-once says of it", object: web,
+			policies: func(policy.Resource) policy.Treatment {
+				return policy.Treatment{Held: []policy.HeldField{{Path: "spec.replicas", Renew: true}}}
+			},
+			scaler: scaling("autoscaling/v2", "HorizontalPodAutoscaler", reference), place: beside, excluded: "scaling",
+			want: policy.Treatment{Removal: policy.RemoveOnUpdate, Held: []policy.HeldField{{Path: "spec.replicas"}}},
+		},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			plan := &Plan{Units: []Unit{{Component: "web", Place: here, Result: &render.Result{Objects: []render.Object{c.object}}}}}
+			plan := &Plan{unresolved: map[string]bool{}, Units: []Unit{{Component: "web", Place: here, Result: &render.Result{Objects: []render.Object{c.object}}}}}
 			if c.scaler.Content != nil {
 				plan.Units = append(plan.Units, Unit{Component: "scaler", Place: c.place, Result: &render.Result{Objects: []render.Object{c.scaler}}})
+			}
+			if c.excluded != "" {
+				plan.exclude(c.excluded)
 			}
 			plan.treat(c.policies)
 			if diff := cmp.Diff(c.want, plan.Units[0].Treatment(0)); diff != "" {
