@@ -84,8 +84,8 @@ func (t *Target) takingOf(unit delivery.Unit, work *workv1.ManifestWork, e entry
 	switch at := phases(work)[id]; {
 	case at == phaseKeep && !stays && !arrived(work, id) && !isMissing(work, id):
 		return takeFirst // it is asked for, and the cluster has not done it yet
-	case at == phaseObserve || !stays:
-		return takenAlready
+	case at == phaseObserve || !stays && (at != phaseProbe || arrived(work, id)):
+		return takenAlready // what a probe met is not the work's, be it that it goes when a work has it
 	case at != phaseProbe:
 		return takeFirst
 	}

@@ -224,6 +224,47 @@ func TestRecreateNothing(t *testing.T) {
 	}
 }
 
+// TestRecreateAfterwards checks that an object is made anew whose field changed while a
+// policy kept it from being written, when that one is lifted.
+func TestRecreateAfterwards(t *testing.T) {
+	usual := policy.Treatment{Removal: policy.RemoveOnUpdate}
+	for _, test := range []struct {
+		name  string
+		usual policy.Treatment
+		kept  policy.Treatment
+	}{
+		{"apply-once", usual, policy.Treatment{Once: true, Removal: policy.RemoveOnUpdate}},
+		{"apply-once of what stays", never, policy.Treatment{Once: true, Removal: policy.RemoveNever}},
+		{"read-only", usual, policy.Treatment{ReadOnly: true, Removal: policy.RemoveOnUpdate}},
+		{"read-only of what stays", never, policy.Treatment{ReadOnly: true, Removal: policy.RemoveNever}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			s.settle(t, claimed("slow", test.usual))
+			s.frozen = map[workv1.ResourceIdentifier]bool{claimID: true}
+			uid := s.objects[claimID].uid
+			for _, class := range []string{"slow", "fast"} {
+				s.settle(t, claimed(class, test.kept))
+			}
+			if s.objects[claimID].uid != uid {
+				t.Fatal("it was made anew while it is left alone")
+			}
+			if diff := cmp.Diff("delivered", said(s.settle(t, claimed("fast", test.usual)))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if s.objects[claimID].uid == uid || s.classOf() != "fast" {
+				t.Errorf("it was not made anew: class %q", s.classOf())
+			}
+			uid = s.objects[claimID].uid
+			s.settle(t, claimed("fast", test.kept))
+			s.settle(t, claimed("fast", test.usual))
+			if s.objects[claimID].uid != uid {
+				t.Error("it was made anew though the field is as it was")
+			}
+		})
+	}
+}
+
 // TestRecreateForeign checks that what is somebody else's is not taken to be made anew.
 func TestRecreateForeign(t *testing.T) {
 	s := newSpoke(t)

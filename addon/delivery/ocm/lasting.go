@@ -23,12 +23,31 @@ import (
 )
 
 // noted is an object with the notes that its treatment needs.
-func noted(unit delivery.Unit, content map[string]any, treatment policy.Treatment) map[string]any {
+func noted(unit delivery.Unit, content map[string]any, treatment policy.Treatment, works map[string]*workv1.ManifestWork) map[string]any {
 	if len(unit.Needs) > 0 {
 		content = delivery.WithAnnotation(content, delivery.AnnotationDependsOn, strings.Join(unit.Needs, ","))
 	}
 	if treatment.Removal == policy.RemoveOnDelete {
 		content = delivery.WithAnnotation(content, delivery.AnnotationRemoval, policy.RemoveOnDelete)
+	}
+	if note := recreateNote(content, treatment, works); note != "" {
+		content = delivery.WithAnnotation(content, delivery.AnnotationRecreate, note)
+	}
+	return content
+}
+
+// recreateNote are the fields whose change makes an object anew, with the values that it
+// was written with: while it is left alone, and until its cluster has said whose it is
+// after that, those of the work. It is empty for none.
+func recreateNote(content map[string]any, treatment policy.Treatment, works map[string]*workv1.ManifestWork) string {
+	if len(treatment.RecreateFields) == 0 {
+		return ""
+	}
+	id := identify(content)
+	work := holding(works, id)
+	before := noteOf(work, id, delivery.AnnotationRecreate)
+	if before != "" && (treatment.Once || treatment.ReadOnly || phases(work)[id] == phaseObserve) {
+		return before
 	}
 	var marks []string
 	for _, field := range treatment.RecreateFields {
@@ -39,11 +58,8 @@ func noted(unit delivery.Unit, content map[string]any, treatment policy.Treatmen
 		value, found := path.Value(content)
 		marks = append(marks, mark(policy.HeldField{Path: field, Renew: true}, field, value, found))
 	}
-	if len(marks) == 0 {
-		return content
-	}
 	slices.Sort(marks)
-	return delivery.WithAnnotation(content, delivery.AnnotationRecreate, strings.Join(marks, ","))
+	return strings.Join(marks, ",")
 }
 
 // lasting says which objects of a work a policy keeps until their application

@@ -354,7 +354,7 @@ func TestHeldWhileAway(t *testing.T) {
 // not left on a cluster that is away, which would take all of it away when it returns.
 func TestKeptWhileAway(t *testing.T) {
 	h := newHub(t)
-	data := render.Object{Content: noted(unit(), service("web").Content, policy.Treatment{Removal: policy.RemoveOnDelete})}
+	data := render.Object{Content: noted(unit(), service("web").Content, policy.Treatment{Removal: policy.RemoveOnDelete}, nil)}
 	h.delivered(t, unit(deployment("web", "nginx:1"), data))
 	h.hold(t, webWork)
 	h.setAvailable(t, metav1.ConditionUnknown)

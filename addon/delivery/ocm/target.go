@@ -437,7 +437,7 @@ func (t *Target) asWritten(
 	var pending []handover
 	for i, object := range result.Objects {
 		treatment := unit.Treatment(i)
-		object.Content = marked(unit, noted(unit, object.Content, treatment), treatment, works)
+		object.Content = marked(unit, noted(unit, object.Content, treatment, works), treatment, works)
 		if held[i], err = t.withheld(ctx, object, treatment, works); err != nil {
 			return unit, nil, err
 		}
