@@ -70,3 +70,52 @@ func TestPlatformReplacedByItself(t *testing.T) {
 		})
 	}
 }
+
+// TestProtectedReplacedByItself replaces what is protected by what has the same name. An
+// engine that plans to destroy it is refused in the plan. With create_before_destroy what is
+// tainted is taken over by its new instance, and the old one goes without it.
+func TestProtectedReplacedByItself(t *testing.T) {
+	plane := sharedHub(t)
+	const body = `
+resource "terraform_data" "replaces" {
+  input = %d
+}
+resource "fairlead_environment" "this" {
+  name     = "kept"
+  deletion = { protection = %t }
+  lifecycle {
+    create_before_destroy = %t
+    replace_triggered_by  = [terraform_data.replaces]
+  }
+}
+resource "fairlead_application" "this" {
+  namespace  = "default"
+  name       = "kept"
+  components = { web = { type = "webservice", properties = { image = "nginx:1" } } }
+  deletion   = { protection = %[2]t }
+  lifecycle {
+    create_before_destroy = %[3]t
+    replace_triggered_by  = [terraform_data.replaces]
+  }
+}`
+	refusals := []string{"Application is protected", "Environment is protected"}
+	for _, first := range []bool{false, true} {
+		config := func(input int, protection bool) string {
+			return withProvider(plane, fmt.Sprintf(body, input, protection, first))
+		}
+		steps := []resource.TestStep{{Config: config(1, true)}}
+		for _, refusal := range refusals {
+			steps = append(steps, resource.TestStep{Config: config(2, true), PlanOnly: true, ExpectError: wrapped(refusal)})
+		}
+		if first {
+			steps = append(steps,
+				resource.TestStep{Config: config(1, true), Taint: []string{thisApplication, "fairlead_environment.this"}, Check: applicationIs(t, plane, "kept", webSpec("nginx:1"))},
+				resource.TestStep{Config: config(1, true), ConfigPlanChecks: emptyPlan()})
+		}
+		resource.UnitTest(t, resource.TestCase{
+			ProtoV6ProviderFactories: providerFactories(),
+			CheckDestroy:             applicationAbsent(t, plane, "kept"),
+			Steps:                    append(steps, resource.TestStep{Config: config(1, false)}),
+		})
+	}
+}

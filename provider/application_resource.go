@@ -252,6 +252,7 @@ func (r *applicationResource) save(ctx context.Context, plan *applicationModel, 
 	diags.Append(storeImported(ctx, private, false)...)
 	diags.Append(private.SetKey(ctx, privateSeen, nil)...)
 	diags.Append(private.SetKey(ctx, privateGoing, nil)...)
+	diags.Append(storeProtected(ctx, private, "")...)
 }
 
 // Delete deletes the application and waits until nothing of it is left.
@@ -263,14 +264,12 @@ func (r *applicationResource) Delete(ctx context.Context, req resource.DeleteReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if !isGoing(ctx, req.Private) {
-		checkProtection(&state, &resp.Diagnostics)
-	}
-	if resp.Diagnostics.HasError() {
-		return
-	}
 	object := r.object(client, &state)
 	object.instance = loadInstance(ctx, req.Private)
+	if id := protectedID(ctx, &state, req.Private); id != "" {
+		object.refuseProtected(ctx, &resp.Diagnostics)
+		return
+	}
 	if err := object.remove(ctx, loadUID(ctx, req.Private), digestsOf(&state)); err != nil {
 		appendError(&resp.Diagnostics, err)
 	}

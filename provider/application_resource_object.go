@@ -450,6 +450,40 @@ func managedKeys(object *unstructured.Unstructured, field string) []string {
 	return nil
 }
 
+// takenOver says whether another instance of the resource has written the application since.
+func (o applicationObject) takenOver(ctx context.Context) (bool, error) {
+	live, err := o.client.Get(ctx, rollout.Kind(), o.key())
+	if hub.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil && byAnother(live, o.instance), err
+}
+
+// byAnother says whether another instance than that one wrote the object last.
+func byAnother(live *unstructured.Unstructured, instance string) bool {
+	current := live.GetAnnotations()[annotationInstance]
+	return instance != "" && current != "" && current != instance
+}
+
+// refuseProtected refuses to delete the protected application. One that another instance
+// has taken over stays whatever happens to this one, so that nothing is refused.
+func (o applicationObject) refuseProtected(ctx context.Context, diags *diag.Diagnostics) {
+	stays, err := o.takenOver(ctx)
+	if err != nil {
+		appendError(diags, err)
+		return
+	}
+	if !stays {
+		o.appendProtected(diags)
+	}
+}
+
+// appendProtected says that the application is protected and how to destroy it.
+func (o applicationObject) appendProtected(diags *diag.Diagnostics) {
+	diags.AddError("Application is protected", fmt.Sprintf(
+		"Application %q has deletion = { protection = true }, and would be destroyed. To destroy it, apply deletion = { protection = false } first.", o.id()))
+}
+
 // remove deletes the application with its Secrets and waits until it is gone. One
 // that another instance has taken over, or that is another object of the same
 // name, stays.
@@ -461,8 +495,7 @@ func (o applicationObject) remove(ctx context.Context, uid k8stypes.UID, secrets
 	if err != nil {
 		return err
 	}
-	current := live.GetAnnotations()[annotationInstance]
-	if o.instance != "" && current != "" && current != o.instance {
+	if byAnother(live, o.instance) {
 		tflog.Info(ctx, "the application belongs to another instance of its resource by now and stays", map[string]any{"application": o.id()})
 		return nil
 	}

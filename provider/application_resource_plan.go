@@ -5,7 +5,6 @@ package provider
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"reflect"
 
@@ -22,7 +21,7 @@ import (
 // alone, and the first plan after an import, are empty.
 func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
-		planDestroy(ctx, req, &resp.Diagnostics)
+		r.planDestroy(ctx, req, &resp.Diagnostics)
 		return
 	}
 	var plan, config applicationModel
@@ -41,6 +40,9 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	plan.Revision = types.StringUnknown()
 	spec := newApplicationSpec(&plan)
 	changed, open := true, false
+	if state == nil {
+		r.refuseProtected(ctx, loadProtected(ctx, req.Private), req.Private, &resp.Diagnostics)
+	}
 	if state != nil {
 		from := originOf(ctx, req.Private)
 		changed = !planUpdate(&plan, spec, state, from)
@@ -48,8 +50,9 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 		if !plan.Namespace.Equal(state.Namespace) {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("namespace"))
 		}
+		resp.Diagnostics.Append(storeProtected(ctx, resp.Private, protectedID(ctx, state, req.Private))...)
 		if !isGoing(ctx, req.Private) {
-			r.checkPlace(&config, &plan, state, changed, &resp.Diagnostics)
+			r.checkPlace(ctx, &config, &plan, state, changed, req.Private, &resp.Diagnostics)
 		}
 	}
 	if changed {
@@ -71,21 +74,18 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	}
 }
 
-// planDestroy refuses to destroy a protected application, unless it is being deleted
-// already: nobody keeps it any more.
-func planDestroy(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
+// planDestroy refuses to destroy a protected application.
+func (r *applicationResource) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
 	var state applicationModel
 	diags.Append(req.State.Get(ctx, &state)...)
-	if !isGoing(ctx, req.Private) {
-		checkProtection(&state, diags)
-	}
+	r.refuseProtected(ctx, protectedID(ctx, &state, req.Private), req.Private, diags)
 }
 
 // checkPlace refuses to replace a protected application by one of another name or
 // namespace, and warns where a plan cannot tell whether it does.
-func (r *applicationResource) checkPlace(config, plan, state *applicationModel, changed bool, diags *diag.Diagnostics) {
+func (r *applicationResource) checkPlace(ctx context.Context, config, plan, state *applicationModel, changed bool, private privateStore, diags *diag.Diagnostics) {
 	if replaces(plan, state) {
-		checkProtection(state, diags)
+		r.refuseProtected(ctx, protectedID(ctx, state, private), private, diags)
 	}
 	if changed && config.Namespace.IsNull() && r.hub != nil && r.hub.namespaceUnknown {
 		r.noteOnce("Default namespace not known yet", "The provider's default_namespace is known only after apply. Applications that name no namespace of their own are "+
@@ -173,13 +173,32 @@ func sameBesideSpec(plan, state *applicationModel) bool {
 		plan.ID.Equal(state.ID) && sameDefinitions(plan, state)
 }
 
-// checkProtection refuses to destroy a protected application.
-func checkProtection(state *applicationModel, diags *diag.Diagnostics) {
+// protectedID is the id of an application that is protected, else empty. One that is being
+// deleted already is not: nobody keeps it any more.
+func protectedID(ctx context.Context, state *applicationModel, private privateStore) string {
 	protection, _ := state.Deletion.Attributes()["protection"].(types.Bool)
-	if protection.ValueBool() {
-		diags.AddError("Application is protected", fmt.Sprintf(
-			"Application %q has deletion = { protection = true }, and would be destroyed. To destroy it, apply deletion = { protection = false } first.", state.ID.ValueString()))
+	if !protection.ValueBool() || isGoing(ctx, private) {
+		return ""
 	}
+	return state.ID.ValueString()
+}
+
+// refuseProtected refuses to plan the end of the protected application of that id, if there
+// is one. What another instance has taken over would stay; a hub that cannot be asked
+// does not tell, and then nothing is risked.
+func (r *applicationResource) refuseProtected(ctx context.Context, id string, private privateStore, diags *diag.Diagnostics) {
+	namespace, name, ok := splitApplicationID(id)
+	if !ok {
+		return
+	}
+	client, _ := r.hub.Client(ctx) // who has none, and why, is said where it is needed
+	object := applicationObject{hub: r.hub, client: client, namespace: namespace, name: name, instance: loadInstance(ctx, private)}
+	if client != nil {
+		if stays, err := object.takenOver(ctx); err == nil && stays {
+			return
+		}
+	}
+	object.appendProtected(diags)
 }
 
 // sameContent says whether two parts of a spec are known and write the same.

@@ -115,15 +115,20 @@ func validateObjects(ctx context.Context, config tfsdk.Config, diags *diag.Diagn
 // defaults that mean the same as they were, refuses to destroy what is protected,
 // and says what goes together with what is not, and whom a change concerns.
 func (r *environmentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	protected := protectedName(ctx, req, &resp.Diagnostics)
 	if req.Plan.Raw.IsNull() {
-		refuseProtected(ctx, req, &resp.Diagnostics)
+		r.refuseProtected(ctx, protected, req.Private, &resp.Diagnostics)
 		r.warnOfDestroy(ctx, req, &resp.Diagnostics)
 		return
 	}
+	if req.State.Raw.IsNull() {
+		r.refuseProtected(ctx, loadProtected(ctx, req.Private), req.Private, &resp.Diagnostics)
+	}
 	if replacesName(ctx, req, &resp.Diagnostics) {
-		refuseProtected(ctx, req, &resp.Diagnostics)
+		r.refuseProtected(ctx, protected, req.Private, &resp.Diagnostics)
 		r.warnOfDestroy(ctx, req, &resp.Diagnostics)
 	}
+	resp.Diagnostics.Append(storeProtected(ctx, resp.Private, protected)...)
 	keepDynamic(ctx, path.Root("defaults"), expandDefaults, req, resp)
 	keepDynamic(ctx, path.Root("namespace_options").AtName("objects"), expandObjects, req, resp)
 	var name types.String
@@ -171,23 +176,37 @@ func (r *environmentResource) warnOfDestroy(ctx context.Context, req resource.Mo
 	}
 }
 
-// refuseProtected fails the plan of a destroy while deletion.protection is set. Nobody
-// keeps an environment that is being deleted already.
-func refuseProtected(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
-	if isGoing(ctx, req.Private) {
-		return
+// protectedName is the name of an environment that is protected, else empty. One that is
+// being deleted already is not: nobody keeps it any more.
+func protectedName(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) string {
+	if req.State.Raw.IsNull() || isGoing(ctx, req.Private) {
+		return ""
 	}
 	var deletion types.Object
+	var name types.String
 	diags.Append(req.State.GetAttribute(ctx, path.Root("deletion"), &deletion)...)
-	if diags.HasError() || deletion.IsNull() {
+	diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
+	protection, _ := deletion.Attributes()["protection"].(types.Bool)
+	if !protection.ValueBool() {
+		return ""
+	}
+	return name.ValueString()
+}
+
+// refuseProtected refuses to plan the end of the protected environment of that name, if
+// there is one. What another instance has taken over would stay; a hub that cannot be
+// asked does not tell, and then nothing is risked.
+func (r *environmentResource) refuseProtected(ctx context.Context, name string, private privateStore, diags *diag.Diagnostics) {
+	if name == "" {
 		return
 	}
-	protection, ok := deletion.Attributes()["protection"].(types.Bool)
-	if ok && protection.ValueBool() {
-		var name types.String
-		diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
-		diags.AddAttributeError(path.Root("deletion").AtName("protection"), "Environment is protected", protectedDetail(name.ValueString()))
+	client, _ := r.hub.Client(ctx) // who has none, and why, is said where it is needed
+	if client != nil {
+		if stays, err := r.object(client).of(loadInstance(ctx, private)).takenOver(ctx, name); err == nil && stays {
+			return
+		}
 	}
+	diags.AddAttributeError(path.Root("deletion").AtName("protection"), "Environment is protected", protectedDetail(name))
 }
 
 // protectedDetail says how to delete what is protected.
@@ -342,13 +361,14 @@ func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteReq
 	if client == nil {
 		return
 	}
-	if orZero(state.Deletion).Protection.ValueBool() && !isGoing(ctx, req.Private) {
-		resp.Diagnostics.AddError("Environment is protected", protectedDetail(state.Name.ValueString()))
-		return
-	}
 	object, name := r.object(client).of(loadInstance(ctx, req.Private)), state.Name.ValueString()
+	// Before protection, which does not concern what stays.
 	if stays, err := object.takenOver(ctx, name); err != nil || stays {
 		appendError(&resp.Diagnostics, err)
+		return
+	}
+	if orZero(state.Deletion).Protection.ValueBool() && !isGoing(ctx, req.Private) {
+		resp.Diagnostics.AddError("Environment is protected", protectedDetail(name))
 		return
 	}
 	if err := object.remove(ctx, name, loadUID(ctx, req.Private)); err != nil {

@@ -252,8 +252,7 @@ func (o platformObject) takenOver(ctx context.Context, name string) (bool, error
 	if err != nil {
 		return false, err
 	}
-	current := live.GetAnnotations()[annotationInstance]
-	if current == "" || current == o.instance {
+	if !byAnother(live, o.instance) {
 		return false, nil
 	}
 	tflog.Info(ctx, "the object belongs to another instance of its resource by now and stays", map[string]any{"kind": o.gvk.Kind, "name": name})
@@ -369,6 +368,7 @@ func (o platformObject) keepWritten(ctx context.Context, private privateWriter, 
 	diags.Append(storeInstance(ctx, private, o.instance)...)
 	diags.Append(storeImported(ctx, private, false)...)
 	diags.Append(private.SetKey(ctx, privateGoing, nil)...)
+	diags.Append(storeProtected(ctx, private, "")...)
 	return diags
 }
 

@@ -100,8 +100,9 @@ func (s *server) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanReso
 
 // changesNothing says that ModifyPlan would change nothing of an application's proposed
 // state. Whatever that would look at beside the proposal is left to it: Secrets, a
-// namespace that the provider block gives, a state that an apply has yet to complete, and
-// an application that is being deleted.
+// namespace that the provider block gives, a state that an apply has yet to complete, an
+// application that is being deleted, and one that is protected, which the plan keeps for
+// that of a replacement.
 func (s *server) changesNothing(req *tfprotov6.PlanResourceChangeRequest) bool {
 	if req.TypeName != "fairlead_application" || req.PriorState == nil || req.ProposedNewState == nil || req.Config == nil {
 		return false
@@ -135,6 +136,9 @@ func (s *server) isSettled(state, config map[string]msgpack.RawMessage) bool {
 		if !isNull(secrets) {
 			return false
 		}
+	}
+	if bytes.Equal(attributesIn(state["deletion"])["protection"], []byte{msgpcode.True}) {
+		return false
 	}
 	return !isNull(config["namespace"]) || s.isDefaultNamespace(state["namespace"])
 }

@@ -1,0 +1,39 @@
+// Copyright The Fairlead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+)
+
+// privateProtected is where a plan keeps the name of the protected object that it changes.
+// An engine that replaces an object by one of the same name, as -replace and
+// replace_triggered_by do, plans the change first and then a creation with the private state
+// of that plan: nothing else tells such a creation from any other.
+const privateProtected = "protected"
+
+// storeProtected keeps the name of what is protected; an empty one where nothing is.
+func storeProtected(ctx context.Context, private privateWriter, name string) diag.Diagnostics {
+	if name == "" {
+		return private.SetKey(ctx, privateProtected, nil)
+	}
+	encoded, err := json.Marshal(name)
+	if err != nil {
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Private state not writable", err.Error())}
+	}
+	return private.SetKey(ctx, privateProtected, encoded)
+}
+
+// loadProtected returns the name that was kept, empty when none was.
+func loadProtected(ctx context.Context, private privateStore) string {
+	encoded, diags := private.GetKey(ctx, privateProtected)
+	var name string
+	if diags.HasError() || len(encoded) == 0 || json.Unmarshal(encoded, &name) != nil {
+		return ""
+	}
+	return name
+}
