@@ -187,6 +187,48 @@ resource "fairlead_environment" "b" {
 	})
 }
 
+// TestEnvironmentDropsNamespaces checks that a namespace that an environment names no more
+// goes when the environment had created it, nobody else asks for it and it is empty.
+func TestEnvironmentDropsNamespaces(t *testing.T) {
+	plane := sharedHub(t)
+	objects := hubObjects(t, plane).Resource(namespaces)
+	config := func(of string) string {
+		return withProvider(plane, fmt.Sprintf(`
+resource "fairlead_environment" "a" {
+  name = "drops-a"
+  %s
+}
+resource "fairlead_environment" "b" {
+  name                   = "drops-b"
+  application_namespaces = { names = ["drops-shared"], create = true }
+}`, of))
+	}
+	// are checks which of the namespaces are left.
+	are := func(want ...string) func(*terraform.State) error {
+		return func(*terraform.State) error {
+			var left []string
+			for _, name := range []string{"drops-1", "drops-2", "drops-shared"} {
+				if _, err := objects.Get(context.Background(), name, metav1.GetOptions{}); err == nil {
+					left = append(left, name)
+				}
+			}
+			if diff := cmp.Diff(want, left); diff != "" {
+				return fmt.Errorf("namespaces (-want +left):\n%s", diff)
+			}
+			return nil
+		}
+	}
+	resource.UnitTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: providerFactories(),
+		Steps: []resource.TestStep{
+			{Config: config(`application_namespaces = { names = ["drops-1", "drops-2", "drops-shared"], create = true }`), Check: are("drops-1", "drops-2", "drops-shared")},
+			{Config: config(`application_namespaces = { names = ["drops-1"], create = true }`), Check: are("drops-1", "drops-shared")},
+			{Config: config(``), Check: are("drops-shared")},
+		},
+		CheckDestroy: are(),
+	})
+}
+
 // TestEnvironmentDrift checks that an edit by hand is shown and undone, that an
 // object deleted by hand comes back, and that another tool's field is a conflict.
 func TestEnvironmentDrift(t *testing.T) {

@@ -310,11 +310,13 @@ func (r *environmentResource) tellLeft(ctx context.Context, state *environmentMo
 	}
 }
 
-// Update writes the environment.
+// Update writes the environment, then removes the namespaces that it had created, names no
+// more and that are empty: a destroy knows only those that it names at the end.
 func (r *environmentResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	defer r.hub.forgetPlatform()
-	var plan environmentModel
+	var plan, state environmentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	limit, preset := updateLimit(ctx, req.Private, plan.Timeouts)
 	ctx, client, cancel := r.begin(ctx, "update the environment", limit, preset, &resp.Diagnostics)
 	defer cancel()
@@ -348,6 +350,21 @@ func (r *environmentResource) Update(ctx context.Context, req resource.UpdateReq
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("name"), plan.Name)...)
 	resp.Diagnostics.Append(object.keepWritten(ctx, resp.Private, live)...)
+	r.removeNamespaces(ctx, client, state, plan, &resp.Diagnostics)
+}
+
+// removeNamespaces removes those of the namespaces that were created for the environment
+// before that it does not name after. An environment that is gone names none.
+func (r *environmentResource) removeNamespaces(ctx context.Context, client *hub.Client, before, after environmentModel, diags *diag.Diagnostics) {
+	if !before.createsNamespaces() {
+		return
+	}
+	dropped := stringsOf(ctx, before.ApplicationNamespaces.Names, diags)
+	if after.ApplicationNamespaces != nil {
+		kept := stringsOf(ctx, after.ApplicationNamespaces.Names, diags)
+		dropped = slices.DeleteFunc(dropped, func(name string) bool { return slices.Contains(kept, name) })
+	}
+	hubNamespaces{client: client, hub: r.hub}.removeEmpty(ctx, dropped, diags)
 }
 
 // Delete deletes the environment and waits until it is gone, then removes the
@@ -375,9 +392,5 @@ func (r *environmentResource) Delete(ctx context.Context, req resource.DeleteReq
 		appendError(&resp.Diagnostics, err)
 		return
 	}
-	if !state.createsNamespaces() {
-		return
-	}
-	names := stringsOf(ctx, state.ApplicationNamespaces.Names, &resp.Diagnostics)
-	hubNamespaces{client: client, hub: r.hub}.removeEmpty(ctx, names, &resp.Diagnostics)
+	r.removeNamespaces(ctx, client, state, environmentModel{}, &resp.Diagnostics)
 }

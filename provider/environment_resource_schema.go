@@ -134,7 +134,7 @@ func applicationNamespacesSchema() schema.Attribute {
 				Optional: true,
 				Computed: true,
 				Default:  booldefault.StaticBool(false),
-				MarkdownDescription: "Create the namespaces in `names` that do not exist. On destroy those that were created this way, that no other environment asks for and that hold nothing any more " +
+				MarkdownDescription: "Create the namespaces in `names` that do not exist. On destroy, or when `names` drops them, those that were created this way, that no other environment asks for and that hold nothing any more " +
 					"are removed; others are left.",
 			},
 		},
