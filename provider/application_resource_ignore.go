@@ -75,6 +75,17 @@ func newIgnoredPath(text string) (ignoredPath, string) {
 	return ignoredPath{root: steps[0], steps: steps[1:]}, ""
 }
 
+// order says whether what components wait for is left to others.
+func (f ignoredFields) order() bool {
+	return slices.ContainsFunc(f, func(path ignoredPath) bool { return path.root == "components" && path.steps[1] == "dependsOn" })
+}
+
+// policies says whether something of policies, or of the environments that are written
+// as such, is left to others.
+func (f ignoredFields) policies() bool {
+	return slices.ContainsFunc(f, func(path ignoredPath) bool { return path.root == "environments" || path.root == "policies" })
+}
+
 // keep is a part of a spec, in the form of the API, with the ignored fields as
 // they are in another. Neither is changed.
 func (f ignoredFields) keep(root string, part, other any) any {

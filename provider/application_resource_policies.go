@@ -110,7 +110,7 @@ func (b *specBuilder) override(name string, v any, at string) any {
 	out := map[string]any{"name": name}
 	kind := fields["type"]
 	if kind == nil {
-		kind = b.typeOf(name, at)
+		kind = b.typeOf(name)
 	}
 	if fields["type"] != nil {
 		put(out, "type", b.text(kind, at+".type"))
@@ -121,21 +121,8 @@ func (b *specBuilder) override(name string, v any, at string) any {
 }
 
 // typeOf is the type of a component that an override names, nil while it is not known.
-func (b *specBuilder) typeOf(name, at string) any {
-	if b.base == nil {
-		return nil
-	}
-	component, exists := b.base[name]
-	if !exists {
-		names := sortedKeys(b.base)
-		b.complain(at, definition.UnknownParameter, "is no component of this application%s; to add one here give its type too", meant(name, names))
-		return nil
-	}
-	fields, ok := component.(map[string]any)
-	if !ok {
-		return nil
-	}
-	return fields["type"]
+func (b *specBuilder) typeOf(name string) any {
+	return objectIn(b.base[name])["type"]
 }
 
 // policies reads a list of policies as in OAM, or an object keyed by name.
@@ -149,13 +136,16 @@ func (b *specBuilder) policies(v any) any {
 		for _, name := range sortedKeys(policies) {
 			if policies[name] != nil {
 				at := hclvalue.Key("policies", name)
+				b.policyPaths = append(b.policyPaths, at)
 				out = append(out, b.policy(policies[name], at, map[string]any{"name": name}, "type", "properties"))
 			}
 		}
 	case []any:
 		for i, policy := range policies {
 			if policy != nil {
-				out = append(out, b.policy(policy, hclvalue.Index("policies", i), map[string]any{}, "name", "type", "properties"))
+				at := hclvalue.Index("policies", i)
+				b.policyPaths = append(b.policyPaths, at)
+				out = append(out, b.policy(policy, at, map[string]any{}, "name", "type", "properties"))
 			}
 		}
 	default:

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -218,6 +219,12 @@ func (r *applicationResource) planResources(plan *applicationModel, spec *applic
 	found := r.previewOf(plan, spec)
 	if found.Invalid {
 		diags.AddError("Invalid application", fmt.Sprintf("Application %q, with what its environments say by default: %s", plan.Name.ValueString(), found.Unknown))
+		return
+	}
+	if found.Broken {
+		diags.AddWarning("Application cannot be rendered", fmt.Sprintf("Application %q: %s.\n\nThe application is written all the same, but such an environment takes nothing "+
+			"of it, and keeps what it has, unless the overrides of all its cluster bindings mend this. Change the application, or ask the platform team.",
+			plan.Name.ValueString(), strings.TrimSuffix(found.Unknown, ".")))
 		return
 	}
 	if found.Unknown != "" {

@@ -114,6 +114,12 @@ func TestApplicationPlanOfResources(t *testing.T) {
 		{"a type that is not built in",
 			nil, map[string]string{"components": `{ web = { type = "our-own" } }`},
 			nil, `components.web: the component type "our-own" is not built into the provider, and its definition is not given`},
+		{"a policy of a type that is not built in",
+			nil, map[string]string{"components": shopHCL, "policies": `[{ name = "quota", type = "our-own" }]`},
+			nil, `policies.quota: the policy type "our-own" is not built into the provider, and its definition is not given`},
+		{"a trait that is not for its component: all is known, and nothing comes of it",
+			nil, map[string]string{"components": `{ job = { type = "task", properties = { image = "a" }, traits = { scaler = {} } } }`},
+			nil, `Application cannot be rendered: Application "shop": components.job.traits.scaler`},
 		{"an override in one environment that is not known yet",
 			map[string]string{"components": shopHCL}, map[string]string{"components": shopHCL, "environments": `{ dev = {}, prod = { components = { worker = { properties = { image = unknown } } } } }`},
 			map[string]string{

@@ -85,6 +85,7 @@ func newApplicationSpec(m *applicationModel) *applicationSpec {
 	spec.environments = b.environments(b.decode(m.Environments, "environments"))
 	spec.policies = b.policies(b.decode(m.Policies, "policies"))
 	spec.workflow = b.workflow(b.decode(m.Workflow, "workflow"))
+	b.references(spec, m)
 	spec.findings, spec.foreign, spec.given = b.findings, b.foreign, b.given
 	return spec
 }
@@ -102,6 +103,8 @@ type specBuilder struct {
 	given    []foreignType
 	// base are the components as configured, for what overrides refer to.
 	base map[string]any
+	// policyPaths are the places of the configured policies, in their order.
+	policyPaths []string
 }
 
 func (b *specBuilder) complain(path string, reason definition.Reason, format string, args ...any) {
@@ -396,7 +399,8 @@ func (b *specBuilder) lookup(u use) *definition.Definition {
 	base, _, pinned := strings.Cut(name, "@")
 	found, err := b.library.Lookup(u.kind, base)
 	var unknown *definition.UnknownTypeError
-	if errors.As(err, &unknown) && (u.kind == definition.Component || u.kind == definition.Trait) {
+	// Nothing asks for the definitions of steps: the addon does not run workflows yet.
+	if errors.As(err, &unknown) && u.kind != definition.WorkflowStep && !b.has(u.kind, base) {
 		b.note(foreignType{path: u.at, err: unknown})
 	}
 	if b.has(u.kind, base) {

@@ -87,6 +87,8 @@ func (r *Renderer) with(files []string) (*Renderer, error) {
 		}
 		if read.Kind == definition.Component || read.Kind == definition.Trait {
 			own = append(own, read)
+		}
+		if read.Kind != definition.WorkflowStep {
 			given[typeName{read.Kind, read.Name}] = true
 		}
 	}

@@ -8,12 +8,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // maxRenders bounds how often an application is rendered to find out whether its
@@ -26,6 +29,8 @@ type Preview struct {
 	Unknown string
 	// Invalid says that Unknown tells of properties that the addon refuses as well.
 	Invalid bool
+	// Broken says that all is known, and Unknown tells why it comes to no objects.
+	Broken bool
 	// objects by key, and the keys of those whose content is known.
 	objects map[string][]map[string]any
 	certain map[string]bool
@@ -79,7 +84,7 @@ func (r *Renderer) preview(a Application) Preview {
 	if len(paths) == 0 {
 		objects, err := r.objects(tree)
 		if err != nil {
-			return Preview{Unknown: err.Error(), Invalid: invalid(err)}
+			return Preview{Unknown: err.Error(), Invalid: invalid(err), Broken: broken(err)}
 		}
 		return newPreview(objects, nil)
 	}
@@ -125,6 +130,17 @@ func (r *Renderer) search(tree map[string]any, leaves []leaf) Preview {
 func invalid(err error) bool {
 	failure := refusal(err)
 	return failure != nil && slices.ContainsFunc(failure.Findings, func(f definition.Finding) bool { return f.Reason != definition.UnknownParameter })
+}
+
+// broken says that an application which is fully known makes no objects. A type that is
+// not at hand here says nothing of that, nor do parameters that may be passed over.
+func broken(err error) bool {
+	var failure *render.Error
+	var wrong *policy.InvalidError
+	if errors.As(err, &wrong) {
+		return true
+	}
+	return errors.As(err, &failure) && failure.Reason != render.ReasonUnknownType && refusal(err) == nil
 }
 
 // decisive says which value decides which objects there are, as far as one does.

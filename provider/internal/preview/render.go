@@ -87,6 +87,11 @@ func (r *Renderer) objects(tree map[string]any) ([]Object, error) {
 	if err := r.prepare(components); err != nil {
 		return nil, err
 	}
+	for _, p := range spec.Policies {
+		if err := r.embedded(definition.Policy, p.Type, "policies."+cmp.Or(p.Name, p.Type)); err != nil {
+			return nil, err
+		}
+	}
 	policies, err := policy.Read(spec, r.library)
 	if err != nil {
 		return nil, err
