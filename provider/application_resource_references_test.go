@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
@@ -76,7 +75,7 @@ func TestApplicationReferences(t *testing.T) {
 		t.Run(c.reason, func(t *testing.T) {
 			m := modelOf(t, c.components, c.environments, c.policies, "")
 			if c.ignore != nil {
-				m.IgnoreFields = stringList(c.ignore...)
+				m.IgnoreFields = paths(c.ignore...)
 			}
 			var got []string
 			for _, finding := range newApplicationSpec(m).findings {
@@ -94,15 +93,6 @@ func TestApplicationReferences(t *testing.T) {
 			t.Errorf("refused: %v", found)
 		}
 	})
-}
-
-// stringList is a list of strings.
-func stringList(items ...string) types.List {
-	values := make([]attr.Value, len(items))
-	for i, item := range items {
-		values[i] = types.StringValue(item)
-	}
-	return types.ListValueMust(types.StringType, values)
 }
 
 // TestApplicationForeignPolicies looks for the definitions of policies on the hub, as for

@@ -34,7 +34,8 @@ func (r *applicationResource) ValidateConfig(ctx context.Context, req resource.V
 	checkReservedAnnotations(config.Annotations, &resp.Diagnostics)
 	spec := newApplicationSpec(&config)
 	_, ignoredFindings := newIgnoredFields(config.IgnoreFields)
-	appendFindings(&resp.Diagnostics, &config, slices.Concat(spec.findings, newWantedSecrets(&config).findings, ignoredFindings))
+	appendFindings(&resp.Diagnostics, &config, slices.Concat(spec.findings, newWantedSecrets(&config).findings, straySecrets(&config, spec), ignoredFindings))
+	warnOfStrayPaths(&config, spec, &resp.Diagnostics)
 	// Without a hub nothing can be said of the hub's own types, so only what looks
 	// like a slip of the pen is worth a warning. The plan asks the hub.
 	if r.hub == nil {
