@@ -395,6 +395,47 @@ func TestTreatments(t *testing.T) {
 	}
 }
 
+// TestDriftLeftByOtherPolicies checks that what others changed in an object stays which
+// is left to them before the application changes it, when another policy of it changes.
+func TestDriftLeftByOtherPolicies(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*delivery.Unit)
+	}{
+		{"when it is removed", func(u *delivery.Unit) { u.Treatments[0].Removal = policy.RemoveOnDelete }},
+		{"that it stays", func(u *delivery.Unit) { u.Treatments[0].Removal = policy.RemoveNever }},
+		{"what it depends on", func(u *delivery.Unit) { u.Needs = []string{"db"} }},
+		{"what makes it anew", func(u *delivery.Unit) { u.Treatments[0].RecreateFields = []string{"spec.selector"} }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpoke(t)
+			before := func(image string) delivery.Unit { return version(image, policy.Treatment{LeaveDrift: true}) }
+			after := func(image string) delivery.Unit {
+				u := before(image)
+				test.change(&u)
+				return u
+			}
+			s.settle(t, before("nginx:1"))
+			for _, step := range []delivery.Unit{after("nginx:1"), before("nginx:1"), after("nginx:1")} {
+				for manager, fields := range s.objects[web].fields {
+					s.objects[web].fields[manager] = mustSet(t, fields, "edited")
+				}
+				s.follow(t, step)
+				if got := s.image(); got != "edited" {
+					t.Fatalf("image %q, want that of somebody else: the application did not change it", got)
+				}
+			}
+			if s.writes = nil; s.settle(t, after("nginx:1")).State != delivery.Delivered || len(s.writes) > 0 {
+				t.Errorf("writes %v though nothing changed", s.writes)
+			}
+			s.settle(t, after("nginx:2"))
+			if got := s.image(); got != "nginx:2" {
+				t.Errorf("image %q, want the application's new one", got)
+			}
+		})
+	}
+}
+
 func mustSet(t *testing.T, fields map[string]any, image string) map[string]any {
 	t.Helper()
 	changed, ok := policy.FieldPath{"spec", "template", "spec", "containers", itemKey + "web", "image"}.Set(fields, image)

@@ -18,8 +18,10 @@ import (
 	workv1 "open-cluster-management.io/api/work/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/policy"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/render"
 )
 
 // noted is an object with the notes that its treatment needs.
@@ -60,6 +62,36 @@ func recreateNote(content map[string]any, treatment policy.Treatment, works map[
 	}
 	slices.Sort(marks)
 	return strings.Join(marks, ",")
+}
+
+// isWrittenAs says that a work has an object of the same version, whatever it notes of
+// how the object is removed or made anew: no note changes what there is of the object.
+func isWrittenAs(work *workv1.ManifestWork, content map[string]any) bool {
+	if work == nil {
+		return false
+	}
+	id := identify(content)
+	before := revisions(work)[id]
+	return before == annotation(content, v1alpha1.AnnotationRevision) || before == withNotesOf(work, id, content).Digest()
+}
+
+// withNotesOf is a delivered object as it was rendered, with the notes that a work has of it.
+func withNotesOf(work *workv1.ManifestWork, id workv1.ResourceIdentifier, content map[string]any) render.Object {
+	metadata, _ := content["metadata"].(map[string]any)
+	given, _ := metadata["annotations"].(map[string]any)
+	annotations := maps.Clone(given)
+	delete(annotations, v1alpha1.AnnotationRevision)
+	for _, key := range []string{delivery.AnnotationDependsOn, delivery.AnnotationRemoval, delivery.AnnotationRecreate} {
+		delete(annotations, key)
+		if note := noteOf(work, id, key); note != "" {
+			annotations[key] = note
+		}
+	}
+	metadata = withField(metadata, "annotations", annotations)
+	if len(annotations) == 0 {
+		delete(metadata, "annotations")
+	}
+	return render.Object{Content: withField(content, "metadata", metadata)}
 }
 
 // lasting says which objects of a work a policy keeps until their application

@@ -509,8 +509,7 @@ func phaseOf(unit delivery.Unit, e entry, treatment policy.Treatment, works map[
 		return phaseProbe
 	case treatment.Once && work != nil:
 		return phaseKeep
-	case treatment.LeaveDrift && work != nil && revisions(work)[id] == annotation(e.content, v1alpha1.AnnotationRevision) &&
-		(phases(work)[id] == phaseKeep || arrived(work, id)):
+	case treatment.LeaveDrift && isWrittenAs(work, e.content) && (phases(work)[id] == phaseKeep || arrived(work, id)):
 		return phaseKeep // this version was written once
 	}
 	return phaseApply
