@@ -28,7 +28,7 @@ import (
 func treatments() map[string]func(*testing.T, *hub) {
 	return map[string]func(*testing.T, *hub){
 		"autoscaler": testAutoscaler, "held image": testHeldImage, "held items": testHeldItems, "held container": testHeldContainer,
-		"kept objects": testKeptObjects, "adoption": testAdoption,
+		"kept objects": testKeptObjects, "kept again": testKeptAgain, "adoption": testAdoption,
 		"recreated": testRecreated, "replaced": testReplaced, "order": testOrder, "order-of-an-update": testOrderOfAnUpdate,
 	}
 }
@@ -216,6 +216,41 @@ func testKeptObjects(t *testing.T, h *hub) {
 	h.remove(t, again)
 	h.gone(t, again)
 	h.empty(t, "kept")
+}
+
+// testKeptAgain checks that a claim which was adopted with a policy that removes it
+// outlives its application once the policy is gone, as claims usually do.
+func testKeptAgain(t *testing.T, h *hub) {
+	h.newTenant(t, "kept-again")
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "kept-again", Name: "data"}}
+	removal := func(want string) {
+		t.Helper()
+		h.waitFor(t, "what becomes of the claim", func(ctx context.Context) (string, error) {
+			*claim = corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "kept-again", Name: "data"}}
+			err := h.Get(ctx, client.ObjectKeyFromObject(claim), claim)
+			return cmp.Diff(want, claim.Annotations[delivery.AnnotationRemoval]), err
+		})
+	}
+	app := appIn("kept-again", "store", claims("data"))
+	h.create(t, app)
+	h.running(t, app)
+	h.remove(t, app)
+	h.gone(t, app)
+	removal("")
+	again := appIn("kept-again", "store", claims("data"))
+	again.Spec.Policies = append(again.Spec.Policies, policyOf("garbage-collect", `{"rules":[{"selector":{"resourceTypes":["PersistentVolumeClaim"]},"strategy":"onAppDelete"}]}`))
+	h.create(t, again)
+	h.running(t, again)
+	removal("onAppDelete")
+	change(t, h, again, func(a *v1beta1.Application) { a.Spec.Policies = a.Spec.Policies[:1] })
+	removal("")
+	h.running(t, again)
+	h.remove(t, again)
+	h.gone(t, again)
+	removal("")
+	if !claim.DeletionTimestamp.IsZero() || claim.Labels[delivery.LabelLeft] != string(again.UID) {
+		t.Errorf("the claim is being deleted, or was not let go: %v", claim.ObjectMeta)
+	}
 }
 
 // testAdoption checks that what carries the application's own labels is adopted

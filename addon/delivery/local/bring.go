@@ -46,6 +46,9 @@ func (t *Target) bring(ctx context.Context, w wish, live *unstructured.Unstructu
 	if err != nil || problem != nil {
 		return written, problem, err
 	}
+	if written, problem, err = t.unmark(ctx, w, written); err != nil || problem != nil {
+		return nil, problem, err
+	}
 	return t.shared(ctx, w, written)
 }
 
@@ -271,6 +274,13 @@ func (t *Target) send(ctx context.Context, w wish, manager string, content *unst
 
 // remembered keeps what the API server answered to a write.
 func (t *Target) remembered(w wish, answer *unstructured.Unstructured, complete bool) {
+	t.keepAnswer(w, answer, complete)
+	if t.Written != nil {
+		t.Written(w.key.gvk.Kind)
+	}
+}
+
+func (t *Target) keepAnswer(w wish, answer *unstructured.Unstructured, complete bool) {
 	last := write{uid: answer.GetUID(), digest: contentDigest(answer.Object)}
 	if complete {
 		last.version = w.version
@@ -280,9 +290,6 @@ func (t *Target) remembered(w wish, answer *unstructured.Unstructured, complete 
 		pending = nil // no cache will show it
 	}
 	t.remember(w.key, last, pending)
-	if t.Written != nil {
-		t.Written(w.key.gvk.Kind)
-	}
 }
 
 // wrote forgets what was remembered of an object that was changed otherwise.

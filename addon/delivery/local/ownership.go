@@ -141,6 +141,28 @@ func (t *Target) adopt(ctx context.Context, w wish, live *unstructured.Unstructu
 	return t.mark(ctx, w.key, live, labels, annotations)
 }
 
+// unmark takes marks off a written object that are not wanted any more. An apply
+// takes off those alone that nobody but its manager wrote, not those of an adoption.
+func (t *Target) unmark(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
+	annotations := map[string]any{}
+	wanted, found := w.wanted.GetAnnotations(), live.GetAnnotations()
+	for _, name := range markNames() {
+		if wanted[name] == "" && found[name] != "" {
+			annotations[name] = nil
+		}
+	}
+	if len(annotations) == 0 {
+		return live, nil, nil
+	}
+	unmarked, err := t.mark(ctx, w.key, live, nil, annotations)
+	unmarked, problem, err := t.answered(w.key, "mark", unmarked, err)
+	if err != nil || problem != nil {
+		return nil, problem, err
+	}
+	t.keepAnswer(w, unmarked, true)
+	return unmarked, nil, nil
+}
+
 // leave lets go of an object that stays: it is no longer managed, and the same
 // application made again knows it by its other labels.
 func (t *Target) leave(ctx context.Context, key objectKey, live *unstructured.Unstructured, owner delivery.Owner) error {

@@ -43,6 +43,8 @@ type hub struct {
 	writes []string
 	// managers are the field managers of all patches, kept what keepers applied.
 	managers, kept []string
+	// marks are the annotations of objects that were set otherwise than by applying.
+	marks map[string][]string
 }
 
 type builderIndexer struct{ builder *fake.ClientBuilder }
@@ -61,7 +63,7 @@ func newHub(t *testing.T, objects ...client.Object) *hub {
 	if err := v1beta1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	h := &hub{clock: clocktesting.NewFakePassiveClock(now)}
+	h := &hub{clock: clocktesting.NewFakePassiveClock(now), marks: map[string][]string{}}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...)
 	if err := IndexFields(t.Context(), builderIndexer{builder}, DefaultKinds()); err != nil {
 		t.Fatal(err)

@@ -434,3 +434,43 @@ func TestReadOnlyAgain(t *testing.T) {
 	h.deliver(t, web(policy.Treatment{ReadOnly: true}))
 	h.want(t, "only to be read again", "get deployments web", "patch deployments web")
 }
+
+// TestAdoptedMarks checks that what an object was marked with when it was adopted
+// goes with its policy, and that it is left alone after that.
+func TestAdoptedMarks(t *testing.T) {
+	const get, patch = "get configmaps settings", "patch configmaps settings"
+	left := func(t *testing.T, h *hub) { h.standsAs(t, identity(map[string]string{delivery.LabelLeft: "u0"})) }
+	created := func(t *testing.T, h *hub) { h.deliver(t, treated("ours", policy.Treatment{})) }
+	tests := []struct {
+		name, reason string
+		stands       func(*testing.T, *hub)
+		marked, then policy.Treatment
+		want         []string
+		removal      string
+	}{
+		{"kept from earlier", "the usual holds again", left, policy.Treatment{Removal: policy.RemoveOnDelete}, policy.Treatment{}, []string{get, patch, patch}, ""},
+		{"left alone meanwhile", "the usual holds again", created, policy.Treatment{Once: true, Removal: policy.RemoveNever}, policy.Treatment{}, []string{get, patch, patch}, ""},
+		{"left alone still", "no write of the whole is needed", created, policy.Treatment{Once: true, Removal: policy.RemoveNever}, policy.Treatment{Once: true}, []string{get, patch}, ""},
+		{"marked otherwise", "an apply takes the mark over", left, policy.Treatment{Removal: policy.RemoveOnDelete}, policy.Treatment{Removal: policy.RemoveNever}, []string{get, patch}, policy.RemoveNever},
+		{"replaced", "what is replaced has no other marks", left, policy.Treatment{Removal: policy.RemoveOnDelete}, policy.Treatment{Replace: true}, []string{get, "update configmaps"}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTenantHub(t)
+			test.stands(t, h)
+			h.deliver(t, treated("ours", test.marked))
+			if got := h.stored(t).GetAnnotations()[delivery.AnnotationRemoval]; got != test.marked.Removal {
+				t.Fatalf("removal %q, want %q", got, test.marked.Removal)
+			}
+			h.later()
+			h.deliver(t, treated("ours", test.then))
+			h.want(t, test.reason, test.want...)
+			if got := h.stored(t).GetAnnotations()[delivery.AnnotationRemoval]; got != test.removal {
+				t.Errorf("removal %q, want %q, since %s", got, test.removal, test.reason)
+			}
+			h.later()
+			h.deliver(t, treated("ours", test.then))
+			h.want(t, "a pass without a change", get)
+		})
+	}
+}

@@ -62,10 +62,10 @@ func newTenantHub(t *testing.T, objects ...client.Object) *hub {
 func (h *hub) applied(action clienttesting.Action) (bool, runtime.Object, error) {
 	patch := action.(clienttesting.PatchActionImpl)
 	h.managers = append(h.managers, patch.PatchOptions.FieldManager)
-	if patch.GetPatchType() != types.ApplyPatchType {
-		return false, nil, nil
-	}
 	content := object{}
+	if patch.GetPatchType() != types.ApplyPatchType {
+		return false, nil, h.marked(patch.GetName(), patch.GetPatch())
+	}
 	if err := json.Unmarshal(patch.GetPatch(), &content); err != nil {
 		return true, nil, err
 	}
@@ -91,8 +91,35 @@ func (h *hub) applied(action clienttesting.Action) (bool, runtime.Object, error)
 		annotations[delivery.AnnotationSharedBy] = by
 		live.SetAnnotations(annotations)
 	}
+	for _, name := range h.marks[live.GetName()] {
+		if _, applied := live.GetAnnotations()[name]; !applied {
+			annotations := live.GetAnnotations()
+			annotations[name] = before.GetAnnotations()[name]
+			live.SetAnnotations(annotations)
+		}
+	}
 	live.SetUID(before.GetUID())
 	return true, live, tracker.Update(gvr, live, live.GetNamespace())
+}
+
+// marked notes which annotations of an object a merge patch sets: what is applied
+// later does not take them away.
+func (h *hub) marked(object string, patch []byte) error {
+	var content struct {
+		Metadata struct {
+			Annotations map[string]*string `json:"annotations"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(patch, &content); err != nil {
+		return err
+	}
+	for name, value := range content.Metadata.Annotations {
+		h.marks[object] = without(h.marks[object], name)
+		if value != nil {
+			h.marks[object] = append(h.marks[object], name)
+		}
+	}
+	return nil
 }
 
 func unitWith(contents ...object) delivery.Unit {
