@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -255,19 +256,29 @@ func readHub(ctx context.Context, object types.Object) (hub.Settings, bool, diag
 	return model.settings(), true, diags
 }
 
-// emptyFields refuses empty text: a variable that turned out empty must not
+// emptyFields refuses empty text and lists: a variable that turned out empty must not
 // silently lead to another hub.
 func emptyFields(object types.Object) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, name := range slices.Sorted(maps.Keys(object.Attributes())) {
-		text, ok := object.Attributes()[name].(types.String)
-		if !ok || text.IsNull() || text.ValueString() != "" {
+		if !isEmpty(object.Attributes()[name]) {
 			continue
 		}
 		diags.AddAttributeError(path.Root("hub").AtName(name), "Empty hub configuration",
 			fmt.Sprintf("hub.%s is empty. Give it a value, or null to leave it out.", name))
 	}
 	return diags
+}
+
+// isEmpty says that a text or a list is given and has nothing in it.
+func isEmpty(v attr.Value) bool {
+	switch v := v.(type) {
+	case types.String:
+		return !v.IsNull() && v.ValueString() == ""
+	case types.List:
+		return !v.IsNull() && len(v.Elements()) == 0
+	}
+	return false
 }
 
 // settings converts the model.

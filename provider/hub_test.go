@@ -366,3 +366,29 @@ func TestPlanOptions(t *testing.T) {
 		t.Errorf("values that are taken (-want +got):\n%s", diff)
 	}
 }
+
+// TestDefaultNamespace refuses what the hub would refuse, before there is one.
+func TestDefaultNamespace(t *testing.T) {
+	schema := schemaOf(t)
+	e, _ := newEngine(t, nil, nil)
+	unknown := tftypes.NewValue(tftypes.String, tftypes.UnknownValue)
+	for reason, c := range map[string]struct {
+		value tftypes.Value
+		taken bool
+	}{
+		"a team's":     {text("team-a"), true},
+		"not known":    {unknown, true},
+		"empty":        {text(""), false},
+		"a system's":   {text("kube-system"), false},
+		"no namespace": {text("Team A"), false},
+	} {
+		resp, err := e.server.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{
+			Config: e.dynamic(schema.Provider, map[string]tftypes.Value{"default_namespace": c.value})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if taken := summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError) == ""; taken != c.taken {
+			t.Errorf("%s: taken %t, want %t", reason, taken, c.taken)
+		}
+	}
+}

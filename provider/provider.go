@@ -63,6 +63,7 @@ func (p *fairleadProvider) Schema(_ context.Context, _ provider.SchemaRequest, r
 			},
 			"default_namespace": schema.StringAttribute{
 				Optional:            true,
+				Validators:          sourceNamespaceValidators(),
 				MarkdownDescription: "Namespace on the hub of applications that name none. Default: `default`.",
 			},
 			"default_labels": schema.MapAttribute{

@@ -118,6 +118,8 @@ func TestConfigure(t *testing.T) {
 		{reason: "an unknown leaf never gives way to a variable", env: map[string]string{"KUBE_CONFIG_PATH": "/nowhere"}, block: hub(map[string]tftypes.Value{"config_path": unknown})},
 		{reason: "an unknown leaf hides a conflict, which is found at apply", block: hub(map[string]tftypes.Value{"host": unknown, "config_path": text("x")})},
 		{reason: "a variable that turned out empty is a mistake", block: hub(map[string]tftypes.Value{"config_path": text("")}), want: "Empty hub configuration"},
+		{reason: "so is a list of files", env: map[string]string{"KUBE_HOST": "https://hub", "KUBE_TOKEN": "t"},
+			block: hub(map[string]tftypes.Value{"config_paths": tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, []tftypes.Value{})}), want: "Empty hub configuration"},
 		{reason: "families exclude each other", block: hub(map[string]tftypes.Value{"config_path": text("x"), "kubeconfig": text("y")}), want: "Conflicting hub credentials"},
 		{reason: "a missing file is found when the hub is needed", block: hub(map[string]tftypes.Value{"config_path": text("/nowhere")})},
 		{reason: "variables are enough", env: map[string]string{"KUBE_HOST": "https://hub", "KUBE_TOKEN": "t"}},
