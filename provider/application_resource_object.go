@@ -34,6 +34,8 @@ const (
 	annotationInstance = "fairlead.dev/instance"
 	// privateInstance is where that is kept.
 	privateInstance = "instance"
+	// lastApplied is where kubectl keeps what it applied: a copy that nobody configures.
+	lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 )
 
 // applicationObject is an application on the hub.
@@ -388,7 +390,7 @@ func (o applicationObject) imported(live *unstructured.Unstructured, field strin
 	var keys []string
 	for key, value := range all {
 		standard := o.hub.DefaultLabels[key] == value && field == "labels"
-		if standard || reservedAnnotation(key) || key == "kubectl.kubernetes.io/last-applied-configuration" {
+		if standard || reservedAnnotation(key) || key == lastApplied {
 			continue
 		}
 		if managed == nil || slices.Contains(managed, key) {

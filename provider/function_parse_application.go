@@ -141,12 +141,13 @@ func textOrNull(v any) types.String {
 	return types.StringValue(text)
 }
 
-// textsOrNull are labels or annotations, without those that the provider writes.
+// textsOrNull are labels or annotations, without those that the provider writes and what
+// kubectl keeps of an earlier apply.
 func textsOrNull(v any) types.Map {
 	object, _ := v.(map[string]any)
 	values := map[string]attr.Value{}
 	for key, item := range object {
-		if text, ok := item.(string); ok && !reservedAnnotation(key) {
+		if text, ok := item.(string); ok && !reservedAnnotation(key) && key != lastApplied {
 			values[key] = types.StringValue(text)
 		}
 	}

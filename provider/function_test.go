@@ -139,7 +139,7 @@ func nameIn(component any) string {
 }
 
 func TestParseApplication(t *testing.T) {
-	const head = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop, labels: {a: b}, annotations: {fairlead.dev/revision: x}}\nspec:\n"
+	const head = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop, labels: {a: b}, annotations: {fairlead.dev/revision: x, kubectl.kubernetes.io/last-applied-configuration: x}}\nspec:\n"
 	type object = map[string]any
 	cases := map[string]struct {
 		reason, spec string
@@ -152,7 +152,7 @@ func TestParseApplication(t *testing.T) {
 		"Environments": {"Policies as the provider writes them are environments.", "components: []\n  policies: [{name: env-dev, type: environment, properties: {environment: dev}}]", "environments", []any{"dev"}},
 		"Policies":     {"Others are not.", "components: []\n  policies: [{name: dev, type: environment, properties: {environment: dev}}]", "policies", []any{object{"name": "dev", "type": "environment", "properties": object{"environment": "dev"}}}},
 		"Absent":       {"What is not said is null.", "components: []", "workflow", nil},
-		"Annotations":  {"What the provider writes itself is left out.", "components: []", "annotations", nil},
+		"Annotations":  {"What the provider and kubectl write themselves is left out.", "components: []", "annotations", nil},
 		"Labels":       {"Labels are the user's.", "components: []", "labels", object{"a": "b"}},
 	}
 	for name, tc := range cases {
