@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/preview"
 )
 
@@ -39,7 +40,7 @@ func (renderFunction) Metadata(_ context.Context, _ function.MetadataRequest, re
 func (renderFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Show the Kubernetes objects of an application",
-		MarkdownDescription: "Renders an application with the types that are built into the provider, offline, and returns its objects: a list for each environment, by name. " +
+		MarkdownDescription: "Renders an application with the types that are built into the provider or given in `definitions`, offline, and returns its objects: a list for each environment, by name. " +
 			"The values in Secrets are masked. As in a plan, namespaces and defaults of an environment count where `environments` has its `ref`, and cluster bindings do not.\n\n" +
 			"While anything in the application is unknown, so is the result.",
 		Parameters: []function.Parameter{
@@ -61,7 +62,7 @@ func (renderFunction) Run(ctx context.Context, req function.RunRequest, resp *fu
 	model, err := applicationArgument(ctx, argument)
 	if err == nil {
 		var rendered attr.Value
-		if rendered, err = renderApplication(model); err == nil {
+		if rendered, err = renderApplication(ctx, model); err == nil {
 			resp.Error = resp.Result.Set(ctx, asDynamic(rendered))
 			return
 		}
@@ -104,8 +105,38 @@ func applicationArgument(ctx context.Context, argument types.Dynamic) (*applicat
 	if model.Labels, err = textsArgument("labels", fields["labels"]); err != nil {
 		return nil, err
 	}
-	model.Annotations, err = textsArgument("annotations", fields["annotations"])
+	if model.Annotations, err = textsArgument("annotations", fields["annotations"]); err != nil {
+		return nil, err
+	}
+	named := bare(fields["namespace"])
+	model.Definitions, err = definitionsArgument(dynamic("definitions"), named != nil && !named.IsNull())
 	return model, err
+}
+
+// definitionsArgument are the definitions that are given. Without a namespace of the
+// application, those of any count, as if they were its own.
+func definitionsArgument(v types.Dynamic, namespaced bool) (types.List, error) {
+	kind := types.ObjectType{AttrTypes: definitionRefTypes()}
+	content, err := hclvalue.ToJSON(v)
+	list, ok := content.([]any)
+	if content == nil && err == nil {
+		return types.ListNull(kind), nil
+	}
+	if !ok {
+		return types.ListNull(kind), errors.New("definitions must be a list of objects, such as [{ cue = file(\"cache.cue\") }]")
+	}
+	out := make([]attr.Value, len(list))
+	for i, item := range list {
+		given := objectIn(item)
+		namespace := textOrNull(given["namespace"])
+		if !namespaced && !foundFromAnywhere(namespace.ValueString()) {
+			namespace = types.StringNull()
+		}
+		out[i] = types.ObjectValueMust(definitionRefTypes(), map[string]attr.Value{
+			"kind": types.StringNull(), "name": types.StringNull(), "namespace": namespace, "cue": textOrNull(given["cue"]),
+		})
+	}
+	return types.ListValueMust(kind, out), nil
 }
 
 // textArgument sets a string that is given.
@@ -141,12 +172,13 @@ func textsArgument(name string, v attr.Value) (types.Map, error) {
 }
 
 // renderApplication is the objects of an application by environment.
-func renderApplication(model *applicationModel) (attr.Value, error) {
+func renderApplication(ctx context.Context, model *applicationModel) (attr.Value, error) {
 	spec := newApplicationSpec(model)
 	if len(spec.findings) > 0 {
 		return nil, findingsError(spec.findings)
 	}
-	objects, err := preview.Shared().Objects(previewed(model, spec, nil))
+	renderer, _ := rendererOf(model) // what is wrong with definitions is among the findings
+	objects, err := preview.Within(ctx, func() ([]preview.Object, error) { return renderer.Objects(previewed(model, spec, nil)) })
 	if err != nil {
 		return nil, err
 	}

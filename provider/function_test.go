@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -213,16 +214,42 @@ func TestRenderMasksSecrets(t *testing.T) {
 	}
 }
 
+// TestRenderOfDefinitions renders types that are given, wherever they are for.
+func TestRenderOfDefinitions(t *testing.T) {
+	for _, namespace := range []string{"null", `"team"`, `"fairlead-system"`} {
+		got, failed := run(t, NewRenderFunction(), hcltest.Evaluate(t, `{
+  components  = { l = { type = "ledger", properties = { size = 2 } } }
+  definitions = [{ kind = "component", name = "ledger", namespace = `+namespace+`, cue = `+strconv.Quote(ledgerCUE("ConfigMap"))+` }]
+}`))
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		objects, _ := got.(map[string]any)["default"].([]any)
+		if len(objects) != 1 {
+			t.Fatalf("namespace %s: got %d objects, want 1", namespace, len(objects))
+		}
+		object, _ := objects[0].(map[string]any)
+		if diff := cmp.Diff(map[string]any{"size": "2"}, object["data"]); diff != "" {
+			t.Errorf("namespace %s: -want +got:\n%s", namespace, diff)
+		}
+	}
+}
+
 func TestRenderRefuses(t *testing.T) {
 	cases := map[string]struct{ argument, want string }{
-		"Text":      {`"x"`, "must be an object with attributes of fairlead_application"},
-		"Nothing":   {`{ name = "a" }`, "components is required"},
-		"Null":      {`{ components = null }`, "components is required"},
-		"Misspelt":  {`{ component = {} }`, "component is no attribute of fairlead_application (did you mean components?)"},
-		"Labels":    {`{ components = {}, labels = { a = [] } }`, "labels must be a map of strings"},
-		"Name":      {`{ components = {}, name = [] }`, "name must be a string"},
-		"Parameter": {`{ components = { web = { type = "webservice", properties = { imag = "a" } } } }`, "components.web.properties.imag"},
-		"Foreign":   {`{ components = { web = { type = "ours" } } }`, `components.web: the component type "ours" is not built into the provider, and its definition is not given`},
+		"Text":                 {`"x"`, "must be an object with attributes of fairlead_application"},
+		"Nothing":              {`{ name = "a" }`, "components is required"},
+		"Null":                 {`{ components = null }`, "components is required"},
+		"Misspelt":             {`{ component = {} }`, "component is no attribute of fairlead_application (did you mean components?)"},
+		"Labels":               {`{ components = {}, labels = { a = [] } }`, "labels must be a map of strings"},
+		"Name":                 {`{ components = {}, name = [] }`, "name must be a string"},
+		"Parameter":            {`{ components = { web = { type = "webservice", properties = { imag = "a" } } } }`, "components.web.properties.imag"},
+		"Text for definitions": {`{ components = {}, definitions = "x" }`, "definitions must be a list of objects"},
+		"Not CUE":              {`{ components = {}, definitions = [{ cue = "{" }] }`, "definitions[0].cue: "},
+		"No CUE":               {`{ components = {}, definitions = [{ name = "x" }] }`, "definitions[0].cue: is required"},
+		"Elsewhere": {`{ namespace = "a", components = { l = { type = "ledger" } }, definitions = [{ namespace = "b", cue = ` + strconv.Quote(ledgerCUE("ConfigMap")) + ` }] }`,
+			`components.l: the component type "ledger" is not built into the provider`},
+		"Foreign": {`{ components = { web = { type = "ours" } } }`, `components.web: the component type "ours" is not built into the provider, and its definition is not given`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
