@@ -55,7 +55,7 @@ func TestApplicationSecrets(t *testing.T) {
 		return withProvider(plane, application("secretive", web("nginx:1")+"\n"+more))
 	}
 	one := `secrets_wo = { db = { password = "one" } }`
-	two := `secrets_wo = { db = { password = "two", gone = null } }` + "\n" + `environment_secrets_wo = { prod = { db = { password = "three" } } }`
+	two := `secrets_wo = { db = { password = "two", gone = null } }` + "\n" + `environment_secrets_wo = { prod = { db = { password = "three" } } }` + "\n" + `environments = ["prod"]`
 	digest := tfjsonpath.New("secrets").AtMapKey("db")
 	changes := func(unknown ...tfjsonpath.Path) resource.ConfigPlanChecks {
 		checks := []plancheck.PlanCheck{

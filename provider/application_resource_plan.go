@@ -40,9 +40,7 @@ func (r *applicationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	plan.Revision = types.StringUnknown()
 	spec := newApplicationSpec(&plan)
 	changed, open := true, false
-	if state == nil {
-		r.refuseProtected(ctx, loadProtected(ctx, req.Private), req.Private, &resp.Diagnostics)
-	}
+	r.refuseReplacement(ctx, req, &resp.Diagnostics)
 	if state != nil {
 		from := originOf(ctx, req.Private)
 		changed = !planUpdate(&plan, spec, state, from)
@@ -79,6 +77,13 @@ func (r *applicationResource) planDestroy(ctx context.Context, req resource.Modi
 	var state applicationModel
 	diags.Append(req.State.Get(ctx, &state)...)
 	r.refuseProtected(ctx, protectedID(ctx, &state, req.Private), req.Private, diags)
+}
+
+// refuseReplacement refuses a creation that is planned in place of a protected application.
+func (r *applicationResource) refuseReplacement(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
+	if req.State.Raw.IsNull() {
+		r.refuseProtected(ctx, loadProtected(ctx, req.Private), req.Private, diags)
+	}
 }
 
 // checkPlace refuses to replace a protected application by one of another name or
