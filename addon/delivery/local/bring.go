@@ -42,14 +42,20 @@ func (t *Target) bring(ctx context.Context, w wish, live *unstructured.Unstructu
 	if w.ours(live) && t.upToDate(w, live) {
 		return t.shared(ctx, w, live)
 	}
+	written, problem, err := t.rewrite(ctx, w, live)
+	if err != nil || problem != nil {
+		return written, problem, err
+	}
+	return t.shared(ctx, w, written)
+}
+
+// rewrite writes an object that stands, with the marks that are wanted and no others.
+func (t *Target) rewrite(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
 	written, problem, err := t.write(ctx, w, live)
 	if err != nil || problem != nil {
 		return written, problem, err
 	}
-	if written, problem, err = t.unmark(ctx, w, written); err != nil || problem != nil {
-		return nil, problem, err
-	}
-	return t.shared(ctx, w, written)
+	return t.unmark(ctx, w, written)
 }
 
 // answered is what came of a write: an object that is gone meanwhile is looked for again.
