@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -86,4 +87,64 @@ func TestSharedResource(t *testing.T) {
 			t.Errorf("after the last application: %v", err)
 		}
 	}
+}
+
+// TestSharedResourceOnHub hands objects on from one component to another on the hub, lets one come later that takes what was
+// kept, and checks that nothing stays when all go at once.
+func TestSharedResourceOnHub(t *testing.T) {
+	f := sharedFleet(t)
+	w := newTeam(t, f, "shares")
+	environment := w.environment(t, "all", "", `"clusters":["local"]`)
+	makes := func(name, policies string) {
+		t.Helper()
+		create(t, w.hub, applications, w.name, object(fmt.Sprintf(`{"apiVersion":"core.oam.dev/v1beta1","kind":"Application","metadata":{"name":%[1]q,"namespace":%[2]q},
+			"spec":{"components":[{"name":%[1]q,"type":"k8s-objects","properties":{"objects":[
+				{"apiVersion":"v1","kind":"Service","metadata":{"name":"door"},"spec":{"ports":[{"name":%[1]q,"port":80}]}},
+				{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings"},"data":{"by":%[1]q}}]}}],
+			"policies":[{"name":"where","type":"environment","properties":{"environment":%[3]q}},
+				{"name":"shared","type":"shared-resource","properties":{"rules":[{"selector":{"resourceTypes":["Service","ConfigMap"]}}]}}%[4]s]}}`,
+			name, w.name, environment, policies)))
+		w.isReady(t, name)
+	}
+	writtenBy := func(name string) {
+		t.Helper()
+		eventually(t, 2*patience, "application "+name+" to have the objects", func() error {
+			door, settings := f.get(t, "local", services, environment, "door"), f.get(t, "local", configMaps, environment, "settings")
+			ports := nested[[]any](door, "spec", "ports")
+			return errors.Join(equal("ports", 1, len(ports)), equal("port", any(name), ports[0].(map[string]any)["name"]),
+				equal("data", any(map[string]any{"by": name}), settings.Object["data"]), equal("component", name, door.GetLabels()["app.oam.dev/component"]))
+		})
+		w.isReady(t, name)
+	}
+	makes("first", "")
+	makes("second", "")
+	writtenBy("first")
+	w.drop(t, "first")
+	writtenBy("second")
+
+	// All go at once, each before or after it has what the others let go of.
+	makes("third", "")
+	makes("fourth", "")
+	all := []string{"second", "third", "fourth"}
+	apps := w.hub.Resource(applications).Namespace(w.name)
+	for _, name := range all {
+		if err := apps.Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range all {
+		isGone(t, apps, name)
+	}
+	for kind, name := range map[schema.GroupVersionResource]string{services: "door", configMaps: "settings"} {
+		if err := isAbsent(f.on(t, "local", kind).Namespace(environment), name); err != nil {
+			t.Errorf("after the last application: %v", err)
+		}
+	}
+
+	// What is kept when its application goes is there for the next that shares it.
+	makes("keeper", `,{"name":"keep","type":"garbage-collect","properties":{"rules":[{"selector":{"resourceTypes":["Service","ConfigMap"]},"strategy":"never"}]}}`)
+	w.drop(t, "keeper")
+	makes("heir", "")
+	writtenBy("heir")
+	w.drop(t, "heir")
 }
