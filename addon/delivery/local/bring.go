@@ -124,9 +124,10 @@ func (w wish) handsOver() bool {
 }
 
 // once leaves an object as it is, but for whose it is and how it is removed. Which
-// fields have keepers stays noted, for the time when it is written again.
+// fields have keepers, and what it was made with, stays noted for the time when it
+// is written again.
 func (t *Target) once(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	w = w.listing(decodeMark(live.GetAnnotations()[delivery.AnnotationHeld]))
+	w = w.listing(decodeMark(live.GetAnnotations()[delivery.AnnotationHeld])).madeAs(live)
 	if w.ours(live) && w.sameMarks(live) && live.GetLabels()[delivery.LabelLeft] == "" {
 		return live, nil
 	}
@@ -157,6 +158,16 @@ func (t *Target) write(ctx context.Context, w wish, live *unstructured.Unstructu
 		return nil, problem, err
 	}
 	return write(ctx, w, live)
+}
+
+// madeAs is the wish with an object that notes what the one that stands was made
+// with: its content is not written. What notes nothing is looked at itself later.
+func (w wish) madeAs(live *unstructured.Unstructured) wish {
+	marks := map[string]string{}
+	maps.Copy(marks, w.wanted.GetAnnotations())
+	marks[delivery.AnnotationRecreate] = live.GetAnnotations()[delivery.AnnotationRecreate]
+	w.wanted = marked(w.wanted.Object, marks)
+	return w
 }
 
 func (t *Target) applyWanted(ctx context.Context, w wish, _ *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {

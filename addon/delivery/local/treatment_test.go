@@ -474,3 +474,53 @@ func TestAdoptedMarks(t *testing.T) {
 		})
 	}
 }
+
+// TestRecreatedLater checks that a field which changed while the object was left
+// alone makes it anew once it is written again.
+func TestRecreatedLater(t *testing.T) {
+	anew := policy.Treatment{RecreateFields: []string{"data.a"}}
+	once, readOnly := anew, anew
+	once.Once, readOnly.ReadOnly = true, true
+	tests := []struct {
+		name, reason string
+		before       policy.Treatment
+		// meanwhile happens to the object before it is written again.
+		meanwhile func(*unstructured.Unstructured)
+		between   []policy.Treatment
+	}{
+		{"once", "it was made with the earlier value", anew, nil, []policy.Treatment{once}},
+		{"once, from the start", "the first write notes what it was made with", once, nil, []policy.Treatment{once}},
+		{"once, and the fields named later", "what stands tells what it was made with", policy.Treatment{}, nil, []policy.Treatment{{Once: true}, once}},
+		{"once, and marked otherwise", "another mark says nothing of the fields", anew, nil, []policy.Treatment{once, {Once: true, RecreateFields: anew.RecreateFields, Removal: policy.RemoveNever}}},
+		{"only read", "it was made with the earlier value", anew, nil, []policy.Treatment{readOnly}},
+		{"kept from an earlier application", "that one made it with the earlier value", anew, func(o *unstructured.Unstructured) {
+			identity(map[string]string{delivery.LabelLeft: "u0"})(o)
+		}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTenantHub(t)
+			h.deliver(t, treated("v1", test.before))
+			if test.meanwhile != nil {
+				h.edit(t, test.meanwhile)
+			}
+			for _, treatment := range test.between {
+				h.later()
+				h.deliver(t, treated("v2", treatment))
+				h.later()
+				h.deliver(t, treated("v2", treatment))
+				h.want(t, "a pass without a change", "get configmaps settings")
+			}
+			h.later()
+			got := h.deliver(t, treated("v2", anew))
+			if requests := h.requests(); got.State != delivery.Applying || requests[len(requests)-1] != "delete configmaps settings" {
+				t.Errorf("state %d after %v, want it deleted, since %s", got.State, requests, test.reason)
+			}
+			h.later()
+			h.deliver(t, treated("v2", anew))
+			h.later()
+			h.deliver(t, treated("v2", anew))
+			h.want(t, "made anew", "get configmaps settings")
+		})
+	}
+}
