@@ -117,6 +117,7 @@ func (r *applicationResource) Create(ctx context.Context, req resource.CreateReq
 func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state applicationModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(storeProtected(ctx, resp.Private, "")...)
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -30,13 +30,23 @@ func straySecrets(m *applicationModel, spec *applicationSpec) []definition.Findi
 	for _, name := range sortedStringKeys(m.EnvironmentSecretsWO) {
 		secrets, ok := m.EnvironmentSecretsWO.Elements()[name].(types.Map)
 		// What is not known yet may turn out to be null.
-		if !ok || len(secrets.Elements()) == 0 || slices.Contains(names, name) {
+		if !ok || !hasGiven(secrets) || slices.Contains(names, name) {
 			continue
 		}
 		out = append(out, definition.Finding{Path: hclvalue.Key("environment_secrets_wo", name), Reason: definition.NotAllowed, Message: fmt.Sprintf(
 			"the application does not go to an environment of that name%s; it goes to: %s", meant(name, names), strings.Join(names, ", "))})
 	}
 	return out
+}
+
+// hasGiven says whether a map has an element that is known not to be null.
+func hasGiven(m types.Map) bool {
+	for _, element := range m.Elements() {
+		if !element.IsNull() && !element.IsUnknown() {
+			return true
+		}
+	}
+	return false
 }
 
 // destinations are the environments that an application goes to. They are not known

@@ -33,9 +33,12 @@ func TestApplicationStraySecrets(t *testing.T) {
 		t.Run(c.reason, func(t *testing.T) {
 			m := modelOf(t, someWeb, c.environments, c.policies, "")
 			secrets := map[string]attr.Value{
-				"prd":    secretsMap(map[string]map[string]string{"db": {"password": "x"}}),
-				"none":   types.MapNull(types.MapType{ElemType: types.StringType}),
-				"empty":  secretsMap(nil),
+				"prd":   secretsMap(map[string]map[string]string{"db": {"password": "x"}}),
+				"none":  types.MapNull(types.MapType{ElemType: types.StringType}),
+				"empty": secretsMap(nil),
+				"doubt": types.MapValueMust(types.MapType{ElemType: types.StringType}, map[string]attr.Value{
+					"db": types.MapNull(types.StringType), "queue": types.MapUnknown(types.StringType),
+				}),
 				"unsure": types.MapUnknown(types.MapType{ElemType: types.StringType}),
 			}
 			m.EnvironmentSecretsWO = types.MapValueMust(types.MapType{ElemType: types.MapType{ElemType: types.StringType}}, secrets)

@@ -63,7 +63,7 @@ func (c *patchCheck) patch(component string, patch any, at string) {
 	case map[string]any:
 		for _, name := range sortedKeys(traits) {
 			here := hclvalue.Key(at, name)
-			if removes(traits[name]) {
+			if removes(traits[name]) || notKnown(objectIn(traits[name])["disable"]) {
 				continue
 			}
 			c.properties(definition.Trait, name, traits[name], here, here)
@@ -101,14 +101,16 @@ func (c *patchCheck) properties(kind definition.Kind, name string, properties an
 	}
 }
 
-// report adds all mistakes of the attribute as one error, and what is only likely to be one as a warning.
+// report warns of all that may be a mistake: the hub may have definitions in the place of
+// those that are built in.
 func (c *patchCheck) report(attribute string, diags *diag.Diagnostics) {
 	if len(c.findings) > 0 {
 		lines := make([]string, 0, len(c.findings))
 		for _, finding := range c.findings {
 			lines = append(lines, finding.String())
 		}
-		diags.AddAttributeError(path.Root(attribute), "Invalid "+attribute, strings.Join(lines, "\n"))
+		diags.AddAttributeWarning(path.Root(attribute), "Not taken by types that are built in", strings.Join(lines, "\n")+
+			"\n\nUnless the hub has a definition of its own in the place of such a type, this has no effect, and applications of strict namespaces fail.")
 	}
 	if len(c.unlike) > 0 {
 		diags.AddAttributeWarning(path.Root(attribute), "Type is not built in", fmt.Sprintf(

@@ -268,6 +268,7 @@ func (r *environmentResource) createNamespaces(ctx context.Context, client *hub.
 func (r *environmentResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state environmentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(storeProtected(ctx, resp.Private, "")...)
 	if resp.Diagnostics.HasError() {
 		return
 	}

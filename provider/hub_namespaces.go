@@ -107,6 +107,11 @@ func (n hubNamespaces) removeOne(ctx context.Context, name string) ([]string, er
 	if err != nil || len(left) > 0 {
 		return left, err
 	}
+	// Once more: to look at what it holds takes a while, in which the same apply may have
+	// written an environment that the namespace goes to.
+	if wanted, err := n.wantedElsewhere(ctx, name); err != nil || wanted {
+		return nil, err
+	}
 	if err := n.client.Delete(ctx, namespaceKind(), key, existing.GetUID()); err != nil {
 		return nil, err
 	}
@@ -125,7 +130,8 @@ func (n hubNamespaces) isLeft(ctx context.Context, name string) bool {
 	return err == nil && !wanted
 }
 
-// wantedElsewhere says whether an environment that stays asks for the namespace.
+// wantedElsewhere says whether an environment that stays asks for the namespace, whether or
+// not it would create it.
 func (n hubNamespaces) wantedElsewhere(ctx context.Context, name string) (bool, error) {
 	environments, err := n.client.List(ctx, v1alpha1.GroupVersion.WithKind(v1alpha1.EnvironmentKind), "", "")
 	if hub.IsNotFound(err) {
@@ -136,7 +142,7 @@ func (n hubNamespaces) wantedElsewhere(ctx context.Context, name string) (bool, 
 	}
 	return slices.ContainsFunc(environments, func(environment unstructured.Unstructured) bool {
 		names, _, _ := unstructured.NestedStringSlice(environment.Object, "spec", "applicationNamespaces", "names")
-		return environment.GetDeletionTimestamp() == nil && environment.GetAnnotations()[annotationCreate] == "true" && slices.Contains(names, name)
+		return environment.GetDeletionTimestamp() == nil && slices.Contains(names, name)
 	}), nil
 }
 

@@ -13,7 +13,8 @@ import (
 // privateProtected is where a plan keeps the name of the protected object that it changes.
 // An engine that replaces an object by one of the same name, as -replace and
 // replace_triggered_by do, plans the change first and then a creation with the private state
-// of that plan: nothing else tells such a creation from any other.
+// of that plan: nothing else tells such a creation from any other. A read drops
+// the name, which a change that failed keeps: it would refuse to make an object again that is gone.
 const privateProtected = "protected"
 
 // storeProtected keeps the name of what is protected; an empty one where nothing is.

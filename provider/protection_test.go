@@ -100,6 +100,29 @@ func TestPlanOfProtectedReplacement(t *testing.T) {
 	}
 }
 
+// TestProtectedThatIsGone plans to make again what is gone after a change that was planned and
+// failed: what that plan kept protects nothing.
+func TestProtectedThatIsGone(t *testing.T) {
+	for typeName, test := range protectable(t) {
+		t.Run(typeName, func(t *testing.T) {
+			held := &oneObject{kind: test.kind}
+			e := held.engine(t)
+			config := e.withProtection(typeName, test.config, true)
+			made := e.create(typeName, config)
+			read := e.readAgain(typeName, made.NewState, made.Private)
+			planned := e.planAgain(typeName, read, read.NewState, e.dynamic(e.schema.ResourceSchemas[typeName], config))
+			held.ends()
+			again := e.creation(typeName, config)
+			again.PriorPrivate = e.readAgain(typeName, read.NewState, planned.PlannedPrivate).Private
+			resp, err := e.server.PlanResourceChange(t.Context(), again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrefix(t, "the creation", summaries(resp.Diagnostics, tfprotov6.DiagnosticSeverityError), "")
+		})
+	}
+}
+
 // TestProtectionThatEnds replaces what was protected once: what a plan kept of that is
 // cleared by the next one.
 func TestProtectionThatEnds(t *testing.T) {

@@ -124,7 +124,8 @@ func (t *Target) mark(ctx context.Context, key objectKey, live *unstructured.Uns
 // adopt makes an object the unit's, without touching its content: what the
 // wanted object has for labels and marks is put on it.
 func (t *Target) adopt(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	labels := map[string]any{delivery.LabelLeft: nil}
+	// An object that was another component's may have the marks of a replica or a policy.
+	labels := map[string]any{delivery.LabelLeft: nil, v1beta1.LabelReplicaKey: nil, v1alpha1.LabelPolicy: nil}
 	for name, value := range w.wanted.GetLabels() {
 		labels[name] = value
 	}

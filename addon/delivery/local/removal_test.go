@@ -385,6 +385,30 @@ func TestSharedByOtherUnits(t *testing.T) {
 	}
 }
 
+// TestSharedOfReplica hands an object of a copy of a component on to one that leaves it as it is:
+// what told the copy from others is not left on it, since it would be another's than its owner's.
+func TestSharedOfReplica(t *testing.T) {
+	h := newTenantHub(t)
+	one, two := sharing("one", "1"), sharing("two", "2")
+	labels := one.Result.Objects[0].Content["metadata"].(object)["labels"].(object)
+	labels[v1beta1.LabelReplicaKey] = "eu"
+	one.Component = delivery.UnitName(one.Component, "eu")
+	two.Treatments = []policy.Treatment{{Shared: true, Once: true, Removal: policy.RemoveOnUpdate}}
+	h.share(t, one, two)
+	h.removeSettings(t, one.Owner, delivery.RemoveOptions{Final: true})
+	h.later()
+	if got := h.deliver(t, two); got.Reason != "" {
+		t.Fatalf("got %+v, want it taken", got)
+	}
+	if live := h.stored(t); live.Object["data"].(object)["a"] != "1" || !wishOf(two, 0).ours(live) || live.GetLabels()[v1beta1.LabelReplicaKey] != "" {
+		t.Errorf("got %v, want it left as it is, and the next one's alone", live.Object)
+	}
+	h.removeSettings(t, two.Owner, delivery.RemoveOptions{Final: true})
+	if h.stored(t) != nil {
+		t.Error("it is still there when the last is gone")
+	}
+}
+
 // TestSharedLetGo checks that one of the others has a shared object of which an
 // application lets go that stays itself, or that is kept for ever.
 func TestSharedLetGo(t *testing.T) {

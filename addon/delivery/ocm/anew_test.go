@@ -265,6 +265,22 @@ func TestRecreateAfterwards(t *testing.T) {
 	}
 }
 
+// TestRecreateOfMissing checks that an object which the cluster lacked when the field changed,
+// and made with the new value, is not made anew when it is left alone no longer.
+func TestRecreateOfMissing(t *testing.T) {
+	kept := policy.Treatment{Once: true, Removal: policy.RemoveNever}
+	s := newSpoke(t)
+	s.settle(t, claimed("slow", kept))
+	s.frozen = map[workv1.ResourceIdentifier]bool{claimID: true}
+	s.lose(t, webWork, claimID)
+	s.settle(t, claimed("fast", kept))
+	uid := s.objects[claimID].uid
+	s.settle(t, claimed("fast", never))
+	if s.objects[claimID].uid != uid || s.classOf() != "fast" {
+		t.Errorf("class %q, and made anew is %t", s.classOf(), s.objects[claimID].uid != uid)
+	}
+}
+
 // TestRecreateForeign checks that what is somebody else's is not taken to be made anew.
 func TestRecreateForeign(t *testing.T) {
 	s := newSpoke(t)

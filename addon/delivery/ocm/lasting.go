@@ -40,7 +40,8 @@ func noted(unit delivery.Unit, content map[string]any, treatment policy.Treatmen
 
 // recreateNote are the fields whose change makes an object anew, with the values that it
 // was written with: while it is left alone, and until its cluster has said whose it is
-// after that, those of the work. It is empty for none.
+// after that, those of the work, unless the cluster says that there is no such object. It
+// is empty for none.
 func recreateNote(content map[string]any, treatment policy.Treatment, works map[string]*workv1.ManifestWork) string {
 	if len(treatment.RecreateFields) == 0 {
 		return ""
@@ -48,7 +49,7 @@ func recreateNote(content map[string]any, treatment policy.Treatment, works map[
 	id := identify(content)
 	work := holding(works, id)
 	before := noteOf(work, id, delivery.AnnotationRecreate)
-	if before != "" && (treatment.Once || treatment.ReadOnly || phases(work)[id] == phaseObserve) {
+	if before != "" && !isMissing(work, id) && (treatment.Once || treatment.ReadOnly || phases(work)[id] == phaseObserve) {
 		return before
 	}
 	var marks []string
