@@ -330,6 +330,12 @@ resource "fairlead_environment" "this" {
 		Steps: []resource.TestStep{
 			{Config: config},
 			{
+				PreConfig:   func() { setFinalizers(`{"metadata":{"finalizers":["fairlead.dev/delivery","example.com/backup"]}}`) },
+				Config:      config,
+				Destroy:     true,
+				ExpectError: regexp.MustCompile(`(?s)Environment is not gone yet.*example.com/backup.*controller of\s+example.com.*"finalizers":\["fairlead.dev/delivery"\].*Stopped\s+waiting\s+before`),
+			},
+			{
 				PreConfig:   func() { setFinalizers(`{"metadata":{"finalizers":["fairlead.dev/delivery"]}}`) },
 				Config:      config,
 				Destroy:     true,

@@ -27,6 +27,7 @@ import (
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/rollout"
 )
 
 // platformObject is what the life of an environment, of a cluster binding and of a
@@ -194,24 +195,43 @@ func (o platformObject) write(ctx context.Context, desired *unstructured.Unstruc
 	return o.client.ApplyExactly(ctx, desired, hub.ApplyOptions{Force: adopt, TakeFromPeople: true})
 }
 
-// waitGone waits until the object is gone; when it takes too long the error says
-// what holds it.
+// waitGone waits until the object is gone; when it takes too long, or finalizers hold it
+// that nobody removes, the error says what holds it.
 func (o platformObject) waitGone(ctx context.Context, name string, uid types.UID) error {
-	last, err := o.client.WaitGone(ctx, o.gvk, o.key(name), uid)
-	if err == nil {
-		return nil
-	}
-	if last == nil || hub.ReasonOf(err) != hub.TimedOut {
+	last, err := rollout.WaitHeld(ctx, o.client, o.gvk, o.key(name), uid, func(object *unstructured.Unstructured) string {
+		return strings.Join(foreignFinalizers(object), ", ")
+	})
+	if last == nil || err != nil && hub.ReasonOf(err) != hub.TimedOut {
 		return err
 	}
 	return &hub.ConfigError{
 		Summary: o.gvk.Kind + " is not gone yet",
-		Detail:  fmt.Sprintf("%s %q is being deleted and still exists.\n%s", o.gvk.Kind, name, held(o.gvk.Kind, last)),
+		Detail:  fmt.Sprintf("%s %q is being deleted and still exists.\n%s", o.gvk.Kind, name, held(o.gvk.Kind, last, err == nil)),
 	}
 }
 
-// held explains what holds an object that is being deleted.
-func held(kind string, object *unstructured.Unstructured) string {
+// foreignFinalizers are those of neither the addon nor Open Cluster Management, which both
+// take as long as there is something to remove on clusters.
+func foreignFinalizers(object *unstructured.Unstructured) []string {
+	return slices.DeleteFunc(slices.Clone(object.GetFinalizers()), func(name string) bool {
+		return strings.HasPrefix(name, "fairlead.dev/") || strings.Contains(name, "open-cluster-management.io/")
+	})
+}
+
+// withoutFinalizers is a merge patch that takes finalizers off an object and leaves the others,
+// without which what the addon has delivered would stay on clusters.
+func withoutFinalizers(object *unstructured.Unstructured, gone []string) string {
+	rest := slices.DeleteFunc(slices.Clone(object.GetFinalizers()), func(name string) bool { return slices.Contains(gone, name) })
+	raw, err := json.Marshal(rest)
+	if err != nil || len(rest) == 0 {
+		raw = []byte("null")
+	}
+	return `{"metadata":{"finalizers":` + string(raw) + `}}`
+}
+
+// held explains what holds an object that is being deleted. early says that waiting ended
+// before its limit.
+func held(kind string, object *unstructured.Unstructured, early bool) string {
 	var lines []string
 	for _, finalizer := range object.GetFinalizers() {
 		lines = append(lines, fmt.Sprintf("  finalizer %s%s", finalizer, finalizerOwner(finalizer)))
@@ -224,9 +244,21 @@ func held(kind string, object *unstructured.Unstructured) string {
 		}
 		lines = append(lines, fmt.Sprintf("  condition %v=%v (%v): %v", condition["type"], condition["status"], condition["reason"], condition["message"]))
 	}
-	lines = append(lines, "", fmt.Sprintf("Remove what still uses it, and check that the addon runs: kubectl -n %s get pods. "+
-		"Then apply again, if need be with a longer timeouts.delete. See also: kubectl get %s %s -o yaml.",
-		v1alpha1.SystemNamespace, strings.ToLower(kind), object.GetName()))
+	kubectl, named := "kubectl ", strings.ToLower(kind)+" "+object.GetName()
+	if object.GetNamespace() != "" {
+		kubectl += "-n " + object.GetNamespace() + " "
+	}
+	if foreign := foreignFinalizers(object); len(foreign) > 0 {
+		lines = append(lines, "", rollout.OwnersOf(strings.Join(foreign, ", ")),
+			"See its state: "+kubectl+"describe "+named,
+			"Only if that controller is gone for good: "+kubectl+"patch "+named+" --type=merge -p '"+withoutFinalizers(object, foreign)+"'")
+	}
+	again := "Then apply again, if need be with a longer timeouts.delete."
+	if early {
+		again = "Stopped waiting before timeouts.delete is over: nobody removes what holds it. The deletion goes on; apply again when that is mended."
+	}
+	lines = append(lines, "", fmt.Sprintf("Remove what still uses it, and check that the addon runs: kubectl -n %s get pods. %s See also: %sget %s -o yaml.",
+		v1alpha1.SystemNamespace, again, kubectl, named))
 	return strings.Join(lines, "\n")
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
@@ -29,39 +30,65 @@ const holdPatience = 2 * time.Minute
 // first, and with none when finalizers of somebody else hold it, or what was
 // delivered for it, for so long that nobody seems to remove them.
 func WaitGone(ctx context.Context, source Source, key types.NamespacedName, uid types.UID) (*unstructured.Unstructured, error) {
+	return WaitHeld(ctx, source, Kind(), key, uid, holders)
+}
+
+// WaitHeld is WaitGone for an object of any kind; holders tells what of somebody else
+// holds it, empty where nothing does.
+func WaitHeld(
+	ctx context.Context, source Source, gvk schema.GroupVersionKind, key types.NamespacedName, uid types.UID, holders func(*unstructured.Unstructured) string,
+) (*unstructured.Unstructured, error) {
 	patience := holdPatience
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = min(patience, time.Until(deadline)/3)
 	}
-	var last *unstructured.Unstructured
+	end := ending{gvk: gvk, key: key, uid: uid, holders: holders}
 	for {
 		bounded, cancel := context.WithTimeout(ctx, patience)
-		gone, err := watchGone(bounded, source, key, uid, &last)
+		gone, err := end.watch(bounded, source)
 		cancel()
 		ended := err != nil && hub.ReasonOf(err) == hub.TimedOut && ctx.Err() == nil
 		switch {
 		case gone:
 			return nil, nil
-		case ended && last != nil && holders(last) != "":
-			return last, nil
+		case ended && end.heldBy() != "":
+			return end.last, nil
 		case err != nil && !ended:
-			return last, err
+			return end.last, err
 		}
-		tflog.Info(ctx, "waiting for the end of the application", map[string]any{"application": key.String(), "held_by": holders(last)})
+		tflog.Info(ctx, "waiting for the end of an object", map[string]any{"kind": gvk.Kind, "name": key.String(), "held_by": end.heldBy()})
 	}
 }
 
-// watchGone follows the application until it is gone, or something else holds it
-// than when it was seen last.
-func watchGone(ctx context.Context, source Source, key types.NamespacedName, uid types.UID, last **unstructured.Unstructured) (gone bool, err error) {
-	err = source.WaitFor(ctx, Kind(), key, func(object *unstructured.Unstructured) (bool, error) {
-		if object == nil || uid != "" && object.GetUID() != uid {
+// ending is an object whose end is waited for.
+type ending struct {
+	gvk     schema.GroupVersionKind
+	key     types.NamespacedName
+	uid     types.UID
+	holders func(*unstructured.Unstructured) string
+	// last is the object as it was seen last, nil before.
+	last *unstructured.Unstructured
+}
+
+// heldBy is what holds the object as it was seen last.
+func (e *ending) heldBy() string {
+	if e.last == nil {
+		return ""
+	}
+	return e.holders(e.last)
+}
+
+// watch follows the object until it is gone, or something else holds it than when it
+// was seen last.
+func (e *ending) watch(ctx context.Context, source Source) (gone bool, err error) {
+	err = source.WaitFor(ctx, e.gvk, e.key, func(object *unstructured.Unstructured) (bool, error) {
+		if object == nil || e.uid != "" && object.GetUID() != e.uid {
 			gone = true
 			return true, nil
 		}
-		before := *last
-		*last = object
-		return before != nil && holders(before) != holders(object), nil
+		first, before := e.last == nil, e.heldBy()
+		e.last = object
+		return !first && before != e.heldBy(), nil
 	})
 	return gone, err
 }
@@ -69,9 +96,6 @@ func watchGone(ctx context.Context, source Source, key types.NamespacedName, uid
 // holders are the finalizers of somebody else on the application, and the objects
 // of it that such hold, as the addon tells of them.
 func holders(object *unstructured.Unstructured) string {
-	if object == nil {
-		return ""
-	}
 	lines := slices.DeleteFunc(slices.Clone(object.GetFinalizers()), func(name string) bool { return name == v1alpha1.Finalizer })
 	app := &v1beta1.Application{}
 	if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, app) == nil {

@@ -87,7 +87,7 @@ func helpLines(app *v1beta1.Application) []string {
 		case len(lines) > maxHelp || strings.HasPrefix(service.Message, "cluster is away"):
 		case held:
 			lines = append(lines, "",
-				"  "+ownersOf(finalizers),
+				"  "+OwnersOf(finalizers),
 				"  See its state: "+kubectl+fmt.Sprintf(object, "describe"),
 				"  Only if that controller is gone for good: "+kubectl+fmt.Sprintf(object, "patch")+` --type=merge -p '{"metadata":{"finalizers":null}}'`)
 		case kubectl != "kubectl ":
@@ -102,9 +102,9 @@ func helpLines(app *v1beta1.Application) []string {
 // maxHelp is after how many lines no more commands are shown.
 const maxHelp = 12
 
-// ownersOf says who removes finalizers: the part before the slash names whose
+// OwnersOf says who removes finalizers: the part before the slash names whose
 // controller that is.
-func ownersOf(finalizers string) string {
+func OwnersOf(finalizers string) string {
 	first, _, _ := strings.Cut(finalizers, ", ")
 	owner, _, found := strings.Cut(first, "/")
 	if !found {
