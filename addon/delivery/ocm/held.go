@@ -51,6 +51,9 @@ type handover struct {
 type answer struct {
 	// taken says that somebody other than its work holds it by now.
 	taken bool
+	// partly says that somebody else has a part of it alone: nobody will take it before it was
+	// written once more.
+	partly bool
 	// rests is what is said while the work of the object stays as it is, since to write it once
 	// more would undo what others set before the answer; nil when it need not.
 	rests *delivery.Observation
@@ -432,9 +435,9 @@ func onlyAt(at any, list string, path policy.FieldPath, value any) any {
 	return value
 }
 
-// handed says that all that was to be handed over is.
-func (h heldObject) handed(answers map[string]answer) bool {
-	return !slices.ContainsFunc(h.pending, func(p handover) bool { return !answers[p.index()].taken })
+// waits says that something that is to be handed over is not, and may be yet.
+func (h heldObject) waits(answers map[string]answer) bool {
+	return slices.ContainsFunc(h.pending, func(p handover) bool { return !answers[p.index()].taken && !answers[p.index()].partly })
 }
 
 // letGo is an object without the fields that were taken over by now, and without
@@ -494,8 +497,21 @@ func (h handover) isTaken(keep *workv1.ManifestWork) bool {
 	if reported == nil || reported.ObservedGeneration != keep.Generation || !keep.DeletionTimestamp.IsZero() {
 		return false
 	}
-	failed := firstFailed(keep)
-	return reported.Status == metav1.ConditionTrue || failed != nil && strings.Contains(failed.Message, "conflict") && !h.isWithin(failed.Message)
+	return reported.Status == metav1.ConditionTrue || conflictOf(keep) != "" && !h.isWithin(conflictOf(keep))
+}
+
+// isPartlyTaken says that somebody set a part of the field alone to another value.
+func (h handover) isPartlyTaken(keep *workv1.ManifestWork) bool {
+	return keep.DeletionTimestamp.IsZero() && fetched(keep) && h.isWithin(conflictOf(keep))
+}
+
+// conflictOf is the conflict for which a work could not be applied; empty for none.
+func conflictOf(work *workv1.ManifestWork) string {
+	failed := firstFailed(work)
+	if failed == nil || !strings.Contains(failed.Message, "conflict") {
+		return ""
+	}
+	return failed.Message
 }
 
 // isWithin says that a conflict is about a part of the field. The API server names the
@@ -558,7 +574,8 @@ func (t *Target) ask(
 	if keep != nil && fetched(keep) {
 		// What ensure looked at is what it wrote last, unless it wrote just now.
 		isAnswer := said.State == delivery.Delivered || said.Reason == delivery.ReasonApplyFailed
-		return answer{taken: isAnswer && h.isTaken(keep)}, nil
+		taken := isAnswer && h.isTaken(keep)
+		return answer{taken: taken, partly: isAnswer && !taken && h.isPartlyTaken(keep)}, nil
 	}
 	if !there || !h.stands || said.State != delivery.Applying {
 		return answer{}, nil

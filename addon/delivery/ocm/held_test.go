@@ -5,6 +5,7 @@ package ocm
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -603,6 +604,29 @@ func TestTakenOverAsItIs(t *testing.T) {
 				t.Error("it does not go with the application")
 			}
 		})
+	}
+}
+
+// TestTakenOverPartly checks that an object is written a part of whose held map is somebody's: it
+// is the agent's next look at the map that leaves it to others, and all else follows meanwhile.
+func TestTakenOverPartly(t *testing.T) {
+	s := newSpoke(t)
+	s.create(labelled(deployment("web", "theirs"), identity("blog", "web", "prod")))
+	treatment := policy.Treatment{TakeOver: true, Held: []policy.HeldField{{Path: "spec.template"}}}
+	for _, replicas := range []string{"2", "3"} {
+		u := version("nginx:1", treatment)
+		number, err := strconv.ParseInt(replicas, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Result.Objects[0].Content["spec"].(map[string]any)["replicas"] = number
+		u.Result.Objects[0] = labelled(u.Result.Objects[0], ourWeb)
+		if diff := cmp.Diff("delivered", said(s.settle(t, u))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if s.imageOfWeb() != "nginx:1" || s.replicas() != replicas {
+			t.Errorf("image %q and %s replicas, want the application's, and %s", s.imageOfWeb(), s.replicas(), replicas)
+		}
 	}
 }
 

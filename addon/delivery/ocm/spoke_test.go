@@ -311,11 +311,12 @@ func (s *spoke) applyOne(work *workv1.ManifestWork, content map[string]any) stri
 		manager = strategy.ServerSideApply.FieldManager
 	}
 	for other, fields := range object.fields {
-		if other == manager || !differ(fields, content) {
+		path := differ(fields, content)
+		if other == manager || path == "" {
 			continue
 		}
 		if strategy.ServerSideApply != nil && !strategy.ServerSideApply.Force {
-			return "Failed to apply manifest: Apply failed with 1 conflict: conflict with " + other
+			return "Failed to apply manifest: Apply failed with 1 conflict: conflict with " + other + ": " + path
 		}
 		object.fields[other] = without(fields, content)
 	}
@@ -390,23 +391,29 @@ func (s *spoke) overwrite(work *workv1.ManifestWork, content map[string]any) str
 	return ""
 }
 
-// differ says that two managers want a field to be different.
-func differ(a, b map[string]any) bool {
-	for key, value := range b {
+// differ is the path, as conflicts have it, of the first field that both have and that is
+// not the same; empty for none.
+func differ(a, b map[string]any) string {
+	for _, key := range slices.Sorted(maps.Keys(b)) {
+		value := b[key]
 		other, found := a[key]
 		below, isObject := value.(map[string]any)
 		otherBelow, otherIsObject := other.(map[string]any)
+		at := "." + key
+		if item, isItem := strings.CutPrefix(key, itemKey); isItem {
+			at = fmt.Sprintf("[name=%q]", item)
+		}
 		if isObject && otherIsObject {
-			if differ(otherBelow, below) {
-				return true
+			if path := differ(otherBelow, below); path != "" {
+				return at + path
 			}
 			continue
 		}
 		if found && key != "resourceVersion" && !reflect.DeepEqual(other, value) {
-			return true
+			return at
 		}
 	}
-	return false
+	return ""
 }
 
 // without are fields less those that another manager wants to be different.

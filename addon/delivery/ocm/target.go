@@ -448,7 +448,7 @@ func (t *Target) asWritten(
 		return unit, nil, err
 	}
 	for i := range held {
-		treatments[i].Once = treatments[i].Once || held[i].rests && !held[i].handed(answers)
+		treatments[i].Once = treatments[i].Once || held[i].rests && held[i].waits(answers)
 		result.Objects[i] = held[i].letGo(answers)
 	}
 	unit.Result, unit.Treatments = &result, treatments
