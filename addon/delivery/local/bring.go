@@ -51,6 +51,9 @@ func (t *Target) bring(ctx context.Context, w wish, live *unstructured.Unstructu
 
 // rewrite writes an object that stands, with the marks that are wanted and no others.
 func (t *Target) rewrite(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
+	if w.ours(live) && w.leavesContent(live) {
+		return t.remark(ctx, w, live)
+	}
 	written, problem, err := t.write(ctx, w, live)
 	if err != nil || problem != nil {
 		return written, problem, err

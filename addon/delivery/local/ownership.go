@@ -142,6 +142,45 @@ func (t *Target) adopt(ctx context.Context, w wish, live *unstructured.Unstructu
 	return t.mark(ctx, w.key, live, labels, annotations)
 }
 
+// leavesContent says that an object differs in its marks at most from what its application
+// wants of it, and that what others have changed in it stays before the application changes it.
+func (w wish) leavesContent(live *unstructured.Unstructured) bool {
+	held := delivery.AnnotationHeld
+	return w.treatment.LeaveDrift && revisionOf(live) == w.revision() && w.wanted.GetAnnotations()[held] == live.GetAnnotations()[held]
+}
+
+// remark writes the marks that differ, and nothing else: how an object is removed or made
+// anew may change while its content is left to others.
+func (t *Target) remark(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
+	annotations := map[string]any{}
+	wanted, found := w.wanted.GetAnnotations(), live.GetAnnotations()
+	for _, name := range markNames() {
+		if wanted[name] == found[name] {
+			continue
+		}
+		annotations[name] = nil
+		if wanted[name] != "" {
+			annotations[name] = wanted[name]
+		}
+	}
+	return t.answerToMarks(ctx, w, live, annotations)
+}
+
+// answerToMarks writes annotations of an object and keeps the answer, so that the next look
+// finds it as it is wanted.
+func (t *Target) answerToMarks(ctx context.Context, w wish, live *unstructured.Unstructured, annotations map[string]any) (*unstructured.Unstructured, *delivery.Observation, error) {
+	if len(annotations) == 0 {
+		return live, nil, nil
+	}
+	marked, err := t.mark(ctx, w.key, live, nil, annotations)
+	marked, problem, err := t.answered(w.key, "mark", marked, err)
+	if err != nil || problem != nil {
+		return nil, problem, err
+	}
+	t.keepAnswer(w, marked, true)
+	return marked, nil, nil
+}
+
 // unmark takes marks off a written object that are not wanted any more. An apply
 // takes off those alone that nobody but its manager wrote, not those of an adoption.
 func (t *Target) unmark(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
@@ -152,16 +191,7 @@ func (t *Target) unmark(ctx context.Context, w wish, live *unstructured.Unstruct
 			annotations[name] = nil
 		}
 	}
-	if len(annotations) == 0 {
-		return live, nil, nil
-	}
-	unmarked, err := t.mark(ctx, w.key, live, nil, annotations)
-	unmarked, problem, err := t.answered(w.key, "mark", unmarked, err)
-	if err != nil || problem != nil {
-		return nil, problem, err
-	}
-	t.keepAnswer(w, unmarked, true)
-	return unmarked, nil, nil
+	return t.answerToMarks(ctx, w, live, annotations)
 }
 
 // leave lets go of an object that stays: it is no longer managed, and the same

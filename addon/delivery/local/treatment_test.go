@@ -205,6 +205,42 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+// TestDriftLeftByOtherPolicies checks that what others changed in an object stays which is left
+// to them before the application changes it, when another policy of it comes or goes.
+func TestDriftLeftByOtherPolicies(t *testing.T) {
+	const get, patch = "get configmaps settings", "patch configmaps settings"
+	for name, change := range map[string]func(*delivery.Unit){
+		"when it is removed": func(u *delivery.Unit) { u.Treatments[0].Removal = policy.RemoveOnDelete },
+		"that it stays":      func(u *delivery.Unit) { u.Treatments[0].Removal = policy.RemoveNever },
+		"what it owns":       func(u *delivery.Unit) { u.Treatments[0].Propagation = "orphan" },
+		"what it depends on": func(u *delivery.Unit) { u.Needs = []string{"db"} },
+		"what makes it anew": func(u *delivery.Unit) { u.Treatments[0].RecreateFields = []string{"data.a"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newTenantHub(t)
+			before := func(value string) delivery.Unit { return treated(value, policy.Treatment{LeaveDrift: true}) }
+			after := func(value string) delivery.Unit {
+				u := before(value)
+				change(&u)
+				return u
+			}
+			h.deliver(t, before("v1"))
+			h.edit(t, setValue("edited"))
+			for _, unit := range []delivery.Unit{after("v1"), before("v1"), after("v1")} {
+				h.later()
+				h.deliver(t, unit)
+				h.want(t, "the marks alone", get, patch)
+				if got := h.stored(t).Object["data"].(object)["a"]; got != "edited" {
+					t.Fatalf("got %v, want what somebody else set", got)
+				}
+				h.later()
+				h.deliver(t, unit)
+				h.want(t, "a pass without a change", get)
+			}
+		})
+	}
+}
+
 // TestRecreated follows an object that is made anew.
 func TestRecreated(t *testing.T) {
 	h := newTenantHub(t)
