@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hclvalue"
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
 // ModifyPlan plans what follows from the configuration, and plans the state's
@@ -189,19 +190,19 @@ func protectedID(ctx context.Context, state *applicationModel, private privateSt
 }
 
 // refuseProtected refuses to plan the end of the protected application of that id, if there
-// is one. What another instance has taken over would stay; a hub that cannot be asked
-// does not tell, and then nothing is risked.
+// is one.
 func (r *applicationResource) refuseProtected(ctx context.Context, id string, private privateStore, diags *diag.Diagnostics) {
 	namespace, name, ok := splitApplicationID(id)
 	if !ok {
 		return
 	}
-	client, _ := r.hub.Client(ctx) // who has none, and why, is said where it is needed
-	object := applicationObject{hub: r.hub, client: client, namespace: namespace, name: name, instance: loadInstance(ctx, private)}
-	if client != nil {
-		if stays, err := object.takenOver(ctx); err == nil && stays {
-			return
-		}
+	object := applicationObject{hub: r.hub, namespace: namespace, name: name, instance: loadInstance(ctx, private)}
+	takenOver := func(client *hub.Client) (bool, error) {
+		object.client = client
+		return object.takenOver(ctx)
+	}
+	if mayEnd(ctx, r.hub, takenOver) {
+		return
 	}
 	object.appendProtected(diags)
 }

@@ -72,17 +72,22 @@ func appendFindings(diags *diag.Diagnostics, m *applicationModel, findings []def
 	if len(findings) == 0 {
 		return
 	}
-	lines := make([]string, 0, len(findings))
-	for _, finding := range findings {
-		lines = append(lines, finding.String())
-	}
-	summary, detail := "Invalid application", strings.Join(lines, "\n")
+	summary, detail := "Invalid application", findingsText(findings)
 	attribute := commonAttribute(findings)
 	if attribute == "" || linesOf(m, attribute) >= snippetLines {
 		diags.AddError(summary, detail)
 		return
 	}
 	diags.AddAttributeError(path.Root(attribute), summary, detail)
+}
+
+// findingsText is all findings, each on a line of its own.
+func findingsText(findings []definition.Finding) string {
+	lines := make([]string, len(findings))
+	for i, finding := range findings {
+		lines[i] = finding.String()
+	}
+	return strings.Join(lines, "\n")
 }
 
 // commonAttribute is the attribute that all findings are in, "" if there are several.

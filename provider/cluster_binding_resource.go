@@ -81,17 +81,22 @@ func (r *clusterBindingResource) ValidateConfig(ctx context.Context, req resourc
 // warnOfDestroy says what leaves the clusters together with the binding, as far as
 // the hub can be asked.
 func (r *clusterBindingResource) warnOfDestroy(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
-	var name types.String
-	diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
+	name := stateName(ctx, req.State, diags)
 	if diags.HasError() {
 		return
 	}
+	if binding, environment, ok := r.lookBoth(ctx, name); ok {
+		warnOfBinding(binding, environment, diags)
+	}
+}
+
+// lookBoth reads a binding and its environment, as far as the hub can be asked.
+func (r *clusterBindingResource) lookBoth(ctx context.Context, name string) (*v1alpha1.ClusterBinding, *v1alpha1.Environment, bool) {
 	var binding v1alpha1.ClusterBinding
 	var environment v1alpha1.Environment
 	environments := (&environmentResource{r.namedResource}).object
-	if look(ctx, r.hub, r.object, name.ValueString(), &binding) && look(ctx, r.hub, environments, binding.Spec.Environment, &environment) {
-		warnOfBinding(&binding, &environment, diags)
-	}
+	ok := look(ctx, r.hub, r.object, name, &binding) && look(ctx, r.hub, environments, binding.Spec.Environment, &environment)
+	return &binding, &environment, ok
 }
 
 // ModifyPlan makes id known, keeps overrides that mean the same as they were, and

@@ -105,11 +105,7 @@ func (c *patchCheck) properties(kind definition.Kind, name string, properties an
 // those that are built in.
 func (c *patchCheck) report(attribute string, diags *diag.Diagnostics) {
 	if len(c.findings) > 0 {
-		lines := make([]string, 0, len(c.findings))
-		for _, finding := range c.findings {
-			lines = append(lines, finding.String())
-		}
-		diags.AddAttributeWarning(path.Root(attribute), "Not taken by types that are built in", strings.Join(lines, "\n")+
+		diags.AddAttributeWarning(path.Root(attribute), "Not taken by types that are built in", findingsText(c.findings)+
 			"\n\nUnless the hub has a definition of its own in the place of such a type, this has no effect, and applications of strict namespaces fail.")
 	}
 	if len(c.unlike) > 0 {

@@ -165,13 +165,12 @@ func replacesName(ctx context.Context, req resource.ModifyPlanRequest, diags *di
 // warnOfDestroy says what goes together with the environment, as far as the hub
 // can be asked.
 func (r *environmentResource) warnOfDestroy(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics) {
-	var name types.String
-	diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
+	name := stateName(ctx, req.State, diags)
 	if diags.HasError() {
 		return
 	}
 	var environment v1alpha1.Environment
-	if look(ctx, r.hub, r.object, name.ValueString(), &environment) {
+	if look(ctx, r.hub, r.object, name, &environment) {
 		warnOfEnvironment(&environment, diags)
 	}
 }
@@ -183,28 +182,25 @@ func protectedName(ctx context.Context, req resource.ModifyPlanRequest, diags *d
 		return ""
 	}
 	var deletion types.Object
-	var name types.String
 	diags.Append(req.State.GetAttribute(ctx, path.Root("deletion"), &deletion)...)
-	diags.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
 	protection, _ := deletion.Attributes()["protection"].(types.Bool)
 	if !protection.ValueBool() {
 		return ""
 	}
-	return name.ValueString()
+	return stateName(ctx, req.State, diags)
 }
 
 // refuseProtected refuses to plan the end of the protected environment of that name, if
-// there is one. What another instance has taken over would stay; a hub that cannot be
-// asked does not tell, and then nothing is risked.
+// there is one.
 func (r *environmentResource) refuseProtected(ctx context.Context, name string, private privateStore, diags *diag.Diagnostics) {
 	if name == "" {
 		return
 	}
-	client, _ := r.hub.Client(ctx) // who has none, and why, is said where it is needed
-	if client != nil {
-		if stays, err := r.object(client).of(loadInstance(ctx, private)).takenOver(ctx, name); err == nil && stays {
-			return
-		}
+	takenOver := func(client *hub.Client) (bool, error) {
+		return r.object(client).of(loadInstance(ctx, private)).takenOver(ctx, name)
+	}
+	if mayEnd(ctx, r.hub, takenOver) {
+		return
 	}
 	diags.AddAttributeError(path.Root("deletion").AtName("protection"), "Environment is protected", protectedDetail(name))
 }

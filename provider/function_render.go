@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -191,13 +190,7 @@ func renderApplication(ctx context.Context, model *applicationModel) (attr.Value
 }
 
 // findingsError is all that is wrong with an application, one line each.
-func findingsError(findings []definition.Finding) error {
-	lines := make([]string, len(findings))
-	for i, finding := range findings {
-		lines[i] = finding.String()
-	}
-	return errors.New(strings.Join(lines, "\n"))
-}
+func findingsError(findings []definition.Finding) error { return errors.New(findingsText(findings)) }
 
 // withoutSecrets is an object with the values of a Secret masked.
 func withoutSecrets(content map[string]any) map[string]any {

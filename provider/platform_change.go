@@ -36,11 +36,11 @@ func (r *environmentResource) warnOfChange(ctx context.Context, req resource.Mod
 func (r *clusterBindingResource) warnOfChange(ctx context.Context, req resource.ModifyPlanRequest, planned tfsdk.Plan, diags *diag.Diagnostics) {
 	changed := changedAmong(ctx, req.State, planned, []string{"clusters", "environment", "overrides", "placement"}, diags)
 	name := stateName(ctx, req.State, diags)
-	var binding v1alpha1.ClusterBinding
-	var environment v1alpha1.Environment
-	environments := (&environmentResource{r.namedResource}).object
-	if len(changed) > 0 && look(ctx, r.hub, r.object, name, &binding) && look(ctx, r.hub, environments, binding.Spec.Environment, &environment) {
-		warnOfUse("cluster binding", name, fmt.Sprintf("is of the environment %q, which has", environment.Name), changed, &environment, diags)
+	if len(changed) == 0 {
+		return
+	}
+	if _, environment, ok := r.lookBoth(ctx, name); ok {
+		warnOfUse("cluster binding", name, fmt.Sprintf("is of the environment %q, which has", environment.Name), changed, environment, diags)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
 // privateProtected is where a plan keeps the name of the protected object that it changes.
@@ -27,6 +29,17 @@ func storeProtected(ctx context.Context, private privateWriter, name string) dia
 		return diag.Diagnostics{diag.NewErrorDiagnostic("Private state not writable", err.Error())}
 	}
 	return private.SetKey(ctx, privateProtected, encoded)
+}
+
+// mayEnd says whether the end of a protected object may be planned: what another instance has
+// taken over would stay. A hub that cannot be asked does not tell, and then nothing is risked.
+func mayEnd(ctx context.Context, configured *Hub, takenOver func(*hub.Client) (bool, error)) bool {
+	client, _ := configured.Client(ctx) // who has none, and why, is said where it is needed
+	if client == nil {
+		return false
+	}
+	stays, err := takenOver(client)
+	return err == nil && stays
 }
 
 // loadProtected returns the name that was kept, empty when none was.

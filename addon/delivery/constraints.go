@@ -5,7 +5,6 @@ package delivery
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/constraint"
@@ -84,9 +83,16 @@ func (b *breaches) text() string {
 // without concluding anything of what is delivered there.
 func (p *Plan) exclude(environment string) {
 	p.unresolved[environment] = true
-	isExcluded := func(u Unit) bool { return u.Place.Environment == environment }
-	p.noteScaled(slices.DeleteFunc(slices.Clone(p.Units), func(u Unit) bool { return !isExcluded(u) }))
-	p.Units = slices.DeleteFunc(p.Units, isExcluded)
+	var kept, excluded []Unit
+	for _, unit := range p.Units {
+		if unit.Place.Environment == environment {
+			excluded = append(excluded, unit)
+			continue
+		}
+		kept = append(kept, unit)
+	}
+	p.Units = kept
+	p.noteScaled(excluded)
 	needed := map[TenantKey]bool{}
 	for _, unit := range p.Units {
 		needed[unit.Place.Tenant()] = true

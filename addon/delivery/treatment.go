@@ -79,16 +79,10 @@ func treatment(object render.Object, policies func(policy.Resource) policy.Treat
 		// later finds what was there: nothing else may write the number.
 		t.Held = withReplicas(t.Held, policy.HeldField{Path: replicasPath, Omit: true})
 	case slices.ContainsFunc(mayBeScaled, isTarget):
-		t = leftToScaler(t)
+		// What there is of replicas stays, and an object that is made starts with the
+		// application's number, since there may be nothing else to scale it.
+		t.Held = withReplicas(t.Held, policy.HeldField{Path: replicasPath})
 	}
-	return t
-}
-
-// leftToScaler is how an object is treated that an autoscaler may scale which is not in
-// the plan: what there is of replicas stays, and an object that is made starts with the
-// application's number, since there may be nothing else to scale it.
-func leftToScaler(t policy.Treatment) policy.Treatment {
-	t.Held = withReplicas(t.Held, policy.HeldField{Path: replicasPath})
 	return t
 }
 

@@ -52,13 +52,13 @@ func (t *Target) bring(ctx context.Context, w wish, live *unstructured.Unstructu
 // rewrite writes an object that stands, with the marks that are wanted and no others.
 func (t *Target) rewrite(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
 	if w.ours(live) && w.leavesContent(live) {
-		return t.remark(ctx, w, live)
+		return t.remark(ctx, w, live, differentMark)
 	}
 	written, problem, err := t.write(ctx, w, live)
 	if err != nil || problem != nil {
 		return written, problem, err
 	}
-	return t.unmark(ctx, w, written)
+	return t.remark(ctx, w, written, strayMark)
 }
 
 // answered is what came of a write: an object that is gone meanwhile is looked for again.

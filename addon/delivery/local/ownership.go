@@ -131,10 +131,7 @@ func (t *Target) adopt(ctx context.Context, w wish, live *unstructured.Unstructu
 	}
 	annotations := map[string]any{}
 	for _, name := range markNames() {
-		annotations[name] = nil
-		if value := w.wanted.GetAnnotations()[name]; value != "" {
-			annotations[name] = value
-		}
+		annotations[name] = orNull(w.wanted.GetAnnotations()[name])
 	}
 	if w.treatment.Shared && isLeft(live) {
 		annotations[delivery.AnnotationSharedBy] = w.unit.Owner.String() // who left it shares it no longer
@@ -149,26 +146,23 @@ func (w wish) leavesContent(live *unstructured.Unstructured) bool {
 	return w.treatment.LeaveDrift && revisionOf(live) == w.revision() && w.wanted.GetAnnotations()[held] == live.GetAnnotations()[held]
 }
 
-// remark writes the marks that differ, and nothing else: how an object is removed or made
-// anew may change while its content is left to others.
-func (t *Target) remark(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
+// differentMark says that a mark is not as it is wanted.
+func differentMark(wanted, found string) bool { return wanted != found }
+
+// strayMark says that a mark is there and not wanted. An apply takes off those alone that
+// nobody but its manager wrote, not those of an adoption.
+func strayMark(wanted, found string) bool { return wanted == "" && found != "" }
+
+// remark writes the marks that differ in that way, and nothing else of the object, and keeps
+// the answer, so that the next look finds the object as it is wanted.
+func (t *Target) remark(ctx context.Context, w wish, live *unstructured.Unstructured, differs func(wanted, found string) bool) (*unstructured.Unstructured, *delivery.Observation, error) {
 	annotations := map[string]any{}
 	wanted, found := w.wanted.GetAnnotations(), live.GetAnnotations()
 	for _, name := range markNames() {
-		if wanted[name] == found[name] {
-			continue
-		}
-		annotations[name] = nil
-		if wanted[name] != "" {
-			annotations[name] = wanted[name]
+		if differs(wanted[name], found[name]) {
+			annotations[name] = orNull(wanted[name])
 		}
 	}
-	return t.answerToMarks(ctx, w, live, annotations)
-}
-
-// answerToMarks writes annotations of an object and keeps the answer, so that the next look
-// finds it as it is wanted.
-func (t *Target) answerToMarks(ctx context.Context, w wish, live *unstructured.Unstructured, annotations map[string]any) (*unstructured.Unstructured, *delivery.Observation, error) {
 	if len(annotations) == 0 {
 		return live, nil, nil
 	}
@@ -181,17 +175,12 @@ func (t *Target) answerToMarks(ctx context.Context, w wish, live *unstructured.U
 	return marked, nil, nil
 }
 
-// unmark takes marks off a written object that are not wanted any more. An apply
-// takes off those alone that nobody but its manager wrote, not those of an adoption.
-func (t *Target) unmark(ctx context.Context, w wish, live *unstructured.Unstructured) (*unstructured.Unstructured, *delivery.Observation, error) {
-	annotations := map[string]any{}
-	wanted, found := w.wanted.GetAnnotations(), live.GetAnnotations()
-	for _, name := range markNames() {
-		if wanted[name] == "" && found[name] != "" {
-			annotations[name] = nil
-		}
+// orNull is a text as a merge patch writes it, which takes off what is empty.
+func orNull(text string) any {
+	if text == "" {
+		return nil
 	}
-	return t.answerToMarks(ctx, w, live, annotations)
+	return text
 }
 
 // leave lets go of an object that stays: it is no longer managed, and the same

@@ -500,9 +500,10 @@ func (h handover) isTaken(keep *workv1.ManifestWork) bool {
 	return reported.Status == metav1.ConditionTrue || conflictOf(keep) != "" && !h.isWithin(conflictOf(keep))
 }
 
-// isPartlyTaken says that somebody set a part of the field alone to another value.
+// isPartlyTaken says that somebody set a part of the field alone to another value. The
+// cluster has answered to the work as it is.
 func (h handover) isPartlyTaken(keep *workv1.ManifestWork) bool {
-	return keep.DeletionTimestamp.IsZero() && fetched(keep) && h.isWithin(conflictOf(keep))
+	return keep.DeletionTimestamp.IsZero() && h.isWithin(conflictOf(keep))
 }
 
 // conflictOf is the conflict for which a work could not be applied; empty for none.
