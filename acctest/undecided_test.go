@@ -29,8 +29,10 @@ func TestUndecidedPlacement(t *testing.T) {
 	settings := func(n int) string { return configMap("settings", fmt.Sprintf(`{"n":"%d"}`, n)) }
 	w.application(t, "app", "["+settings(1)+","+configMap("dropped", `{"a":"b"}`)+"]", env)
 	f.holds(t, named, "settings", `{"n":"1"}`)
-	before := f.holds(t, chosen, "settings", `{"n":"1"}`)
+	f.holds(t, chosen, "settings", `{"n":"1"}`)
 	w.isReady(t, "app")
+	// Agents write the owners of an object after the object: it is settled when what they report of it is there.
+	before := f.holds(t, chosen, "settings", `{"n":"1"}`)
 
 	choose := func(set string) {
 		t.Helper()
