@@ -131,7 +131,10 @@ func TestApplyAfterInterruptedDestroy(t *testing.T) {
 	}
 
 	pair.hold(t, `["example.com/held"]`)
-	interrupt(t, w.start(t, env, "destroy", "-auto-approve"), "Still destroying", func() error { return pair.going(t) })
+	told := interrupt(t, w.start(t, env, "destroy", "-auto-approve"), "Still destroying", func() error { return pair.going(t) })
+	if held := strings.Count(told, "finalizer example.com/held"); held != len(pair) {
+		t.Errorf("the interrupted destroy names the finalizer of %d objects, want %d:\n%s", held, len(pair), told)
+	}
 	destroy = w.start(t, env, "destroy", "-auto-approve")
 	pair.waits(t, destroy, "destroying")
 	pair.hold(t, "null")

@@ -87,8 +87,8 @@ resource "fairlead_rollout" "this" {
 		}
 		return err
 	})
-	if !strings.Contains(output, "Interrupted") {
-		t.Errorf("want it said that it was interrupted:\n%s", output)
+	if !strings.Contains(output, "Interrupted while waiting for the end of") || !strings.Contains(output, "finalizer example.com/held") {
+		t.Errorf("want it said that it was interrupted, and what holds the application:\n%s", output)
 	}
 	if state := w.run(t, env, "state", "list"); state != "fairlead_application.this\n" {
 		t.Errorf("in the state: %q, want the application that is still there", state)

@@ -87,3 +87,66 @@ func TestPlanSaysWhomAChangeConcerns(t *testing.T) {
 		})
 	}
 }
+
+// usedDefinition is a type with two applications that have it: %[1]q is the kubeconfig, %[2]s what the type says.
+const usedDefinition = `
+provider "fairlead" {
+  hub = { config_path = %[1]q }
+}
+resource "fairlead_definition" "used" {
+  cue = <<-CUE
+    "in-use-note": {
+    	type: "component"
+    	attributes: workload: definition: {apiVersion: "v1", kind: "ConfigMap"}
+    }
+    template: {
+    	parameter: {}
+    	output: {apiVersion: "v1", kind: "ConfigMap", data: said: "%[2]s"}
+    }
+  CUE
+}
+resource "fairlead_application" "users" {
+  for_each    = toset(["one", "two"])
+  name        = "in-use-${each.key}"
+  namespace   = "default"
+  definitions = [fairlead_definition.used.ref]
+  components  = { note = { type = "in-use-note" }, other = { type = "worker", properties = { image = "nginx:1" } } }
+}
+`
+
+// TestPlanSaysWhoUsesADefinition plans that a definition changes and goes which applications use.
+func TestPlanSaysWhoUsesADefinition(t *testing.T) {
+	f := sharedFleet(t)
+	config := func(says string) string { return fmt.Sprintf(usedDefinition, f.env.Hub().KubeconfigPath, says) }
+	w := newWorkspace(t, config("a"))
+	nothing := f.leavesNothing(t)
+	t.Cleanup(func() {
+		w.run(t, nil, "destroy", "-auto-approve")
+		if err := nothing(nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if told := oneLine(w.run(t, nil, "apply", "-auto-approve")); strings.Contains(told, "is in use") {
+		t.Errorf("a new definition is said to be in use:\n%s", told)
+	}
+	const have = `2 applications have the component type "in-use-note": default/in-use-one, default/in-use-two. `
+	tests := []struct {
+		reason, config string
+		args           []string
+		want           string
+	}{
+		{"nothing changes", config("a"), []string{"plan"}, ""},
+		{"another layout", strings.ReplaceAll(config("a"), "parameter: {}", "parameter: {\n    \t}"), []string{"plan"}, ""},
+		{"another object", config("b"), []string{"plan"}, have + "They get the change at once, wherever they are delivered."},
+		{"it goes", config("a"), []string{"plan", "-destroy"}, have + "Those that stay are stalled without another definition of the type, and what runs goes on running."},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			w.write(t, test.config)
+			told := oneLine(w.run(t, nil, test.args...))
+			if said := strings.Contains(told, "is in use"); said != (test.want != "") || !strings.Contains(told, test.want) {
+				t.Errorf("the plan does not say %q:\n%s", test.want, told)
+			}
+		})
+	}
+}

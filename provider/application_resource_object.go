@@ -520,13 +520,7 @@ func (o applicationObject) remove(ctx context.Context, uid k8stypes.UID, secrets
 // finalizers hold it that nobody removes, the error says what holds it.
 func (o applicationObject) waitGone(ctx context.Context, uid k8stypes.UID) error {
 	last, err := rollout.WaitGone(ctx, o.client, o.key(), uid)
-	if last == nil || err != nil && hub.ReasonOf(err) != hub.TimedOut {
-		return err
-	}
-	return &hub.ConfigError{
-		Summary: "Application is not gone yet",
-		Detail:  fmt.Sprintf("Application %q is being deleted and still exists.\n\n%s", o.id(), rollout.Held(last, err == nil)),
-	}
+	return notGone("Application", o.id(), last, err, func(early bool) string { return "\n" + rollout.Held(last, early) })
 }
 
 // storeInstance keeps the instance that wrote the application.

@@ -156,6 +156,7 @@ func (m *definitionModel) checkName(d *definition.Definition, diags *diag.Diagno
 // tells what is to be said of a definition that changes.
 func (r *definitionResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		r.planDestroy(ctx, req, resp)
 		return
 	}
 	var plan, config definitionModel
@@ -179,11 +180,37 @@ func (r *definitionResource) ModifyPlan(ctx context.Context, req resource.Modify
 	plan.Ref = plan.ref(ctx)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 	planAnew(ctx, req, resp, "ref")
-	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || !plan.known() {
+	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) {
+		return
+	}
+	r.warnOfChange(ctx, &plan, state, &resp.Diagnostics)
+	if !plan.known() {
 		return
 	}
 	if _, remarks := plan.vet(ctx, &resp.Diagnostics); len(remarks) > 0 {
 		resp.Diagnostics.AddAttributeWarning(plan.sourcePath(), "The definition can be better", inLines(remarks))
+	}
+}
+
+// planDestroy says whom it concerns that the definition goes.
+func (r *definitionResource) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var state definitionModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if !resp.Diagnostics.HasError() {
+		r.warnOfUsers(ctx, &state, definitionGoes, &resp.Diagnostics)
+	}
+}
+
+// warnOfChange says whom a change of the definition concerns: of one that becomes another
+// those of both.
+func (r *definitionResource) warnOfChange(ctx context.Context, plan, state *definitionModel, diags *diag.Diagnostics) {
+	switch {
+	case state == nil:
+		r.warnOfUsers(ctx, plan, definitionAdded, diags)
+	case !plan.ID.Equal(state.ID):
+		r.warnOfUsers(ctx, state, definitionGoes, diags)
+	case !plan.known() || !plan.means(ctx, state, diags):
+		r.warnOfUsers(ctx, plan, definitionChanged, diags)
 	}
 }
 

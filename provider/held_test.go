@@ -4,10 +4,15 @@
 package provider
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fairlead-io/terraform-provider-fairlead/provider/internal/hub"
 )
 
 // TestPlatformHeldByFinalizer explains objects that finalizers of somebody else hold: who removes
@@ -42,6 +47,39 @@ func TestPlatformHeldByFinalizer(t *testing.T) {
 			live.SetFinalizers([]string{"fairlead.dev/delivery", "cluster.open-cluster-management.io/api-resource-cleanup"})
 			if got := foreignFinalizers(live); len(got) > 0 {
 				t.Errorf("%q are taken for somebody else's", got)
+			}
+		})
+	}
+}
+
+// TestNotGone checks what is said of a wait for the end of an object, by how it ended.
+func TestNotGone(t *testing.T) {
+	live := &unstructured.Unstructured{Object: map[string]any{}}
+	tests := []struct {
+		reason string
+		last   *unstructured.Unstructured
+		err    error
+		want   string
+	}{
+		{"it is gone", nil, nil, ""},
+		{"somebody holds it for too long", live, nil, "Environment is not gone yet: Environment \"prod\" is being deleted and still exists.\nheld, early true"},
+		{"the time is over", live, &hub.Error{Reason: hub.TimedOut}, "Environment is not gone yet: Environment \"prod\" is being deleted and still exists.\nheld, early false"},
+		{"Ctrl-C", live, &hub.Error{Reason: hub.Canceled}, "Interrupted: Interrupted while waiting for the end of Environment \"prod\". The deletion goes on.\nheld, early false"},
+		{"Ctrl-C before it was seen", nil, &hub.Error{Reason: hub.Canceled, Summary: "Interrupted", Detail: "By you."}, "Interrupted: By you."},
+		{"the hub is away", live, &hub.Error{Reason: hub.Unreachable, Summary: "Away", Detail: "It does not answer."}, "Away: It does not answer."},
+	}
+	for _, test := range tests {
+		t.Run(test.reason, func(t *testing.T) {
+			var diags diag.Diagnostics
+			if err := notGone("Environment", "prod", test.last, test.err, func(early bool) string { return fmt.Sprintf("held, early %t", early) }); err != nil {
+				appendError(&diags, err)
+			}
+			got := ""
+			for _, found := range diags {
+				got += found.Summary() + ": " + found.Detail()
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}

@@ -21,6 +21,8 @@ type platform struct {
 	last *platformView
 	// labels of namespaces by name; nil of one that could not be read.
 	labels map[string]map[string]string
+	// applications with the types that they name; nil while they were not read.
+	applications []typeUser
 }
 
 // platformView is what was read of environments at one time. It does not change: what
@@ -36,7 +38,7 @@ type platformView struct {
 func (p *platform) forget() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.last, p.labels = nil, nil
+	p.last, p.labels, p.applications = nil, nil, nil
 }
 
 // look reads all environments and bindings, unless that was done.

@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,6 +52,10 @@ func TestPlanOfChangeNeedsNoHub(t *testing.T) {
 	binding := func(environment string) map[string]tftypes.Value {
 		return map[string]tftypes.Value{"id": text("prod"), "name": text("prod"), "environment": text(environment)}
 	}
+	ownType := func(value string) map[string]tftypes.Value {
+		return map[string]tftypes.Value{"id": text("component/shop/own"), "kind": text("component"), "namespace": text("shop"), "name": text("own"), "description": text("Says something."),
+			"template": text(fmt.Sprintf("parameter: {}\noutput: {apiVersion: \"v1\", kind: \"ConfigMap\", data: a: %q}", value))}
+	}
 	hubs := map[string]map[string]tftypes.Value{
 		"unknown": {"host": tftypes.NewValue(tftypes.String, tftypes.UnknownValue)},
 		"away":    {"host": text("https://127.0.0.1:1"), "token": text("t")},
@@ -61,9 +66,10 @@ func TestPlanOfChangeNeedsNoHub(t *testing.T) {
 			for _, resp := range []*tfprotov6.PlanResourceChangeResponse{
 				e.change("fairlead_environment", environment("reader"), environment("editor")),
 				e.change("fairlead_cluster_binding", binding("prod"), binding("dev")),
+				e.change("fairlead_definition", ownType("a"), ownType("b")),
 			} {
 				if len(resp.Diagnostics) > 0 {
-					t.Errorf("diagnostics: %v, want none", resp.Diagnostics)
+					t.Errorf("diagnostics: %s, want none", resp.Diagnostics[0].Detail)
 				}
 			}
 		})

@@ -201,12 +201,25 @@ func (o platformObject) waitGone(ctx context.Context, name string, uid types.UID
 	last, err := rollout.WaitHeld(ctx, o.client, o.gvk, o.key(name), uid, func(object *unstructured.Unstructured) string {
 		return strings.Join(foreignFinalizers(object), ", ")
 	})
-	if last == nil || err != nil && hub.ReasonOf(err) != hub.TimedOut {
+	return notGone(o.gvk.Kind, name, last, err, func(early bool) string { return held(o.gvk.Kind, last, early) })
+}
+
+// notGone is the error of a wait for the end of an object that was seen last as it is here,
+// with what holds it: that is asked for as well by somebody who does not wait any longer.
+func notGone(kind, name string, last *unstructured.Unstructured, err error, held func(early bool) string) error {
+	reason := hub.ReasonOf(err)
+	switch {
+	case last == nil || err != nil && reason != hub.TimedOut && reason != hub.Canceled:
 		return err
+	case reason == hub.Canceled:
+		return &hub.ConfigError{
+			Summary: "Interrupted",
+			Detail:  fmt.Sprintf("Interrupted while waiting for the end of %s %q. The deletion goes on.\n%s", kind, name, held(false)),
+		}
 	}
 	return &hub.ConfigError{
-		Summary: o.gvk.Kind + " is not gone yet",
-		Detail:  fmt.Sprintf("%s %q is being deleted and still exists.\n%s", o.gvk.Kind, name, held(o.gvk.Kind, last, err == nil)),
+		Summary: kind + " is not gone yet",
+		Detail:  fmt.Sprintf("%s %q is being deleted and still exists.\n%s", kind, name, held(err == nil)),
 	}
 }
 

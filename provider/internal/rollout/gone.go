@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -42,7 +43,10 @@ func WaitHeld(
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = min(patience, time.Until(deadline)/3)
 	}
-	end := ending{gvk: gvk, key: key, uid: uid, holders: holders}
+	end := &ending{gvk: gvk, key: key, uid: uid, holders: holders}
+	reporting, stop := context.WithCancel(ctx)
+	defer stop()
+	go end.report(reporting)
 	for {
 		bounded, cancel := context.WithTimeout(ctx, patience)
 		gone, err := end.watch(bounded, source)
@@ -52,11 +56,10 @@ func WaitHeld(
 		case gone:
 			return nil, nil
 		case ended && end.heldBy() != "":
-			return end.last, nil
+			return end.seen(), nil
 		case err != nil && !ended:
-			return end.last, err
+			return end.seen(), err
 		}
-		tflog.Info(ctx, "waiting for the end of an object", map[string]any{"kind": gvk.Kind, "name": key.String(), "held_by": end.heldBy()})
 	}
 }
 
@@ -66,16 +69,63 @@ type ending struct {
 	key     types.NamespacedName
 	uid     types.UID
 	holders func(*unstructured.Unstructured) string
+
+	mutex sync.Mutex
 	// last is the object as it was seen last, nil before.
 	last *unstructured.Unstructured
 }
 
+// seen is the object as it was seen last, nil before. Nobody changes it.
+func (e *ending) seen() *unstructured.Unstructured {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	return e.last
+}
+
+// see keeps the object, and returns the one before.
+func (e *ending) see(object *unstructured.Unstructured) (before *unstructured.Unstructured) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	before, e.last = e.last, object
+	return before
+}
+
 // heldBy is what holds the object as it was seen last.
 func (e *ending) heldBy() string {
-	if e.last == nil {
+	if last := e.seen(); last != nil {
+		return e.holders(last)
+	}
+	return ""
+}
+
+// report logs what holds the object until ctx ends.
+func (e *ending) report(ctx context.Context) {
+	started := time.Now()
+	ticker := time.NewTicker(reportEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			tflog.Info(ctx, "waiting for the end of an object", map[string]any{
+				"kind": e.gvk.Kind, "name": e.key.String(), "held_by": e.finalizers(), "waited": time.Since(started).Round(time.Second).String(),
+			})
+		}
+	}
+}
+
+// finalizers of the object as it was seen last, and what else holds it.
+func (e *ending) finalizers() string {
+	last := e.seen()
+	if last == nil {
 		return ""
 	}
-	return e.holders(e.last)
+	lines := last.GetFinalizers()
+	if others := e.holders(last); others != "" {
+		lines = append(lines, others)
+	}
+	return strings.Join(lines, ", ")
 }
 
 // watch follows the object until it is gone, or something else holds it than when it
@@ -86,9 +136,8 @@ func (e *ending) watch(ctx context.Context, source Source) (gone bool, err error
 			gone = true
 			return true, nil
 		}
-		first, before := e.last == nil, e.heldBy()
-		e.last = object
-		return !first && before != e.heldBy(), nil
+		before := e.see(object)
+		return before != nil && e.holders(before) != e.holders(object), nil
 	})
 	return gone, err
 }

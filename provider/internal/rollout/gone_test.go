@@ -21,6 +21,8 @@ import (
 type rounds struct {
 	objects []*unstructured.Unstructured
 	waits   int
+	// seen is called when a wait goes on; it may be nil.
+	seen func()
 }
 
 func (r *rounds) WaitFor(ctx context.Context, _ schema.GroupVersionKind, _ types.NamespacedName, cond hub.Condition) error {
@@ -28,6 +30,9 @@ func (r *rounds) WaitFor(ctx context.Context, _ schema.GroupVersionKind, _ types
 	r.waits++
 	if done, err := cond(object); done || err != nil {
 		return err
+	}
+	if r.seen != nil {
+		r.seen()
 	}
 	<-ctx.Done()
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -72,6 +77,17 @@ func TestWaitGone(t *testing.T) {
 				t.Errorf("waited %d times, want %d or more", source.waits, c.waits)
 			}
 		})
+	}
+}
+
+// TestInterruptedWaitGone checks that a wait that is given up says how the object was seen last.
+func TestInterruptedWaitGone(t *testing.T) {
+	held := loadApplication(t, "held-by-finalizer")
+	ctx, cancel := context.WithCancel(t.Context())
+	source := &rounds{objects: []*unstructured.Unstructured{held}, seen: cancel}
+	last, err := WaitGone(ctx, source, types.NamespacedName{Namespace: "shop", Name: "shop"}, held.GetUID())
+	if last != held || hub.ReasonOf(err) != hub.Canceled {
+		t.Errorf("got %v and %v, want the object as it was seen and that it was canceled", last, err)
 	}
 }
 
