@@ -6,7 +6,9 @@ package provider
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -18,7 +20,8 @@ import (
 // Server is the provider as an engine speaks to it. What the provider block leaves out
 // is read by getenv.
 //
-// It is the framework's server, but for two things. Of an application in which nothing
+// It is the framework's server, but for three things. States are handed on as they were
+// stored. Of an application in which nothing
 // changes it plans that by itself: the framework decodes the application several times for
 // such a plan and copies it once for each attribute, which was half of the provider's time
 // where hundreds are planned. And it does not say that an object which is not known yet
@@ -46,6 +49,10 @@ type frameworkServer interface {
 type server struct {
 	frameworkServer
 	provider *fairleadProvider
+
+	schemas sync.Once
+	// current are the schemas of resources by type name, once they were asked for.
+	current map[string]*currentSchema
 }
 
 // missingAttribute is how the framework sums up that a configuration lacks an attribute.
@@ -59,15 +66,11 @@ func (s *server) ValidateResourceConfig(ctx context.Context, req *tfprotov6.Vali
 	if err != nil || !slices.ContainsFunc(resp.Diagnostics, isOfMissing) {
 		return resp, err
 	}
-	schemas, err := s.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
-	if err != nil {
-		return nil, err
-	}
-	schema, ok := schemas.ResourceSchemas[req.TypeName]
-	if !ok {
+	schema := s.currentOf(ctx, req.TypeName)
+	if schema == nil {
 		return resp, nil
 	}
-	config, err := req.Config.Unmarshal(schema.ValueType())
+	config, err := req.Config.Unmarshal(schema.object)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +91,76 @@ func isWithinUnknown(config tftypes.Value, at *tftypes.AttributePath) bool {
 		}
 	}
 	return false
+}
+
+// UpgradeResourceState hands a state on as it was stored where it is of this version of the
+// schema: the framework would decode it and encode it anew, which is a seventh of its time
+// where hundreds of resources are planned. What the schema does not have, as after a newer
+// provider, is left to the framework, which drops it.
+func (s *server) UpgradeResourceState(ctx context.Context, req *tfprotov6.UpgradeResourceStateRequest) (*tfprotov6.UpgradeResourceStateResponse, error) {
+	if !s.isCurrent(ctx, req) {
+		return s.frameworkServer.UpgradeResourceState(ctx, req)
+	}
+	return &tfprotov6.UpgradeResourceStateResponse{UpgradedState: &tfprotov6.DynamicValue{JSON: req.RawState.JSON}}, nil
+}
+
+// isCurrent says that a stored state is one of this version of the schema.
+func (s *server) isCurrent(ctx context.Context, req *tfprotov6.UpgradeResourceStateRequest) bool {
+	current := s.currentOf(ctx, req.TypeName)
+	return current != nil && req.RawState != nil && current.version == req.Version && hasOnly(req.RawState.JSON, current.object)
+}
+
+// currentSchema is what states of a resource are like.
+type currentSchema struct {
+	version int64
+	object  tftypes.Object
+}
+
+// currentOf is what states of a resource are like; nil of one that there is not. It is
+// asked for once: the framework builds all schemas for an answer.
+func (s *server) currentOf(ctx context.Context, typeName string) *currentSchema {
+	s.schemas.Do(func() {
+		resp, err := s.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
+		if err != nil {
+			return // the framework says what is wrong
+		}
+		s.current = map[string]*currentSchema{}
+		for name, schema := range resp.ResourceSchemas {
+			if object, ok := schema.ValueType().(tftypes.Object); ok {
+				s.current[name] = &currentSchema{schema.Version, object}
+			}
+		}
+	})
+	return s.current[typeName]
+}
+
+// hasOnly says that an encoded object has no attribute that its type does not have. Of
+// objects in collections, which are few, that is not looked for.
+func hasOnly(encoded []byte, object tftypes.Object) bool {
+	var attributes map[string]json.RawMessage
+	if json.Unmarshal(encoded, &attributes) != nil || len(attributes) == 0 {
+		return false
+	}
+	for name, value := range attributes {
+		kind, ok := object.AttributeTypes[name]
+		if !ok || !isPlain(value, kind) {
+			return false
+		}
+	}
+	return true
+}
+
+// isPlain says that an encoded value has no attributes, or only those of its type.
+func isPlain(encoded json.RawMessage, kind tftypes.Type) bool {
+	switch kind := kind.(type) {
+	case tftypes.Object:
+		return string(encoded) == "null" || hasOnly(encoded, kind)
+	case tftypes.List:
+		return kind.ElementType.Is(tftypes.String) || slices.Contains([]string{"null", "[]"}, string(encoded))
+	case tftypes.Map:
+		return kind.ElementType.Is(tftypes.String) || slices.Contains([]string{"null", "{}"}, string(encoded))
+	}
+	return kind.Is(tftypes.String) || kind.Is(tftypes.Bool) || kind.Is(tftypes.Number) || kind.Is(tftypes.DynamicPseudoType)
 }
 
 // PlanResourceChange plans what is proposed where that is what the state says.

@@ -13,15 +13,69 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// countingServer counts the plans that are left to the framework.
+// countingServer counts what is left to the framework.
 type countingServer struct {
 	frameworkServer
-	plans int
+	plans, upgrades int
 }
 
 func (c *countingServer) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
 	c.plans++
 	return c.frameworkServer.PlanResourceChange(ctx, req)
+}
+
+func (c *countingServer) UpgradeResourceState(ctx context.Context, req *tfprotov6.UpgradeResourceStateRequest) (*tfprotov6.UpgradeResourceStateResponse, error) {
+	c.upgrades++
+	return c.frameworkServer.UpgradeResourceState(ctx, req)
+}
+
+// TestStatesAsTheyWereStored checks which stored states need no framework, and that they are to an engine what it would have
+// made of them.
+func TestStatesAsTheyWereStored(t *testing.T) {
+	const stored = `"id":"default/shop","name":"shop","namespace":"default","labels":{"a":"b"},"timeouts":null,"adopt_existing":false,
+		"components":{"value":{"web":{"type":"webservice","properties":{"image":"a","cpu":0.5,"port":9007199254740993,"none":null,"cmd":["a",1]}}},
+		"type":["object",{"web":["object",{"type":"string","properties":["object",{"image":"string","cpu":"number","port":"number","none":"string",
+		"cmd":["tuple",["string","number"]]}]}]}]},"secrets":{},"resources":{"a":"b"}`
+	for _, test := range []struct {
+		reason, state string
+		framework     bool
+	}{
+		{"it is of this provider", "{" + stored + "}", false},
+		{"an object in it", "{" + stored + `,"deletion":{"protection":true}}`, false},
+		{"a null in its place", "{" + stored + `,"deletion":null}`, false},
+		{"a newer provider has more attributes", "{" + stored + `,"invented":{"a":[1]}}`, true},
+		{"an object of a newer provider has more", "{" + stored + `,"deletion":{"protection":true,"invented":1}}`, true},
+		{"objects in a list", "{" + stored + `,"definitions":[{"cue":"a","namespace":null,"kind":null,"name":null,"invented":1}]}`, true},
+		{"no objects in a list", "{" + stored + `,"definitions":[]}`, false},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			p := newPlanner(t)
+			s, ok := p.server.(*server)
+			if !ok {
+				t.Fatalf("the server is a %T", p.server)
+			}
+			counting := &countingServer{frameworkServer: s.frameworkServer}
+			s.frameworkServer = counting
+			req := &tfprotov6.UpgradeResourceStateRequest{TypeName: applicationType, RawState: &tfprotov6.RawState{JSON: []byte(test.state)}}
+			resp, err := s.UpgradeResourceState(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (counting.upgrades > 0) != test.framework {
+				t.Errorf("the framework was asked %d times", counting.upgrades)
+			}
+			want, err := counting.UpgradeResourceState(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(p.decodeValue(applicationType, want.UpgradedState), p.decodeValue(applicationType, resp.UpgradedState)); diff != "" {
+				t.Errorf("state (-framework +got):\n%s", diff)
+			}
+			if len(want.Diagnostics)+len(resp.Diagnostics) > 0 {
+				t.Errorf("diagnostics %v of the framework, and %v", want.Diagnostics, resp.Diagnostics)
+			}
+		})
+	}
 }
 
 // TestPlansWithoutAChange checks which plans need no framework, and that it would have planned the same there.
