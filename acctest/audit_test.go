@@ -71,6 +71,8 @@ func (e auditEvent) changed() bool {
 type audit struct {
 	path   string
 	offset int64
+	// within says that a line was being written there when it began.
+	within bool
 }
 
 // auditFromNow returns the audit log of what comes.
@@ -83,11 +85,20 @@ func (f *fleet) auditFromNow(t *testing.T) *audit {
 func auditFromNow(t *testing.T, plane *cluster.ControlPlane) *audit {
 	t.Helper()
 	path := plane.AuditLogPath
-	info, err := os.Stat(path)
+	file, err := os.Open(path)
 	if err != nil {
 		t.Fatalf("audit log: %v", err)
 	}
-	return &audit{path: path, offset: info.Size()}
+	defer func() { _ = file.Close() }()
+	offset, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		t.Fatalf("audit log: %v", err)
+	}
+	last := []byte{'\n'}
+	if _, err := file.ReadAt(last, max(offset-1, 0)); offset > 0 && err != nil {
+		t.Fatalf("audit log: %v", err)
+	}
+	return &audit{path: path, offset: offset, within: last[0] != '\n'}
 }
 
 // events returns the complete entries since the beginning.
@@ -102,6 +113,11 @@ func (a *audit) events() ([]auditEvent, error) {
 	}
 	var events []auditEvent
 	lines := bufio.NewReader(file)
+	if a.within {
+		if _, err := lines.ReadBytes('\n'); err != nil {
+			return nil, nil // the line that was being written when it began is not complete yet
+		}
+	}
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err == io.EOF {

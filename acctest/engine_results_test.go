@@ -17,15 +17,16 @@ type diagnostic struct {
 	Summary  string `json:"summary"`
 	Detail   string `json:"detail"`
 	Address  string `json:"address"`
-	// FailedAt is when what it is about failed, in an apply.
-	FailedAt time.Time `json:"-"`
+	// StartedAt and FailedAt are when an apply began with what it is about, and when that failed.
+	StartedAt time.Time `json:"-"`
+	FailedAt  time.Time `json:"-"`
 }
 
 // diagnostics are those of a run with -json, by the address that they are about,
 // or by their summary where they name none, as those of a destroy. All of an apply
 // come at its end.
 func (r *engineRun) diagnostics() map[string]diagnostic {
-	found, failed := map[string]diagnostic{}, map[string]time.Time{}
+	found, started, failed := map[string]diagnostic{}, map[string]time.Time{}, map[string]time.Time{}
 	for line := range strings.Lines(r.String()) {
 		var message struct {
 			Type string    `json:"type"`
@@ -41,10 +42,12 @@ func (r *engineRun) diagnostics() map[string]diagnostic {
 			continue
 		}
 		switch message.Type {
+		case "apply_start":
+			started[message.Hook.Resource.Addr] = message.At
 		case "apply_errored":
 			failed[message.Hook.Resource.Addr] = message.At
 		case "diagnostic":
-			message.Diagnostic.FailedAt = failed[message.Diagnostic.Address]
+			message.Diagnostic.StartedAt, message.Diagnostic.FailedAt = started[message.Diagnostic.Address], failed[message.Diagnostic.Address]
 			found[cmp.Or(message.Diagnostic.Address, message.Diagnostic.Summary)] = message.Diagnostic
 		}
 	}

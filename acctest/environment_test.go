@@ -317,7 +317,7 @@ func TestEnvironmentFinalizer(t *testing.T) {
 	config := withProvider(plane, `
 resource "fairlead_environment" "this" {
   name     = "held"
-  timeouts = { delete = "3s" }
+  timeouts = { delete = "15s" }
 }`)
 	setFinalizers := func(body string) {
 		_, err := objects.Patch(t.Context(), "held", types.MergePatchType, []byte(body), metav1.PatchOptions{FieldManager: "fairlead-addon"})

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -217,13 +218,17 @@ func (f *fleet) on(t *testing.T, name string, kind schema.GroupVersionResource) 
 	return hubObjects(t, f.plane(name)).Resource(kind)
 }
 
-// get reads an object, which must exist.
+// get reads an object, which must exist. An API server that has just lost its store for a moment is asked again.
 func (f *fleet) get(t *testing.T, name string, kind schema.GroupVersionResource, namespace, object string) *unstructured.Unstructured {
 	t.Helper()
-	found, err := f.on(t, name, kind).Namespace(namespace).Get(t.Context(), object, metav1.GetOptions{})
-	if err != nil {
-		t.Fatalf("%s: read %s %s/%s: %v", name, kind.Resource, namespace, object, err)
-	}
+	var found *unstructured.Unstructured
+	objects := f.on(t, name, kind).Namespace(namespace)
+	eventually(t, patience, fmt.Sprintf("an answer of %s to a read of %s %s/%s", name, kind.Resource, namespace, object), func() (err error) {
+		if found, err = objects.Get(t.Context(), object, metav1.GetOptions{}); apierrors.IsNotFound(err) {
+			t.Fatalf("%s: read %s %s/%s: %v", name, kind.Resource, namespace, object, err)
+		}
+		return err
+	})
 	return found
 }
 

@@ -173,9 +173,14 @@ func (i innocent) edit(ctx context.Context, value string) (time.Duration, error)
 	if _, err := i.apps.Patch(ctx, i.name, types.JSONPatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
 		return 0, err
 	}
+	refused := false
 	err := waitUntil(patience, "the edit of "+i.name+" to arrive", func() error {
 		live, err := i.deployed.Get(ctx, i.name, metav1.GetOptions{})
 		if ctx.Err() != nil {
+			return nil
+		}
+		// With the race detector in it an evaluation that competes with others for two cores may take longer than it may.
+		if refused = raceDetector && i.tookTooLong(ctx); refused {
 			return nil
 		}
 		if err == nil && i.read(live) != value {
@@ -183,7 +188,22 @@ func (i innocent) edit(ctx context.Context, value string) (time.Duration, error)
 		}
 		return err
 	})
+	if refused {
+		return i.edit(ctx, value+"-again") // the same would be refused for a while
+	}
 	return time.Since(began), errors.Join(err, ctx.Err())
+}
+
+// tookTooLong says that the application is stalled since its definition took too long to evaluate.
+func (i innocent) tookTooLong(ctx context.Context) bool {
+	app, err := i.apps.Get(ctx, i.name, metav1.GetOptions{})
+	if err != nil {
+		return false
+	}
+	stalled := conditionOf(app, v1alpha1.ConditionStalled)
+	message, _ := stalled["message"].(string)
+	observed := nested[int64](app, "status", "observedGeneration") == app.GetGeneration()
+	return observed && stalled["status"] == "True" && strings.Contains(message, "took longer than")
 }
 
 // TestHostileDefinitions lets tenants define types that never end, explode or break the evaluator: each application that

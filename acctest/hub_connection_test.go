@@ -5,6 +5,7 @@ package acctest
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -21,7 +22,10 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/acctest/cluster"
@@ -43,6 +47,24 @@ func grant(t *testing.T, plane *cluster.ControlPlane, name, subject, verbs strin
 		"rules":[{"apiGroups":["fairlead.dev"],"resources":["environments"],"verbs":[%s]}]}`, name, verbs)))
 	create(t, hub, clusterRoleBindings, "", object(fmt.Sprintf(`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":%q},
 		"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":%q},"subjects":[%s]}`, name, name, subject)))
+	isGranted(t, hub, object(subject))
+}
+
+// isGranted waits until the hub's authorizer, which follows bindings by a watch, has seen that a subject may look at environments.
+func isGranted(t *testing.T, hub dynamic.Interface, subject *unstructured.Unstructured) {
+	t.Helper()
+	user := nested[string](subject, "name")
+	if subject.GetKind() == "ServiceAccount" {
+		user = "system:serviceaccount:" + nested[string](subject, "namespace") + ":" + user
+	}
+	eventually(t, patience, user+" to have its rights", func() error {
+		review, err := hub.Resource(accessReviews).Create(t.Context(), object(fmt.Sprintf(`{"apiVersion":"authorization.k8s.io/v1","kind":"SubjectAccessReview","spec":{
+			"user":%q,"resourceAttributes":{"group":"fairlead.dev","resource":"environments","verb":"list"}}}`, user)), metav1.CreateOptions{})
+		if err == nil && !nested[bool](review, "status", "allowed") {
+			err = errors.New("it is not allowed to")
+		}
+		return err
+	})
 }
 
 const (

@@ -53,9 +53,14 @@ func (f *fleet) make(t *testing.T, kind schema.GroupVersionResource, namespace, 
 	t.Helper()
 	made := object(manifest)
 	objects := f.on(t, v1alpha1.LocalCluster, kind).Namespace(namespace)
-	if _, err := objects.Create(t.Context(), made, metav1.CreateOptions{}); err != nil {
-		t.Fatalf("create %s %s: %v", kind.Resource, made.GetName(), err)
-	}
+	eventually(t, patience, "the hub to take "+kind.Resource+" "+made.GetName(), func() error {
+		_, err := objects.Create(t.Context(), made, metav1.CreateOptions{})
+		// A hub that has just started may not serve what policies change yet.
+		if err != nil && !apierrors.IsServiceUnavailable(err) {
+			t.Fatalf("create %s %s: %v", kind.Resource, made.GetName(), err)
+		}
+		return err
+	})
 }
 
 func (f *fleet) applyKinds(t *testing.T, name, spec string) {
@@ -92,7 +97,8 @@ func (f *fleet) storageOnTheHub(t *testing.T) {
 	}
 	var got []string
 	for _, write := range writes {
-		if write.ObjectRef.Namespace == kinds {
+		// Events are recorded beside what is done, and may come late.
+		if write.ObjectRef.Namespace == kinds && write.ObjectRef.Resource != "events" {
 			got = append(got, write.ObjectRef.Resource+"/"+write.ObjectRef.Name)
 		}
 	}
@@ -123,13 +129,14 @@ func (f *fleet) isReady(t *testing.T, name string) {
 	})
 }
 
-// drifts changes a ConfigMap by hand, which is noticed at the next comparison: soon, since it was delivered just now.
+// drifts changes a ConfigMap by hand, which is noticed at the next comparison: soon, since it was delivered just now. The time between
+// comparisons doubles as long as nothing has changed.
 func (f *fleet) drifts(t *testing.T) {
 	objects := f.on(t, v1alpha1.LocalCluster, configMaps).Namespace(kinds)
 	if _, err := objects.Patch(t.Context(), "settings", types.MergePatchType, []byte(`{"data":{"mode":"b"}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, patience, "the ConfigMap to be as it was", func() error {
+	eventually(t, 2*patience, "the ConfigMap to be as it was", func() error {
 		live, err := objects.Get(t.Context(), "settings", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -142,7 +149,7 @@ func (f *fleet) drifts(t *testing.T) {
 func (f *fleet) touched(t *testing.T, name string) {
 	t.Helper()
 	looked := f.auditFromNow(t)
-	eventually(t, patience, "a comparison of "+name, func() error {
+	eventually(t, 2*patience, "a comparison of "+name, func() error {
 		events, err := looked.events()
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ func TestPain11HangingFinalizerIsNamed(t *testing.T) {
 		text = strings.Replace(text, "components   =", fmt.Sprintf("timeouts = { delete = %q }\n  components   =", limit), 1)
 		return withProvider(f.env.Hub(), text)
 	}
-	e := newWorkspace(t, config("45s"))
+	e := newWorkspace(t, config("90s"))
 	e.destroyAtTheEnd(t)
 	e.mustApply(t)
 	hold := func(finalizers string) {

@@ -81,6 +81,8 @@ func TestPain12OneProviderForManyClusters(t *testing.T) {
 		want[name+"/"+cluster+"/web"] = []any{"http://" + name + ".example.com"}
 		want[name+"/"+cluster+"/tcp"] = []any{fmt.Sprintf("203.0.113.%d:5432", i)}
 	}
+	e := newWorkspace(t, config(""))
+	e.destroyAtTheEnd(t)
 	go func() {
 		var errs []error
 		for i, cluster := range f.names() {
@@ -88,8 +90,6 @@ func TestPain12OneProviderForManyClusters(t *testing.T) {
 		}
 		balanced <- errors.Join(errs...)
 	}()
-	e := newWorkspace(t, config(""))
-	e.destroyAtTheEnd(t)
 	e.mustApply(t)
 	if err := <-balanced; err != nil {
 		t.Fatal(err)

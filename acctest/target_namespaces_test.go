@@ -90,8 +90,12 @@ func roleFollows(t *testing.T, f *fleet) {
 	if _, err := w.hub.Resource(clusterRoles).Patch(t.Context(), rightsRole, types.MergePatchType, []byte(rules), metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	// The addon looks at roles each minute, and where the cluster learns of the right late its agent asks again after another one.
+	eventually(t, 2*patience, "the Lease to be applied", func() error {
+		_, err := f.on(t, "cluster1", leases).Namespace(env).Get(t.Context(), "lock", metav1.GetOptions{})
+		return err
+	})
 	w.isReady(t, "app")
-	f.get(t, "cluster1", leases, env, "lock")
 	w.drop(t, "app")
 }
 

@@ -58,16 +58,27 @@ func (r request) what() string {
 type audit struct {
 	path   string
 	offset int64
+	// within says that a line was being written there when it began.
+	within bool
 }
 
 func (h *hub) auditFromNow(t *testing.T) audit {
 	t.Helper()
 	path := h.env.Hub().AuditLogPath
-	info, err := os.Stat(path)
+	file, err := os.Open(path)
 	if err != nil {
 		t.Fatalf("audit log: %v", err)
 	}
-	return audit{path: path, offset: info.Size()}
+	defer func() { _ = file.Close() }()
+	offset, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		t.Fatalf("audit log: %v", err)
+	}
+	last := []byte{'\n'}
+	if _, err := file.ReadAt(last, max(offset-1, 0)); offset > 0 && err != nil {
+		t.Fatalf("audit log: %v", err)
+	}
+	return audit{path: path, offset: offset, within: last[0] != '\n'}
 }
 
 // each calls visit for every complete entry since the beginning.
@@ -81,6 +92,11 @@ func (a audit) each(visit func(request)) error {
 		return err
 	}
 	lines := bufio.NewReader(file)
+	if a.within {
+		if _, err := lines.ReadBytes('\n'); err != nil {
+			return nil // the line that was being written when it began is not complete yet
+		}
+	}
 	for {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {

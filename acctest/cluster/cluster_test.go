@@ -222,10 +222,10 @@ func testExecutor(t *testing.T, e *Env) {
 	grant(t, e.Hub(), "author", rule)
 	author := clientOfUser(t, e.Hub(), "author", workclient.NewForConfig).WorkV1().ManifestWorks("cluster1")
 	work := withExecutor(configMapWork("cluster1", "with-executor", "value"), "deployer")
-	_, err := author.Create(t.Context(), work, metav1.CreateOptions{})
-	if err == nil || !strings.Contains(err.Error(), "manifestworkvalidators.admission.work.open-cluster-management.io") {
-		t.Fatalf("without execute-as OCM's webhook refuses the work: got %v", err)
-	}
+	isRefusedBy(t, "manifestworkvalidators.admission.work.open-cluster-management.io", func(ctx context.Context) error {
+		_, err := author.Create(ctx, work, metav1.CreateOptions{})
+		return err
+	})
 
 	rule.Verbs, rule.ResourceNames = []string{"execute-as"}, []string{"system:serviceaccount:default:deployer"}
 	grant(t, e.Hub(), "author", rule)
@@ -248,6 +248,22 @@ func testExecutor(t *testing.T, e *Env) {
 			return fmt.Errorf("conditions: %v", got.Status.Conditions)
 		}
 		return err
+	})
+}
+
+// isRefusedBy checks that a webhook of OCM refuses a request. Until the API server has seen the role that was granted just now it
+// refuses the request by itself.
+func isRefusedBy(t *testing.T, webhook string, do func(context.Context) error) {
+	t.Helper()
+	eventually(t, "webhook "+webhook+" to be asked", func(ctx context.Context) error {
+		err := do(ctx)
+		if err == nil || !apierrors.IsForbidden(err) && !strings.Contains(err.Error(), webhook) {
+			t.Fatalf("got %v, want a refusal by %s", err, webhook)
+		}
+		if !strings.Contains(err.Error(), webhook) {
+			return err
+		}
+		return nil
 	})
 }
 
@@ -296,10 +312,10 @@ func testSetBinding(t *testing.T, e *Env) {
 		ObjectMeta: metav1.ObjectMeta{Name: "default"},
 		Spec:       clusterv1beta2.ManagedClusterSetBindingSpec{ClusterSet: "default"},
 	}
-	_, err := binder.ClusterV1beta2().ManagedClusterSetBindings("default").Create(t.Context(), binding, metav1.CreateOptions{})
-	if err == nil || !strings.Contains(err.Error(), "managedclustersetbindingvalidators") {
-		t.Fatalf("without the right to bind the set OCM's webhook refuses: got %v", err)
-	}
+	isRefusedBy(t, "managedclustersetbindingvalidators", func(ctx context.Context) error {
+		_, err := binder.ClusterV1beta2().ManagedClusterSetBindings("default").Create(ctx, binding, metav1.CreateOptions{})
+		return err
+	})
 	grant(t, e.Hub(), "binder", rbacv1.PolicyRule{
 		APIGroups: []string{clusterv1beta2.GroupName}, Resources: []string{"managedclustersets/bind"}, Verbs: []string{"*"},
 	})

@@ -214,7 +214,8 @@ func (c *ControlPlane) apiServer(binary string, etcdPort int) command {
 		"--v=1",
 	}
 	if c.AuditLogPath != "" {
-		args = append(args, "--audit-log-path="+c.AuditLogPath, "--audit-policy-file="+c.pki("audit-policy.yaml"))
+		// Tests read the log from where they began, so that it must stay in one file. The size is in MiB.
+		args = append(args, "--audit-log-path="+c.AuditLogPath, "--audit-log-maxsize=100000", "--audit-policy-file="+c.pki("audit-policy.yaml"))
 	}
 	return command{
 		Name:     c.process("kube-apiserver"),

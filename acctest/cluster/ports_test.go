@@ -19,6 +19,9 @@ func TestFreePorts(t *testing.T) {
 	port := taken.Addr().(*net.TCPAddr).Port
 
 	first, second := closedPort(t), closedPort(t)
+	for second == first {
+		second = closedPort(t)
+	}
 	// The first choice is taken by somebody else, the third by the result itself.
 	choices := []int{port, first, first, second}
 	random := func(int) int {

@@ -131,6 +131,10 @@ func testShared(t *testing.T, h *hub) {
 			c.Labels = map[string]string{v1alpha1.LabelManagedBy: value}
 		})
 	}
+	known := appIn("shared", "known", component("known", "nginx:1", ""))
+	known.Annotations = map[string]string{v1beta1.AnnotationControllerRequirement: "fairlead"}
+	h.create(t, known)
+	h.running(t, known)
 	label("")
 	t.Cleanup(func() { // the context of the test has ended by now
 		if err := h.Get(context.Background(), client.ObjectKeyFromObject(crd), crd); err == nil && crd.Labels[v1alpha1.LabelManagedBy] == "" {
@@ -138,6 +142,15 @@ func testShared(t *testing.T, h *hub) {
 			_ = h.Update(context.Background(), crd)
 		}
 	})
+	// Applications and CRDs are watched apart: what is created before the manager has seen the CRD would be taken for ours.
+	h.application(t, known.NamespacedName(), func(app *v1beta1.Application) string {
+		if app.Status.Summary != nil {
+			return "the manager has not seen yet whose the CRD is"
+		}
+		return ""
+	})
+	h.remove(t, known)
+	h.gone(t, known)
 	theirs, ours := appIn("shared", "theirs", component("api", "nginx:1", "")), appIn("shared", "ours", component("web", "nginx:1", ""))
 	other := appIn("shared", "other", component("worker", "nginx:1", ""))
 	ours.Annotations = map[string]string{v1beta1.AnnotationControllerRequirement: "fairlead"}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -54,7 +55,11 @@ func testCrash(t *testing.T, h *hub) {
 					pod.Status.Conditions[i].Status = ready
 				}
 			}
-			return "", h.Status().Update(ctx, &pod)
+			err := h.Status().Update(ctx, &pod)
+			if apierrors.IsConflict(err) {
+				return "somebody else has written the pod", nil
+			}
+			return "", err
 		})
 	}
 	set(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},

@@ -36,7 +36,7 @@ func keepBusy(t *testing.T, s *sandbox.Sandbox, name string) (stop func()) {
 	t.Cleanup(end)
 	group.Go(func() {
 		for i := 0; ; i++ {
-			if err := runLoops(s, name, 12, i); err != nil {
+			if err := runLoops(s, name, 4, i); err != nil {
 				t.Errorf("request %d of %s: %v", i, name, err)
 			}
 			select {
@@ -66,7 +66,7 @@ func (k *kills) heldUp(name string) int {
 // hold up nothing that was answered before.
 func TestStrangers(t *testing.T) {
 	var told kills
-	s := newSandbox(t, sandbox.Options{Deadline: time.Second, OnKill: told.add})
+	s := newSandbox(t, sandbox.Options{Deadline: 3 * time.Second, OnKill: told.add})
 	if err := runLoops(s, "regular.cue", 1, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestStrangers(t *testing.T) {
 // the others from then on.
 func TestStrangerAgain(t *testing.T) {
 	var told kills
-	s := newSandbox(t, sandbox.Options{Deadline: time.Second, OnKill: told.add})
+	s := newSandbox(t, sandbox.Options{Deadline: 3 * time.Second, OnKill: told.add})
 	for _, name := range []string{"regular.cue", "hostile.cue"} {
 		if err := runLoops(s, name, 1, 0); err != nil {
 			t.Fatal(err)

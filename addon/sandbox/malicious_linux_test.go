@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -111,10 +112,10 @@ func TestHostile(t *testing.T) {
 			}
 			before := resident(t)
 			stop := keepAsking(t, s, answersWithin+patience*began)
-			start := time.Now()
+			start, late := time.Now(), lateness(t)
 			_, err = s.Run(program.Source{Name: "hostile.cue", Text: tc.source}, nil, []string{"output"})
-			if took := time.Since(start); took > failsWithin+patience*began {
-				t.Errorf("it failed after %s, want %s", took, failsWithin+patience*began)
+			if took, most := time.Since(start), failsWithin+patience*began+late(); took > most {
+				t.Errorf("it failed after %s, want %s", took, most)
 			}
 			stop()
 			if grown := resident(t) - before; grown > growsBy {
@@ -123,6 +124,34 @@ func TestHostile(t *testing.T) {
 			checkMessage(t, err, tc.want)
 		})
 	}
+}
+
+// lateness starts to measure for how long the machine keeps this process from running, and returns what reads that.
+func lateness(t *testing.T) (read func() time.Duration) {
+	t.Helper()
+	const every, usual = 30 * time.Millisecond, 300 * time.Millisecond
+	var sum atomic.Int64
+	ended := make(chan struct{})
+	var group sync.WaitGroup
+	t.Cleanup(func() {
+		close(ended)
+		group.Wait()
+	})
+	group.Go(func() {
+		for last := time.Now(); ; {
+			select {
+			case <-ended:
+				return
+			case <-time.After(every):
+			}
+			now := time.Now()
+			if gap := now.Sub(last); gap > usual {
+				sum.Add(int64(gap))
+			}
+			last = now
+		}
+	})
+	return func() time.Duration { return time.Duration(sum.Load()) }
 }
 
 func checkMessage(t *testing.T, err error, want []string) {
@@ -210,6 +239,14 @@ func TestKilledFromOutside(t *testing.T) {
 		Name: "busy.cue",
 		Text: fmt.Sprintf("import \"list\"\n_r: list.Range(0, %d, 1)\n", size) + "output: len([for a in _r for b in _r for c in _r if a+b+c < 9 {a}]) + parameter.i",
 	}
+	// The worker is there, and what it took to start counts for nothing.
+	if _, err := s.Run(program.Source{Name: "early.cue", Text: "output: 1"}, nil, []string{"output"}); err != nil {
+		t.Fatal(err)
+	}
+	began := map[int]int{}
+	for _, pid := range workers(t) {
+		began[pid] = ticks(pid)
+	}
 	var group sync.WaitGroup
 	for i := range 4 {
 		group.Go(func() {
@@ -223,11 +260,21 @@ func TestKilledFromOutside(t *testing.T) {
 			}
 		})
 	}
+	var busiest int
 	eventually(t, "a worker that works", func() bool {
-		all := workers(t)
-		return len(all) == 1 && ticks(all[0]) > 5
+		for _, pid := range workers(t) {
+			before, known := began[pid]
+			if !known {
+				before = ticks(pid)
+				began[pid] = before
+			}
+			if ticks(pid) > before+5 {
+				busiest = pid
+			}
+		}
+		return busiest != 0
 	})
-	if err := syscall.Kill(workers(t)[0], syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(busiest, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	group.Wait()
@@ -258,10 +305,10 @@ func ticks(pid int) int {
 // long when the worker was ended: one may have held up the other.
 func TestBystander(t *testing.T) {
 	var told kills
-	s := newSandbox(t, sandbox.Options{Deadline: time.Second, OnKill: told.add})
+	s := newSandbox(t, sandbox.Options{Deadline: 3 * time.Second, OnKill: told.add})
 	run := func(name string) {
-		_, err := s.Run(program.Source{Name: name, Text: disjunctions(30)}, nil, []string{"output"})
-		checkMessage(t, err, []string{"the definition took longer than 1 s to evaluate"})
+		_, err := s.Run(program.Source{Name: name, Text: endless}, nil, []string{"output"})
+		checkMessage(t, err, []string{"the definition took longer than 3 s to evaluate"})
 	}
 	var group sync.WaitGroup
 	group.Go(func() { run("first.cue") })

@@ -402,7 +402,9 @@ func TestQuota(t *testing.T) {
 	secret := configMap(ns, "one", nil)
 	secret.SetKind("Secret")
 	var err error
-	for range 100 { // the quota counts once its status is written
+	// The quota counts once its status is written. Kubernetes' controller waits for half a minute with that when it has just seen a
+	// kind that is gone again.
+	for range 600 {
 		if _, err = client.Try(t.Context(), secret, ApplyOptions{}); ReasonOf(err) == Exhausted {
 			return
 		}
@@ -580,7 +582,15 @@ func readerClient(t *testing.T, admin *Client, ns string) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client
+	// The API server takes a moment to see the binding that it has just stored.
+	for range 600 {
+		if _, err = client.Get(t.Context(), configMaps, types.NamespacedName{Namespace: ns, Name: "none"}); ReasonOf(err) != Forbidden {
+			return client
+		}
+		pause(t.Context(), 100*time.Millisecond)
+	}
+	t.Fatalf("the reader may read nothing: %v", err)
+	return nil
 }
 
 // TestForbidden checks the text of a 403 of a real API server.

@@ -476,6 +476,7 @@ func (f *fixture) deletionsAreHeld(t *testing.T, addon dynamic.Interface) {
 	deletes := func(user string) func(context.Context, dynamic.Interface) error {
 		f.apply(t, "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: deletes-"+strings.ReplaceAll(user, ":", ".")+"}, "+
 			"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}, subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: '"+user+"'}]}")
+		f.isAllowed(t, user)
 		dryRun := func(ctx context.Context, client dynamic.Interface) error {
 			return client.Resource(works).Namespace("c1").Delete(ctx, "delivered", metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})
 		}
@@ -494,6 +495,32 @@ func (f *fixture) deletionsAreHeld(t *testing.T, addon dynamic.Interface) {
 		"Agent":            {reason: "and its agent", do: deletes("system:open-cluster-management:c1:agent")},
 	})
 	check(t, addon, map[string]attempt{"Addon": {reason: "the addon removes what it delivered", do: deleting(works, "c1", "delivered")}})
+}
+
+// isAllowed waits until the hub's authorizer, which follows bindings by a watch, knows that a user may delete works.
+func (f *fixture) isAllowed(t *testing.T, user string) {
+	t.Helper()
+	reviews := f.objects.Resource(schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"})
+	review := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": map[string]any{
+			"user":               user,
+			"resourceAttributes": map[string]any{"group": works.Group, "resource": works.Resource, "namespace": "c1", "verb": "delete"},
+		},
+	}}
+	patient, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		answer, err := reviews.Create(patient, review, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if allowed, _, _ := unstructured.NestedBool(answer.Object, "status", "allowed"); allowed {
+			return
+		}
+		if !pause(patient, 100*time.Millisecond) {
+			t.Fatalf("%s may not delete works", user)
+		}
+	}
 }
 
 // goneSoon waits until an object of OCM is gone.

@@ -66,7 +66,8 @@ func TestWaitGone(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			source := &rounds{objects: c.objects}
 			last, err := WaitGone(ctx, source, types.NamespacedName{Namespace: "shop", Name: "shop"}, held.GetUID())

@@ -97,7 +97,7 @@ func (w *Waiter) grace(progress Progress, started time.Time) time.Duration {
 	case v1alpha1.ReasonFailing:
 		return max(w.Grace, failingPatience-waited)
 	case v1alpha1.ReasonNotProgressing:
-		if stuckFor(stalled) <= waited {
+		if stuckFor(stalled) <= waited+time.Second {
 			return w.Grace // all of that was seen
 		}
 		return max(w.Grace, patience-waited)
@@ -106,7 +106,8 @@ func (w *Waiter) grace(progress Progress, started time.Time) time.Duration {
 }
 
 // stuckFor is how long nothing had changed when the condition became true, by the
-// clock of the addon; the longest of all times when it does not tell.
+// clock of the addon, and up to a second more: it tells times in whole seconds. It is
+// the longest of all times when the addon does not tell.
 func stuckFor(stalled *metav1.Condition) time.Duration {
 	since, ok := v1alpha1.ReadUnchangedSince(stalled.Message)
 	if !ok || stalled.LastTransitionTime.Time.Before(since) {
