@@ -425,6 +425,18 @@ func (f *fleet) isUsable(t *testing.T, d ownDefinition) {
 	})
 }
 
+// isJudged waits until the addon has said of a component definition whether it can be used.
+func (f *fleet) isJudged(t *testing.T, namespace, name string) {
+	t.Helper()
+	eventually(t, patience, name+" to be judged", func() error {
+		live := f.get(t, v1alpha1.LocalCluster, componentDefinitions, namespace, name)
+		if ready := conditionOf(live, v1alpha1.ConditionReady); ready["status"] != "True" && ready["status"] != "False" {
+			return fmt.Errorf("condition Ready is %v", ready)
+		}
+		return nil
+	})
+}
+
 // stalls waits until an object of the hub is stalled for a reason, any if none is given, and checks what it says.
 func (f *fleet) stalls(t *testing.T, kind schema.GroupVersionResource, namespace, name, reason string, says ...string) {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
@@ -88,7 +89,7 @@ func (w *statusWriter) run(ctx context.Context) error {
 			if !ok || event.Type == "DELETED" {
 				continue
 			}
-			if err := unlessOver(ctx, w.write(ctx, object)); err != nil {
+			if err := unlessOver(ctx, w.write(ctx, object)); err != nil && !apierrors.IsNotFound(err) {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,12 +18,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	kruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1alpha1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
+	"github.com/fairlead-io/terraform-provider-fairlead/addon/delivery/ocm"
 )
 
 const (
@@ -137,8 +141,9 @@ func TestForgedFeedback(t *testing.T) {
 	stays := f.staysSmall(t)
 	before := w.others(t)
 	from := f.manager.logSize()
+	reported := nested[[]any](w.workOn(t, "target", "cluster1"), "status", "resourceStatus", "manifests")
 	for _, forgery := range forgeries() {
-		t.Run(forgery.reason, func(t *testing.T) { w.forge(t, forgery) })
+		t.Run(forgery.reason, func(t *testing.T) { w.forge(t, forgery, reported) })
 	}
 	stays(t)
 	if diff := cmp.Diff(before, w.others(t)); diff != "" {
@@ -218,11 +223,26 @@ func (w *team) others(t *testing.T) map[string]string {
 			t.Errorf("%s: no %s in namespace %q", at.cluster, at.kind.Resource, at.namespace)
 		}
 		for i := range list.Items {
+			if !w.owns(&list.Items[i], at.kind) {
+				continue // of a test before, which may go meanwhile
+			}
 			key := strings.Join([]string{at.cluster, at.kind.Resource, at.namespace, list.Items[i].GetName()}, " ")
 			found[key] = asJSON(t, at.compared(&list.Items[i]))
 		}
 	}
 	return found
+}
+
+// owns says whether a work, environment or binding is of the team. All other kinds are compared as a whole.
+func (w *team) owns(object *unstructured.Unstructured, kind schema.GroupVersionResource) bool {
+	switch kind {
+	case works:
+		targets := []string{ocm.TenantWorkName(w.name + "-all"), ocm.TenantWorkName(w.name + "-others")}
+		return object.GetLabels()[v1beta1.LabelAppNamespace] == w.name || slices.Contains(targets, object.GetName())
+	case environments, bindings:
+		return strings.HasPrefix(object.GetName(), w.name+"-")
+	}
+	return true
 }
 
 // otherServices are the states of the target's component in places that are not cluster1's.
@@ -273,18 +293,20 @@ func forgeries() []forgery {
 	}
 	const ready = ".status.readyReplicas"
 	return []forgery{
+		// First: the agent looks for all that was reported, 50 a second, before it reports itself.
+		{reason: "2000 manifests", manifests: 2000},
 		{reason: "a string of 700 KiB", values: []any{value(ready, map[string]any{"type": "String", "string": long})}},
 		{reason: "the message of a condition of 30 KiB", message: strings.Repeat("y", 30<<10)},
 		{reason: "a string for a number", values: []any{value(ready, map[string]any{"type": "String", "string": "many"})}},
 		{reason: "a truth for a number", values: []any{value(ready, map[string]any{"type": "Boolean", "boolean": true})}},
 		{reason: "control characters", values: []any{value(".metadata.annotations.fairlead\\.dev/revision", map[string]any{"type": "String", "string": hostileText})}, message: hostileText},
 		{reason: "4000 values", values: many},
-		{reason: "2000 manifests", manifests: 2000},
 	}
 }
 
-// forge reports a forgery and waits until the application speaks of it, or of what is wrong.
-func (w *team) forge(t *testing.T, forgery forgery) {
+// forge reports a forgery, in place of what was reported of the work's objects, and waits until the application speaks of it, or of
+// what is wrong.
+func (w *team) forge(t *testing.T, forgery forgery, reported []any) {
 	t.Helper()
 	work := w.workOn(t, "target", "cluster1")
 	status := nested[map[string]any](work.DeepCopy(), "status")
@@ -293,7 +315,7 @@ func (w *team) forge(t *testing.T, forgery forgery) {
 		"type": "Applied", "status": "False", "reason": "Forged", "message": marker + " " + forgery.message, "observedGeneration": work.GetGeneration(),
 		"lastTransitionTime": "2100-01-01T00:00:00Z",
 	}
-	manifests, _ := status["resourceStatus"].(map[string]any)["manifests"].([]any)
+	manifests := kruntime.DeepCopyJSONValue(reported).([]any)
 	for _, m := range manifests {
 		manifest := m.(map[string]any)
 		manifest["conditions"] = []any{forged}

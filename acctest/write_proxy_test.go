@@ -159,10 +159,13 @@ func (p *writeProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, answer.Body) // who asked may be gone
 }
 
-// note counts a write, and returns what is to be done at it.
+// note counts a write that came through, and returns what is to be done at it.
 func (p *writeProxy) note(r *http.Request, code int) func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if code >= http.StatusMultipleChoices {
+		return nil
+	}
 	p.writes = append(p.writes, fmt.Sprintf("%s %s (%d)", r.Method, r.URL.Path, code))
 	p.at = time.Now()
 	if p.limit == 0 || len(p.writes) != p.limit {
