@@ -119,6 +119,7 @@ func terraformAccount(t *testing.T, plane *cluster.ControlPlane) {
 	create(t, objects, clusterRoleBindings, "", object(`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"terraform"},
 		"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"cluster-admin"},
 		"subjects":[{"kind":"ServiceAccount","name":"terraform","namespace":"default"}]}`))
+	isGranted(t, objects, object(`{"kind":"ServiceAccount","name":"terraform","namespace":"default"}`))
 }
 
 // lifePart is a part of the life of an application: of what is configured, a command, and what holds after it. Each makes three

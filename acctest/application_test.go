@@ -419,7 +419,7 @@ func TestApplicationImportsWhatAnotherToolWrote(t *testing.T) {
 func TestApplicationFinalizer(t *testing.T) {
 	plane := sharedHub(t)
 	objects := hubObjects(t, plane).Resource(applications).Namespace("default")
-	config := withProvider(plane, application("held", web("nginx:1")+"\ntimeouts = { delete = \"3s\" }"))
+	config := withProvider(plane, application("held", web("nginx:1")+"\ntimeouts = { delete = \"15s\" }"))
 	setFinalizers := func(body string) {
 		_, err := objects.Patch(t.Context(), "held", types.MergePatchType, []byte(body), metav1.PatchOptions{FieldManager: "fairlead-addon"})
 		if err != nil {

@@ -227,7 +227,9 @@ func (o ownTypes) arrive(t *testing.T) {
 	}
 	o.fleet.stalls(t, applications, o.name, o.name, "UnknownType", `spec.components[0].type`, `"own-worker"`)
 	o.fleet.define(t, o.system)
+	o.fleet.isUsable(t, o.system)
 	o.fleet.define(t, o.team)
+	o.fleet.isUsable(t, o.team)
 	o.fleet.stalls(t, applications, o.name, o.name, "UnknownType", `spec.components[1].traits[0].type`, `"own-contact"`)
 	o.fleet.define(t, o.trait)
 	o.running(t, map[string]string{"ours": "team", "pinned": "system"})
@@ -389,9 +391,36 @@ func (o ownTypes) endure(t *testing.T) {
 	o.fleet.undefineAtEnd(t, d)
 	o.fleet.define(t, d)
 	o.use(t, d.name)
-	o.fleet.define(t, o.system.made("system-meanwhile"))
-	o.running(t, map[string]string{"ours": "system-meanwhile", "pinned": "system-meanwhile"})
+	mark := o.arrives(t, "system-meanwhile")
+	o.running(t, map[string]string{"ours": mark, "pinned": mark})
 	o.fleet.stalls(t, applications, o.name, d.name, "", d.name, "the definition")
+}
+
+// arrives defines what marks its objects, and waits until those of all places have the mark, which it returns. With the race detector in
+// it an evaluation that competes with others for two cores may take longer than it may, and would be refused for a while: then it is
+// another mark.
+func (o ownTypes) arrives(t *testing.T, mark string) string {
+	t.Helper()
+	stalled := func() bool { return isSlow(o.fleet.get(t, v1alpha1.LocalCluster, applications, o.name, o.name)) }
+	before, slow := stalled(), false
+	o.fleet.define(t, o.system.made(mark))
+	eventually(t, patience, "what is made by "+mark, func() error {
+		now := stalled()
+		before = before && now // as long as it speaks of the definition before
+		if slow = raceDetector && now && !before; slow {
+			return nil
+		}
+		for _, at := range o.everywhere() {
+			if made := o.fleet.get(t, at.cluster, deployments, at.namespace, "ours").GetLabels()["maker"]; made != mark {
+				return fmt.Errorf("%v: it is made by %q", at, made)
+			}
+		}
+		return nil
+	})
+	if slow {
+		return o.arrives(t, mark+"-again")
+	}
+	return mark
 }
 
 // end deletes the application. Its definitions are nobody's afterwards.

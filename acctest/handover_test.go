@@ -148,9 +148,7 @@ func (s solo) survivesEdits(t *testing.T, uid types.UID) {
 		t.Error("the Deployment was made anew")
 	}
 	s.drop(t)
-	if _, err := objects.Get(t.Context(), "web", metav1.GetOptions{}); err == nil {
-		t.Error("the Deployment stays after the application")
-	}
+	isGone(t, objects, "web")
 }
 
 // movesObjects lets objects grow until they do not fit into one work any more.
@@ -189,8 +187,7 @@ func movesObjects(t *testing.T, f *fleet) {
 		t.Errorf("objects %v, want the same as before: %v", after, before)
 	}
 	s.drop(t)
-	list, err := f.on(t, "cluster1", configMaps).Namespace(s.name).List(t.Context(), metav1.ListOptions{LabelSelector: "app.oam.dev/name=" + s.name})
-	if err != nil || len(list.Items) > 0 {
-		t.Errorf("%v, %v: want no object to stay", list, err)
+	for _, name := range []string{"a", "b"} {
+		isGone(t, f.on(t, "cluster1", configMaps).Namespace(s.name), name)
 	}
 }

@@ -197,9 +197,11 @@ func (i innocent) edit(ctx context.Context, value string) (time.Duration, error)
 // tookTooLong says that the application is stalled since its definition took too long to evaluate.
 func (i innocent) tookTooLong(ctx context.Context) bool {
 	app, err := i.apps.Get(ctx, i.name, metav1.GetOptions{})
-	if err != nil {
-		return false
-	}
+	return err == nil && isSlow(app)
+}
+
+// isSlow says that an application, as it is now, is stalled since a definition took too long to evaluate.
+func isSlow(app *unstructured.Unstructured) bool {
 	stalled := conditionOf(app, v1alpha1.ConditionStalled)
 	message, _ := stalled["message"].(string)
 	observed := nested[int64](app, "status", "observedGeneration") == app.GetGeneration()

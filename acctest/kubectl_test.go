@@ -143,6 +143,7 @@ func written(t *testing.T, object *unstructured.Unstructured) string {
 	}
 	// When the agent was last asked to apply the same again says nothing of what it applies.
 	unstructured.RemoveNestedField(object.Object, "metadata", "labels", v1alpha1.LabelReapply)
+	unstructured.RemoveNestedField(object.Object, "metadata", "labels", "fairlead.dev/rights") // and the same of its tenant
 	// Nor does when it was written.
 	unstructured.RemoveNestedField(object.Object, "metadata", "annotations", "fairlead.dev/written")
 	unstructured.RemoveNestedField(object.Object, "status")
@@ -167,6 +168,9 @@ func TestStatusForPeople(t *testing.T) {
 		Steps: []resource.TestStep{{
 			Config: withProvider(f.env.Hub(), s.environments()),
 			Check: func(*terraform.State) error {
+				for _, stage := range []string{"-dev", "-prod"} {
+					f.hasCondition(t, environments, s.name+stage, v1alpha1.ConditionReady, "True", "Bound")
+				}
 				phases := recordPhases(t, apps, s.name)
 				create := func() error {
 					_, err := apps.Create(t.Context(), s.manifest(), metav1.CreateOptions{})

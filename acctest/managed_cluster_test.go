@@ -39,7 +39,7 @@ resource "echo" "this" {}
 resource "fairlead_managed_cluster" "this" {
   name     = "edge"
   labels   = { region = "eu" }
-  timeouts = { delete = "5s" }
+  timeouts = { delete = "10s" }
   %s
 }
 `
@@ -88,11 +88,11 @@ func TestManagedCluster(t *testing.T) {
 	tainted := step(config(taints, ""))
 	tainted.ConfigPlanChecks = resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(thisCluster, plancheck.ResourceActionUpdate)}}
 	tainted.Check = taintsOf(t, f, "edge", "gpu")
-	untimed := strings.Replace(config("", ""), `timeouts = { delete = "5s" }`, "", 1)
+	untimed := strings.Replace(config("", ""), `timeouts = { delete = "10s" }`, "", 1)
 	used := config("", edgeInUse)
 	refused := step(withProvider(f.env.Hub(), edgeInUse))
 	refused.ExpectError = regexp.MustCompile(`(?s)Cluster in use.*edge/on-edge`)
-	last := step(config("", ""))
+	last := step(strings.Replace(config("", ""), `timeouts = { delete = "10s" }`, `timeouts = { delete = "2m" }`, 1))
 	last.Check = func(*terraform.State) error { return errors.Join(stopAgents(f, "edge"), enableAddOn(t, f, "edge")) }
 	resource.UnitTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,

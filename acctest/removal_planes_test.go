@@ -188,7 +188,9 @@ func (w *leaving) rests(t *testing.T, since *audit) int {
 		if err != nil {
 			return err
 		}
-		events = slices.DeleteFunc(events, func(e auditEvent) bool { return !strings.Contains(e.ObjectRef.Namespace+"/"+e.ObjectRef.Name, w.name) })
+		events = slices.DeleteFunc(events, func(e auditEvent) bool {
+			return !e.changed() || e.ObjectRef.Resource == "events" || !strings.Contains(e.ObjectRef.Namespace+"/"+e.ObjectRef.Name, w.name)
+		})
 		if len(events) != count {
 			count, last = len(events), time.Now()
 		}

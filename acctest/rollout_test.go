@@ -263,12 +263,12 @@ func TestRolloutNamesClustersThatAreAway(t *testing.T) {
 // nobody looks at the application at all.
 func TestRolloutTimesOut(t *testing.T) {
 	plane := sharedHub(t)
-	limit := `timeouts = { create = "3s" }`
+	limit := `timeouts = { create = "10s" }`
 	resource.UnitTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: providerFactories(),
 		Steps: []resource.TestStep{{
 			Config: rolledOut(plane, "rollout-unseen", "nginx:1", limit),
-			ExpectError: wrapped("Stopped waiting after 3s, which is all that timeouts allow. Last seen: the addon has not looked at this revision yet.",
+			ExpectError: wrapped("Stopped waiting after", "s, which is all that timeouts allow. Last seen: the addon has not looked at this revision yet.",
 				"kubectl -n fairlead-system get pods"),
 		}},
 	})

@@ -22,7 +22,7 @@ import (
 )
 
 // notWaiting is how soon a change reaches a cluster that is there while another one is away: sooner than whoever waits for that one.
-const notWaiting = 15 * time.Second
+const notWaiting = 30 * time.Second
 
 // stray is an application in an environment of its own, in a namespace of the same name.
 type stray struct {
