@@ -764,7 +764,11 @@ func (t *Target) ensure(ctx context.Context, wanted *workv1.ManifestWork, rights
 	if other := t.otherName(current); other != nil {
 		return *other, nil
 	}
-	return t.applied(ctx, current)
+	observation, err := t.applied(ctx, current)
+	if err != nil || rights == "" {
+		return observation, err
+	}
+	return t.untilRightsAreKnown(ctx, current, observation)
 }
 
 // departed says that nothing may be written for the cluster any more. OCM
