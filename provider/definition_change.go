@@ -67,16 +67,15 @@ func (p *platform) users(ctx context.Context, client *hub.Client) ([]typeUser, e
 	if p.applications != nil {
 		return p.applications, nil
 	}
-	found, err := client.List(ctx, rollout.Kind(), "", "")
-	if err != nil {
-		return nil, err
-	}
-	users := make([]typeUser, 0, len(found))
-	for i := range found {
+	users := []typeUser{}
+	err := client.Visit(ctx, rollout.Kind(), "", func(live *unstructured.Unstructured) {
 		// What goes needs no definition any more, and what cannot be read names none.
-		if user, err := newTypeUser(&found[i]); err == nil && found[i].GetDeletionTimestamp() == nil {
+		if user, err := newTypeUser(live); err == nil && live.GetDeletionTimestamp() == nil {
 			users = append(users, user)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	p.applications = users
 	return users, nil

@@ -190,39 +190,50 @@ func (c *Client) get(ctx context.Context, gvk schema.GroupVersionKind, key types
 	return object, nil
 }
 
-// pageSize is how many objects one request of a list returns at most.
-const pageSize = 500
+// pageSize is how many objects one request of a list returns at most, and visitSize where
+// each is let go of again.
+const pageSize, visitSize = 500, 100
 
 // List reads the objects of a kind in a namespace (all namespaces when empty)
 // that the label selector selects (all when empty).
 func (c *Client) List(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string) ([]unstructured.Unstructured, error) {
 	var items []unstructured.Unstructured
-	err := c.unlessSilent(ctx, func() (err error) {
-		items, err = c.list(ctx, gvk, namespace, labelSelector)
-		return err
+	err := c.unlessSilent(ctx, func() error {
+		return c.list(ctx, gvk, namespace, metav1.ListOptions{LabelSelector: labelSelector, Limit: pageSize}, func(page *unstructured.UnstructuredList) {
+			items = append(items, page.Items...)
+		})
 	})
 	return items, err
 }
 
-// list sends the requests of List.
-func (c *Client) list(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string) ([]unstructured.Unstructured, error) {
+// Visit calls visit for each object of a kind in a namespace (all namespaces when empty),
+// of which there may be more than fit into memory at once.
+func (c *Client) Visit(ctx context.Context, gvk schema.GroupVersionKind, namespace string, visit func(*unstructured.Unstructured)) error {
+	return c.unlessSilent(ctx, func() error {
+		return c.list(ctx, gvk, namespace, metav1.ListOptions{Limit: visitSize}, func(page *unstructured.UnstructuredList) {
+			for i := range page.Items {
+				visit(&page.Items[i])
+			}
+		})
+	})
+}
+
+// list sends the requests of List and Visit.
+func (c *Client) list(ctx context.Context, gvk schema.GroupVersionKind, namespace string, options metav1.ListOptions, take func(*unstructured.UnstructuredList)) error {
 	what := attempt{verb: "list", kind: gvk, namespace: namespace}
 	objects, err := c.objects(ctx, gvk, namespace)
 	if err != nil {
-		return nil, c.failed(ctx, err, what)
+		return c.failed(ctx, err, what)
 	}
-	var items []unstructured.Unstructured
-	options := metav1.ListOptions{LabelSelector: labelSelector, Limit: pageSize}
 	for {
 		page, err := listPage(ctx, objects, options)
 		if err != nil {
-			return nil, c.failed(ctx, err, what)
+			return c.failed(ctx, err, what)
 		}
-		items = append(items, page.Items...)
-		if page.GetContinue() == "" {
-			return items, nil
+		take(page)
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return nil
 		}
-		options.Continue = page.GetContinue()
 	}
 }
 

@@ -609,6 +609,30 @@ func TestForbidden(t *testing.T) {
 	golden(t, "forbidden.txt", strings.ReplaceAll(text, path, "KUBECONFIG")+"\n")
 }
 
+// TestVisit checks that each object is visited once, also where there are several pages.
+func TestVisit(t *testing.T) {
+	client := realClient(t, time.Minute)
+	ns := freshName("visit")
+	apply(t, client, namespace(ns))
+	want := map[string]int{"kube-root-ca.crt": 1}
+	for i := range visitSize + 2 {
+		name := fmt.Sprintf("visited-%03d", i)
+		apply(t, client, configMap(ns, name, nil))
+		want[name] = 1
+	}
+	got := map[string]int{"kube-root-ca.crt": 1} // which comes at some time
+	if err := client.Visit(t.Context(), configMaps, ns, func(live *unstructured.Unstructured) {
+		if live.GetName() != "kube-root-ca.crt" {
+			got[live.GetName()]++
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("visits (-want +got):\n%s", diff)
+	}
+}
+
 // TestList checks selection by label, and a kind that is not served.
 func TestList(t *testing.T) {
 	client := realClient(t, time.Minute)
