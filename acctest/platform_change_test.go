@@ -137,6 +137,7 @@ func TestPlanSaysWhoUsesADefinition(t *testing.T) {
 	}{
 		{"nothing changes", config("a"), []string{"plan"}, ""},
 		{"another layout", strings.ReplaceAll(config("a"), "parameter: {}", "parameter: {\n    \t}"), []string{"plan"}, ""},
+		{"another description", strings.Replace(config("a"), `type: "component"`, "type: \"component\"\n    \tdescription: \"Says it.\"", 1), []string{"plan"}, ""},
 		{"another object", config("b"), []string{"plan"}, have + "They get the change at once, wherever they are delivered."},
 		{"it goes", config("a"), []string{"plan", "-destroy"}, have + "Those that stay are stalled without another definition of the type, and what runs goes on running."},
 	}

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/api/v1beta1"
 	"github.com/fairlead-io/terraform-provider-fairlead/addon/definition"
@@ -56,29 +58,74 @@ func newTypeUser(live *unstructured.Unstructured) (typeUser, error) {
 	}
 	for _, policy := range app.Spec.Policies {
 		user.add(definition.Policy, policy.Type)
+		user.addChanged(policy.Properties)
 	}
 	return user, nil
 }
 
-// users are the applications of the hub. They are read once for all definitions of a plan.
-func (p *platform) users(ctx context.Context, client *hub.Client) ([]typeUser, error) {
+// addChanged adds the types that a policy names for components: by those of environments and
+// by overrides components get other types, and traits.
+func (u typeUser) addChanged(properties *runtime.RawExtension) {
+	var changed struct {
+		Components []struct {
+			Type   string `json:"type"`
+			Traits []struct {
+				Type string `json:"type"`
+			} `json:"traits"`
+		} `json:"components"`
+	}
+	// Properties of another form name no types.
+	if properties == nil || json.Unmarshal(properties.Raw, &changed) != nil {
+		return
+	}
+	for _, component := range changed.Components {
+		if component.Type != "" {
+			u.add(definition.Component, component.Type)
+		}
+		for _, trait := range component.Traits {
+			u.add(definition.Trait, trait.Type)
+		}
+	}
+}
+
+// typeUsers are the applications of a namespace, or why they could not be read.
+type typeUsers struct {
+	users []typeUser
+	err   error
+}
+
+// users are the applications that may find a definition of a namespace. They are read once
+// for all definitions of a plan.
+func (p *platform) users(ctx context.Context, client *hub.Client, namespace string) ([]typeUser, error) {
+	if foundFromAnywhere(namespace) {
+		namespace = ""
+	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.applications != nil {
-		return p.applications, nil
+	if last, ok := p.applications[namespace]; ok {
+		return last.users, last.err
 	}
-	users := []typeUser{}
-	err := client.Visit(ctx, rollout.Kind(), "", func(live *unstructured.Unstructured) {
+	users, err := readUsers(ctx, client, namespace)
+	// What may have been an accident is tried again.
+	if err == nil || hub.ReasonOf(err) == hub.Forbidden {
+		if p.applications == nil {
+			p.applications = map[string]typeUsers{}
+		}
+		p.applications[namespace] = typeUsers{users, err}
+	}
+	return users, err
+}
+
+// readUsers reads the applications of a namespace, all when it is empty.
+func readUsers(ctx context.Context, client *hub.Client, namespace string) ([]typeUser, error) {
+	var users []typeUser
+	err := client.Visit(ctx, rollout.Kind(), namespace, func(live *unstructured.Unstructured) {
 		// What goes needs no definition any more, and what cannot be read names none.
 		if user, err := newTypeUser(live); err == nil && live.GetDeletionTimestamp() == nil {
 			users = append(users, user)
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
-	p.applications = users
-	return users, nil
+	return users, err
 }
 
 // definitionEvent is what becomes of a definition.
@@ -114,13 +161,12 @@ func (r *definitionResource) warnOfUsers(ctx context.Context, m *definitionModel
 	if client == nil || problems.HasError() {
 		return
 	}
-	users, err := r.hub.platform.users(ctx, client)
-	if err != nil || len(users) == 0 {
+	use, namespace := typeUse{definition.Kind(m.Kind.ValueString()), m.Name.ValueString()}, m.Namespace.ValueString()
+	users, err := r.hub.platform.users(ctx, client, namespace)
+	if err != nil || len(concernedBy(users, use, namespace, nil)) == 0 {
 		return
 	}
-	use := typeUse{definition.Kind(m.Kind.ValueString()), m.Name.ValueString()}
-	others := otherDefinitions(ctx, client, use, m.Namespace.ValueString())
-	concerned := concernedBy(users, use, m.Namespace.ValueString(), others)
+	concerned := concernedBy(users, use, namespace, otherDefinitions(ctx, client, use, namespace))
 	if len(concerned) == 0 {
 		return
 	}
@@ -136,15 +182,14 @@ func (r *definitionResource) warnOfUsers(ctx context.Context, m *definitionModel
 // otherDefinitions are the namespaces that have a definition of the type too. While they
 // cannot be listed no application is taken to have another one.
 func otherDefinitions(ctx context.Context, client *hub.Client, use typeUse, besides string) []string {
-	found, err := client.List(ctx, definitionObjectKind(use.kind), "", "")
+	var namespaces []string
+	err := client.Visit(ctx, definitionObjectKind(use.kind), "", func(live *unstructured.Unstructured) {
+		if live.GetName() == use.name && live.GetNamespace() != besides {
+			namespaces = append(namespaces, live.GetNamespace())
+		}
+	})
 	if err != nil {
 		return nil
-	}
-	var namespaces []string
-	for i := range found {
-		if found[i].GetName() == use.name && found[i].GetNamespace() != besides {
-			namespaces = append(namespaces, found[i].GetNamespace())
-		}
 	}
 	return namespaces
 }

@@ -41,6 +41,11 @@ func TestConcernedByDefinition(t *testing.T) {
 		{"a type of another name", of("cached"), definition.Component, "shop", nil, nil},
 		{"a type of another kind", of("cache"), definition.Trait, "shop", nil, nil},
 		{"a trait", `{"components":[{"name":"a","type":"worker","traits":[{"type":"cache"}]}]}`, definition.Trait, "shop", nil, []string{"shop/app"}},
+		{"a trait that an environment gives", `{"components":[],"policies":[{"name":"p","type":"environment","properties":{"environment":"prod","components":[{"name":"a","traits":[{"type":"cache"}]}]}}]}`,
+			definition.Trait, "shop", nil, []string{"shop/app"}},
+		{"a component that an override makes", `{"components":[],"policies":[{"name":"p","type":"override","properties":{"components":[{"name":"a","type":"cache@1"}]}}]}`,
+			definition.Component, "shop", nil, []string{"shop/app"}},
+		{"properties of another form", `{"components":[],"policies":[{"name":"p","type":"own","properties":{"components":"cache"}}]}`, definition.Component, "shop", nil, nil},
 		{"a policy", `{"components":[],"policies":[{"name":"p","type":"cache"}]}`, definition.Policy, "shop", nil, []string{"shop/app"}},
 	}
 	for _, test := range tests {

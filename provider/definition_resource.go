@@ -207,11 +207,21 @@ func (r *definitionResource) warnOfChange(ctx context.Context, plan, state *defi
 	switch {
 	case state == nil:
 		r.warnOfUsers(ctx, plan, definitionAdded, diags)
+	case plan.Kind.IsUnknown() || plan.Name.IsUnknown():
+		r.warnOfUsers(ctx, state, definitionChanged, diags)
 	case !plan.ID.Equal(state.ID):
 		r.warnOfUsers(ctx, state, definitionGoes, diags)
-	case !plan.known() || !plan.means(ctx, state, diags):
+	case !plan.known() || !plan.makes(ctx, state, diags):
 		r.warnOfUsers(ctx, plan, definitionChanged, diags)
 	}
+}
+
+// makes says whether applications would be made alike by the two: what describes a
+// definition does not matter to them.
+func (m *definitionModel) makes(ctx context.Context, state *definitionModel, diags *diag.Diagnostics) bool {
+	wanted, errWanted := m.object(ctx, diags)
+	before, errBefore := state.object(ctx, diags)
+	return errWanted == nil && errBefore == nil && sameJSON(laidOut(wanted.Object["spec"]), laidOut(before.Object["spec"]))
 }
 
 // keepLayout plans the file of the state where that of the plan means the same.

@@ -98,7 +98,7 @@ func definitionSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "A type of your own that applications can use: a component, trait or policy type in CUE, as an object on the hub. " +
 			"What is wrong with it is found at `terraform validate`, without a hub.\n\n" +
-			"Every application that uses the type gets a changed definition at once, wherever it is delivered: a plan with a reachable hub names them. A type that is built in is hidden by one of the same name.",
+			"Every application that uses the type gets a changed definition at once, wherever it is delivered: a plan with a reachable hub names those that name the type themselves. A type that is built in is hidden by one of the same name.",
 		Attributes: withoutNulls(attributes),
 	}
 }

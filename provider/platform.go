@@ -21,8 +21,8 @@ type platform struct {
 	last *platformView
 	// labels of namespaces by name; nil of one that could not be read.
 	labels map[string]map[string]string
-	// applications with the types that they name; nil while they were not read.
-	applications []typeUser
+	// applications with the types that they name, by the namespace that was read.
+	applications map[string]typeUsers
 }
 
 // platformView is what was read of environments at one time. It does not change: what

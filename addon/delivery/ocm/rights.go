@@ -25,16 +25,28 @@ func (t *Target) untilRightsAreKnown(ctx context.Context, work *workv1.ManifestW
 	if said.Reason != delivery.ReasonForbidden {
 		return said, nil
 	}
-	tenant, err := t.get(ctx, types.NamespacedName{Namespace: work.Namespace, Name: TenantWorkName(work.Labels[LabelTargetNamespace])})
-	if err != nil || tenant == nil {
+	isNew, err := t.hasNewRights(ctx, work)
+	if !isNew || err != nil {
 		return said, err
-	}
-	if !fetched(tenant) || appliedCondition(tenant).Status != metav1.ConditionTrue || t.saidFor(tenant) >= newRights {
-		return said, nil
 	}
 	retry, err := t.touch(ctx, work)
 	return delivery.Observation{
 		State: delivery.Applying, RetryAfter: retry, Reported: said.Reported,
 		Message: "waiting for the cluster to know of the rights that were given just now; its agent was asked to apply it again",
 	}, err
+}
+
+// hasNewRights says that the tenant of a work, or the roles of its cluster, were applied a
+// moment ago.
+func (t *Target) hasNewRights(ctx context.Context, work *workv1.ManifestWork) (bool, error) {
+	for _, name := range []string{TenantWorkName(work.Labels[LabelTargetNamespace]), RolesWorkName} {
+		giving, err := t.get(ctx, types.NamespacedName{Namespace: work.Namespace, Name: name})
+		if err != nil {
+			return false, err
+		}
+		if giving != nil && fetched(giving) && appliedCondition(giving).Status == metav1.ConditionTrue && t.saidFor(giving) < newRights {
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -18,16 +18,17 @@ import (
 // was given, and that it is refused after that, or for another reason at once.
 func TestRightsThatAreNew(t *testing.T) {
 	const forbidden, invalid = "Failed to apply manifest: not allowed to apply the resource apps deployments, shop-prod web, will try again in 1m0s", "Failed to apply manifest: spec is invalid"
-	waits := []string{"applying", "patch c1/" + webWork}
+	tenantWork, waits := TenantWorkName("shop-prod"), []string{"applying", "patch c1/" + webWork}
 	for _, test := range []struct {
-		reason, message string
-		passed          time.Duration
-		want            []string
+		reason, by, message string
+		passed              time.Duration
+		want                []string
 	}{
-		{"the rights were given just now", forbidden, 0, waits},
-		{"they are new still", forbidden, newRights - time.Second, waits},
-		{"they are known by now", forbidden, newRights, []string{"refused"}},
-		{"it is no right that is missing", invalid, 0, []string{"refused"}},
+		{"the rights were given just now", tenantWork, forbidden, 0, waits},
+		{"they are new still", tenantWork, forbidden, newRights - time.Second, waits},
+		{"its role allows more since just now", RolesWorkName, forbidden, 0, waits},
+		{"they are known by now", tenantWork, forbidden, newRights, []string{"refused"}},
+		{"it is no right that is missing", tenantWork, invalid, 0, []string{"refused"}},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			h := newHub(t)
@@ -35,14 +36,13 @@ func TestRightsThatAreNew(t *testing.T) {
 			web := deployment("web", "nginx:1")
 			h.delivered(t, unit(web))
 			h.deliver(t, web)
-			name := TenantWorkName("shop-prod")
-			given := h.work(t, name)
+			given := h.work(t, test.by)
 			given.Generation++
 			if err := h.client.Update(t.Context(), given); err != nil {
 				t.Fatal(err)
 			}
-			h.setStatus(t, name, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(given.Generation, "True", 0)}})
-			h.saidFor(h.work(t, name)) // it is looked at
+			h.setStatus(t, test.by, workv1.ManifestWorkStatus{Conditions: []metav1.Condition{h.appliedAt(given.Generation, "True", 0)}})
+			h.saidFor(h.work(t, test.by)) // it is looked at
 			h.pass(test.passed)
 			manifest := reported(web, "False")
 			manifest.Conditions = append(manifest.Conditions, metav1.Condition{Type: workv1.ManifestApplied, Status: metav1.ConditionFalse, Reason: "AppliedManifestFailed", Message: test.message})

@@ -203,7 +203,10 @@ func (c *Client) List(ctx context.Context, gvk schema.GroupVersionKind, namespac
 			items = append(items, page.Items...)
 		})
 	})
-	return items, err
+	if err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 // Visit calls visit for each object of a kind in a namespace (all namespaces when empty),

@@ -121,9 +121,11 @@ func (e *ending) finalizers() string {
 	if last == nil {
 		return ""
 	}
-	lines := last.GetFinalizers()
-	if others := e.holders(last); others != "" {
-		lines = append(lines, others)
+	lines := slices.Clone(last.GetFinalizers())
+	for _, other := range strings.FieldsFunc(e.holders(last), func(r rune) bool { return r == '\n' || r == ',' }) {
+		if other = strings.TrimSpace(other); !slices.Contains(lines, other) {
+			lines = append(lines, other)
+		}
 	}
 	return strings.Join(lines, ", ")
 }
