@@ -4,6 +4,7 @@
 package sandbox
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +40,8 @@ type flight struct {
 	ended    time.Time
 	response *response
 	err      error
+	// holders are the callers that may still take the result.
+	holders int
 }
 
 func newFlights(c clock.PassiveClock) *flights {
@@ -66,15 +69,16 @@ func (s *Sandbox) ask(t *task) (*response, error) {
 		}
 	}
 	if !f.isOver() && s.flights.clock.Since(f.began) >= s.options.Patience {
+		s.flights.leave(f)
 		return nil, pending(t.source.Name)
 	}
 	select {
 	case <-f.done:
 	case <-timer.C():
+		s.flights.leave(f)
 		return nil, pending(t.source.Name)
 	}
-	s.flights.drop(f)
-	return f.response, f.err
+	return s.flights.take(f)
 }
 
 // launch starts a task that has a slot, unless somebody else just did.
@@ -83,9 +87,10 @@ func (s *Sandbox) launch(t *task) *flight {
 	defer s.flights.mutex.Unlock()
 	if f := s.flights.known[t.key]; f != nil {
 		<-s.flights.slots
+		f.holders++
 		return f
 	}
-	f := &flight{key: t.key, began: s.flights.clock.Now(), done: make(chan struct{})}
+	f := &flight{key: t.key, began: s.flights.clock.Now(), done: make(chan struct{}), holders: 1}
 	s.flights.known[t.key] = f
 	go func() {
 		f.response, f.err = s.do(t)
@@ -104,12 +109,24 @@ func (f *flight) isOver() bool {
 	}
 }
 
-// find is the flight of a task, unless its result is too old.
+// find is the flight of a task, unless its result is too old. Who has it takes its result,
+// or leaves it.
 func (a *flights) find(key string) *flight {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.expireLocked(maxLanded)
-	return a.known[key]
+	f := a.known[key]
+	if f != nil {
+		f.holders++
+	}
+	return f
+}
+
+// leave is for a caller that does not wait any longer.
+func (a *flights) leave(f *flight) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	f.holders--
 }
 
 // land keeps a result until it is asked for, the newest ones alone.
@@ -130,17 +147,42 @@ func (a *flights) expireLocked(most int) {
 	}
 }
 
-// drop forgets a result that was handed over.
-func (a *flights) drop(f *flight) {
+// take hands a result over and forgets it. Callers change what they get, so that each has
+// fields of its own: the last one those that came, all before it a copy.
+func (a *flights) take(f *flight) (*response, error) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.forgetLocked(f)
-	for i, other := range a.landed {
-		if other == f {
-			a.landed = append(a.landed[:i:i], a.landed[i+1:]...)
-			return
-		}
+	a.landed = slices.DeleteFunc(a.landed, func(other *flight) bool { return other == f })
+	f.holders--
+	if f.response == nil || f.holders == 0 {
+		return f.response, f.err
 	}
+	copied := *f.response
+	copied.Fields, _ = cloned(f.response.Fields).(map[string]any)
+	return &copied, f.err
+}
+
+// cloned is a value of a worker, with maps and lists of its own.
+func cloned(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		if value == nil {
+			return value
+		}
+		copied := make(map[string]any, len(value))
+		for key, one := range value {
+			copied[key] = cloned(one)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(value))
+		for i, one := range value {
+			copied[i] = cloned(one)
+		}
+		return copied
+	}
+	return value
 }
 
 func (a *flights) forgetLocked(f *flight) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,5 +57,36 @@ func TestPatience(t *testing.T) {
 	}
 	if n := len(told.reasons()); n > 8 {
 		t.Errorf("%d workers were ended for four requests", n)
+	}
+}
+
+// TestSameTaskAtOnce wants callers that ask for the same at the same time to have results of their own: each changes what it gets.
+func TestSameTaskAtOnce(t *testing.T) {
+	s := newSandbox(t, sandbox.Options{Patience: time.Minute})
+	const callers = 16
+	start := make(chan struct{})
+	results := make([]map[string]any, callers)
+	var group sync.WaitGroup
+	for i := range callers {
+		group.Go(func() {
+			<-start
+			got, err := s.Run(program.Source{Name: "same.cue", Text: "output: {a: b: 1, list: [{c: 2}]}"}, nil, []string{"output"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			output := got["output"].(map[string]any)
+			output["a"].(map[string]any)["mine"] = i
+			output["list"].([]any)[0].(map[string]any)["mine"] = i
+			results[i] = output
+		})
+	}
+	close(start)
+	group.Wait()
+	for i, got := range results {
+		want := map[string]any{"a": map[string]any{"b": int64(1), "mine": i}, "list": []any{map[string]any{"c": int64(2), "mine": i}}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("caller %d (-want +got):\n%s", i, diff)
+		}
 	}
 }
