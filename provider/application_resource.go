@@ -156,7 +156,10 @@ func (r *applicationResource) Read(ctx context.Context, req resource.ReadRequest
 		resp.Diagnostics.Append(storeSalt(ctx, resp.Private, salt)...)
 	}
 	r.readResources(&state, &before, salt)
-	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	// The answer holds what was known already: most reads of a plan find nothing else.
+	if !sameModel(&before, &state) {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	}
 	resp.Diagnostics.Append(storeUID(ctx, resp.Private, live.GetUID())...)
 	resp.Diagnostics.Append(keepGoing(ctx, resp.Private, live)...)
 	if importing {

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -199,4 +200,18 @@ func stringMap(ctx context.Context, value types.Map, diags *diag.Diagnostics) ma
 		}
 	}
 	return texts
+}
+
+// sameModel says that two models of a resource, given as pointers to structs of one type,
+// have equal attributes. A field that is no attribute value makes them differ.
+func sameModel(a, b any) bool {
+	first, second := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
+	for i := range first.NumField() {
+		value, ok := first.Field(i).Interface().(attr.Value)
+		other, _ := second.Field(i).Interface().(attr.Value)
+		if !ok || !value.Equal(other) {
+			return false
+		}
+	}
+	return true
 }

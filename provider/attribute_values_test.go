@@ -4,9 +4,11 @@
 package provider
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -65,4 +67,39 @@ func TestDefaultLabelOfNull(t *testing.T) {
 	away := map[string]tftypes.Value{"host": text("https://127.0.0.1:1"), "token": text("t")}
 	_, diagnostics := newEngine(t, nil, map[string]tftypes.Value{"hub": hubValue(schemaOf(t), away), "default_labels": labels})
 	checkPrefix(t, "error", summaries(diagnostics, tfprotov6.DiagnosticSeverityError), "")
+}
+
+// TestSameModel checks that each attribute of an application counts.
+func TestSameModel(t *testing.T) {
+	none := map[string]attr.Type{}
+	nulls, unknown := map[reflect.Type]attr.Value{}, map[reflect.Type]attr.Value{}
+	for _, pair := range [][2]attr.Value{
+		{types.StringNull(), types.StringUnknown()}, {types.BoolNull(), types.BoolUnknown()}, {types.DynamicNull(), types.DynamicUnknown()},
+		{types.MapNull(types.StringType), types.MapUnknown(types.StringType)}, {types.ListNull(types.StringType), types.ListUnknown(types.StringType)},
+		{types.ObjectNull(none), types.ObjectUnknown(none)}, {timeouts.Value{Object: types.ObjectNull(none)}, timeouts.Value{Object: types.ObjectUnknown(none)}},
+	} {
+		nulls[reflect.TypeOf(pair[0])], unknown[reflect.TypeOf(pair[1])] = pair[0], pair[1]
+	}
+	model := func() (*applicationModel, reflect.Value) {
+		m := &applicationModel{}
+		fields := reflect.ValueOf(m).Elem()
+		for i := range fields.NumField() {
+			fields.Field(i).Set(reflect.ValueOf(nulls[fields.Field(i).Type()]))
+		}
+		return m, fields
+	}
+	before, _ := model()
+	if same, _ := model(); !sameModel(before, same) {
+		t.Fatal("equal models differ")
+	}
+	for i := range reflect.TypeOf(*before).NumField() {
+		after, fields := model()
+		fields.Field(i).Set(reflect.ValueOf(unknown[fields.Field(i).Type()]))
+		if sameModel(before, after) {
+			t.Errorf("another %s is no difference", reflect.TypeOf(*before).Field(i).Name)
+		}
+	}
+	if other := (struct{ N int }{}); sameModel(&other, &other) {
+		t.Error("what is no attribute is not compared, and must not pass for equal")
+	}
 }
