@@ -208,19 +208,20 @@ func (s *sweep) follows(t *testing.T, part crashPart, namespace string) {
 // isQuiet checks that nothing is written any more, once the last reports are: a busy machine may take its time with these.
 func (s *sweep) isQuiet(t *testing.T, part crashPart) {
 	t.Helper()
-	eventually(t, patience, "the end of all writes after the "+part.name, func() error {
-		if since := s.proxy.sinceLast(); since < crashSettling+crashQuiet {
-			return fmt.Errorf("the last write was %s ago: %v", since, s.proxy.last(1))
-		}
-		return nil
-	})
+	s.rests(t, "the end of all writes after the "+part.name, crashSettling+crashQuiet)
 }
 
 // settle waits until the last reports are written.
 func (s *sweep) settle(t *testing.T) {
 	t.Helper()
-	eventually(t, patience, "the last reports to be written", func() error {
-		if since := s.proxy.sinceLast(); since < crashSettling {
+	s.rests(t, "the last reports to be written", crashSettling)
+}
+
+// rests waits until nothing has been written for so long.
+func (s *sweep) rests(t *testing.T, what string, span time.Duration) {
+	t.Helper()
+	eventually(t, patience, what, func() error {
+		if since := s.proxy.sinceLast(); since < span {
 			return fmt.Errorf("the last write was %s ago: %v", since, s.proxy.last(1))
 		}
 		return nil

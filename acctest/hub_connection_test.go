@@ -57,9 +57,15 @@ func isGranted(t *testing.T, hub dynamic.Interface, subject *unstructured.Unstru
 	if subject.GetKind() == "ServiceAccount" {
 		user = "system:serviceaccount:" + nested[string](subject, "namespace") + ":" + user
 	}
+	isAllowed(t, hub, user, `{"group":"fairlead.dev","resource":"environments","verb":"list"}`)
+}
+
+// isAllowed waits until the hub's authorizer says that a user may do what the attributes of an access review describe.
+func isAllowed(t *testing.T, hub dynamic.Interface, user, attributes string) {
+	t.Helper()
 	eventually(t, patience, user+" to have its rights", func() error {
 		review, err := hub.Resource(accessReviews).Create(t.Context(), object(fmt.Sprintf(`{"apiVersion":"authorization.k8s.io/v1","kind":"SubjectAccessReview","spec":{
-			"user":%q,"resourceAttributes":{"group":"fairlead.dev","resource":"environments","verb":"list"}}}`, user)), metav1.CreateOptions{})
+			"user":%q,"resourceAttributes":%s}}`, user, attributes)), metav1.CreateOptions{})
 		if err == nil && !nested[bool](review, "status", "allowed") {
 			err = errors.New("it is not allowed to")
 		}

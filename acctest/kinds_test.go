@@ -221,16 +221,7 @@ func (f *fleet) rightfully(t *testing.T) {
 // minute only.
 func (f *fleet) mayWriteGadgets(t *testing.T) {
 	t.Helper()
-	reviews := f.on(t, v1alpha1.LocalCluster, accessReviews)
-	eventually(t, patience, "the account to have its rights", func() error {
-		review, err := reviews.Create(t.Context(), object(`{"apiVersion":"authorization.k8s.io/v1","kind":"SubjectAccessReview","spec":{
-			"user":"system:serviceaccount:kinds:fairlead-deployer",
-			"resourceAttributes":{"namespace":"kinds","group":"kinds.example.com","resource":"gadgets","verb":"patch"}}}`), metav1.CreateOptions{})
-		if err == nil && !nested[bool](review, "status", "allowed") {
-			err = errors.New("it is not allowed to")
-		}
-		return err
-	})
+	isAllowed(t, hubObjects(t, f.env.Hub()), "system:serviceaccount:kinds:fairlead-deployer", `{"namespace":"kinds","group":"kinds.example.com","resource":"gadgets","verb":"patch"}`)
 }
 
 // touch changes an application until the test goes on, so that it is looked at though nothing of it changed.

@@ -221,7 +221,7 @@ func (r *definitionResource) warnOfChange(ctx context.Context, plan, state *defi
 func (m *definitionModel) makes(ctx context.Context, state *definitionModel, diags *diag.Diagnostics) bool {
 	wanted, errWanted := m.object(ctx, diags)
 	before, errBefore := state.object(ctx, diags)
-	return errWanted == nil && errBefore == nil && sameJSON(laidOut(wanted.Object["spec"]), laidOut(before.Object["spec"]))
+	return errWanted == nil && errBefore == nil && sameSpec(wanted, before)
 }
 
 // keepLayout plans the file of the state where that of the plan means the same.

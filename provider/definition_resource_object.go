@@ -178,10 +178,14 @@ func workloadSpec(d *definition.Definition) map[string]any {
 // sameDefinition says whether the hub holds what is wanted. The layout of CUE does
 // not count, nor do labels and annotations that others have added.
 func sameDefinition(wanted, live *unstructured.Unstructured) bool {
-	return wanted.GetKind() == live.GetKind() &&
-		sameJSON(laidOut(wanted.Object["spec"]), laidOut(live.Object["spec"])) &&
+	return wanted.GetKind() == live.GetKind() && sameSpec(wanted, live) &&
 		contains(live.GetLabels(), wanted.GetLabels()) &&
 		contains(live.GetAnnotations(), wanted.GetAnnotations())
+}
+
+// sameSpec says whether applications would be made alike by two definitions of a type.
+func sameSpec(a, b *unstructured.Unstructured) bool {
+	return sameJSON(laidOut(a.Object["spec"]), laidOut(b.Object["spec"]))
 }
 
 // contains says whether all has everything of some.

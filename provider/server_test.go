@@ -19,6 +19,18 @@ type countingServer struct {
 	plans, upgrades int
 }
 
+// countFramework counts what a server leaves to the framework from now on.
+func countFramework(t *testing.T, of tfprotov6.ProviderServer) *countingServer {
+	t.Helper()
+	s, ok := of.(*server)
+	if !ok {
+		t.Fatalf("the server is a %T", of)
+	}
+	counting := &countingServer{frameworkServer: s.frameworkServer}
+	s.frameworkServer = counting
+	return counting
+}
+
 func (c *countingServer) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
 	c.plans++
 	return c.frameworkServer.PlanResourceChange(ctx, req)
@@ -50,14 +62,9 @@ func TestStatesAsTheyWereStored(t *testing.T) {
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			p := newPlanner(t)
-			s, ok := p.server.(*server)
-			if !ok {
-				t.Fatalf("the server is a %T", p.server)
-			}
-			counting := &countingServer{frameworkServer: s.frameworkServer}
-			s.frameworkServer = counting
+			counting := countFramework(t, p.server)
 			req := &tfprotov6.UpgradeResourceStateRequest{TypeName: applicationType, RawState: &tfprotov6.RawState{JSON: []byte(test.state)}}
-			resp, err := s.UpgradeResourceState(t.Context(), req)
+			resp, err := p.server.UpgradeResourceState(t.Context(), req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,12 +121,7 @@ func TestPlansWithoutAChange(t *testing.T) {
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			p := newPlanner(t)
-			s, ok := p.server.(*server)
-			if !ok {
-				t.Fatalf("the server is a %T", p.server)
-			}
-			counting := &countingServer{frameworkServer: s.frameworkServer}
-			s.frameworkServer = counting
+			counting := countFramework(t, p.server)
 			resp, err := p.server.PlanResourceChange(t.Context(), p.changeRequest(nil, test.state, test.config))
 			if err != nil {
 				t.Fatal(err)

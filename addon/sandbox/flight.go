@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
 )
 
@@ -159,30 +160,8 @@ func (a *flights) take(f *flight) (*response, error) {
 		return f.response, f.err
 	}
 	copied := *f.response
-	copied.Fields, _ = cloned(f.response.Fields).(map[string]any)
+	copied.Fields = runtime.DeepCopyJSON(f.response.Fields)
 	return &copied, f.err
-}
-
-// cloned is a value of a worker, with maps and lists of its own.
-func cloned(value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		if value == nil {
-			return value
-		}
-		copied := make(map[string]any, len(value))
-		for key, one := range value {
-			copied[key] = cloned(one)
-		}
-		return copied
-	case []any:
-		copied := make([]any, len(value))
-		for i, one := range value {
-			copied[i] = cloned(one)
-		}
-		return copied
-	}
-	return value
 }
 
 func (a *flights) forgetLocked(f *flight) {
